@@ -1,0 +1,6 @@
+"""The logistic map, x -> r * x * (1 - x), iterated in Rust."""
+
+__all__ = ["logistic", "logistic_nogil"]
+
+def logistic(steps: int, r: float, x: float) -> float: ...
+def logistic_nogil(steps: int, r: float, x: float) -> float: ...

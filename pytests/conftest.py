@@ -1,0 +1,229 @@
+"""Fixtures: a cache whose dependencies are compiled once, a writer of kernels, a runner of programs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from helpers import BARRIER, LIMIT, Barrier, Result, package, value, write
+
+Env = Mapping[str, "str | None"]
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    given = os.environ.get("RSIMPORT_TEST_CACHE")
+    base = tmp_path_factory.getbasetemp()
+    folder = (
+        Path(given) if given else (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "common"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache(common: Path) -> Iterator[Path]:
+    """The cache of every test that does not ask for its own; the user's cache is never touched."""
+    cache, seed = common / "cache", common / "seed"
+    for name in [
+        name for name in os.environ if name.startswith("RSIMPORT_") and name != "RSIMPORT_TEST_CACHE"
+    ]:
+        del os.environ[name]
+    os.environ["RSIMPORT_CACHE_DIR"] = str(cache)
+    with _locked(common / "lock"):
+        if not seed.exists():
+            write(common / "barrier", BARRIER)
+            barrier = Barrier(common / "barrier", common)
+            barrier.go()
+            write(common, {"plain.rs": "// rsimport\nuse pyo3::prelude::*;\n" + value(1)})
+            held = "// rsimport\n" + barrier.block + "use pyo3::prelude::*;\n" + barrier.wait + value(1)
+            write(common, {"held.rs": held})
+            for name in ("plain.rs", "held.rs"):
+                code = f"import rsimport; rsimport.build_filepath({str(common / name)!r})"
+                subprocess.run([sys.executable, "-c", code], check=True, timeout=2 * LIMIT)
+            _copy(cache, seed)
+    yield cache
+    os.environ.pop("RSIMPORT_CACHE_DIR", None)
+
+
+@pytest.fixture
+def own_cache(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test's own, in which the dependencies are compiled already."""
+    folder = tmp_path / "own-cache"
+    _copy(shared_cache.parent / "seed", folder)
+    monkeypatch.setenv("RSIMPORT_CACHE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder that does not exist yet."""
+    folder = tmp_path / "empty-cache"
+    monkeypatch.setenv("RSIMPORT_CACHE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The folder in which a test's programs run and its kernels lie."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def kernel(project: Path) -> Callable[..., Path]:
+    """Writes `<folder>/<name>.rs`, with a comment that makes the text this test's own."""
+    token = uuid.uuid4().hex
+
+    def write_kernel(
+        name: str,
+        body: str,
+        *,
+        folder: Path | None = None,
+        marker: bool = True,
+        block: str = "",
+        prelude: bool = True,
+    ) -> Path:
+        path = (folder or project) / f"{name}.rs"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head = ("// rsimport\n" if marker else "") + block + ("use pyo3::prelude::*;\n" if prelude else "")
+        path.write_text(f"{head}{body}\n// {token}\n", encoding="utf-8")
+        return path
+
+    return write_kernel
+
+
+@pytest.fixture
+def crate(project: Path) -> Callable[..., Path]:
+    """Writes a crate with a marked `src/lib.rs`."""
+    token = uuid.uuid4().hex
+
+    def write_crate(
+        name: str, body: str, *, folder: Path | None = None, manifest: str = "", marker: bool = True
+    ) -> Path:
+        root = (folder or project) / name
+        head = package(name) + '\n[lib]\ncrate-type = ["cdylib"]\n\n'
+        if "[dependencies]" not in manifest:
+            manifest = '[dependencies]\npyo3 = "0.30"\n\n' + manifest
+        lead = "// rsimport\n" if marker else ""
+        body = f"{lead}use pyo3::prelude::*;\n{body}\n// {token}\n"
+        write(root, {"Cargo.toml": head + manifest, "src/lib.rs": body})
+        return root
+
+    return write_crate
+
+
+@pytest.fixture
+def barrier(common: Path, tmp_path: Path) -> Iterator[Barrier]:
+    """See `Barrier`. Whatever still waits at the end of the test is let go."""
+    folder = tmp_path / "barrier"
+    folder.mkdir()
+    held = Barrier(common / "barrier", folder)
+    yield held
+    held.go()
+
+
+@pytest.fixture
+def start(project: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a Python program (text, or arguments) in its own process group; ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_program(
+        code: str | Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Env | None = None,
+        wrap: Sequence[str] = (),
+        python: str = sys.executable,
+        **options: object,
+    ) -> subprocess.Popen[str]:
+        merged = {**os.environ, **(env or {})}
+        arguments = ["-c", textwrap.dedent(code)] if isinstance(code, str) else list(code)
+        process = subprocess.Popen(
+            [*wrap, python, *arguments],
+            cwd=cwd or project,
+            env={name: text for name, text in merged.items() if text is not None},
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+        started.append(process)
+        return process
+
+    yield start_program
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@pytest.fixture
+def run(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Result]:
+    """Runs a Python program to its end; unless `check=False` it must exit with 0."""
+
+    def run_program(
+        code: str | Sequence[str], *, check: bool = True, timeout: float = LIMIT, **options: object
+    ) -> Result:
+        process = start(code, **options)
+        stdout, stderr = process.communicate(timeout=timeout)
+        assert not check or process.returncode == 0, f"exit {process.returncode}\n{stdout}\n{stderr}"
+        return Result(process.returncode, stdout, stderr)
+
+    return run_program
+
+
+@pytest.fixture
+def cli(run: Callable[..., Result]) -> Callable[..., Result]:
+    """Runs the command line; the caller looks at the exit code."""
+
+    def run_cli(*arguments: object, **options: object) -> Result:
+        return run(["-m", "rsimport", *map(str, arguments)], check=False, **options)
+
+    return run_cli
+
+
+@pytest.fixture
+def look(run: Callable[..., Result]) -> Callable[..., tuple[int, bool, str]]:
+    """Imports kernel `k` in a fresh interpreter: its value, whether it was built just now, and why."""
+
+    def look_at(name: str = "k", **options: object) -> tuple[int, bool, str]:
+        code = f"""
+            import rsimport, rsimport.import_hook, {name} as k
+            seen = rsimport.info(k)
+            print(k.value(), seen.built, seen.reason, sep="|")
+        """
+        number, built, reason = run(code, **options).out.split("|")
+        return int(number), built == "True", reason
+
+    return look_at
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies with times and links kept, because cargo looks at them."""
+    if shutil.which("cp"):
+        subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    else:
+        shutil.copytree(source, target, symlinks=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

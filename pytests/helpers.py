@@ -1,0 +1,243 @@
+"""What the tests share: kernel texts, ways to look at a folder, and ways to make a machine misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+LIMIT = 300.0
+"""Seconds after which a program counts as hung. No test measures speed."""
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished program printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def out(self) -> str:
+        return self.stdout.strip()
+
+    @property
+    def text(self) -> str:
+        return self.stdout + self.stderr
+
+
+def value(number: object, name: str = "value") -> str:
+    """The smallest function: it returns one number, so a test sees which text was compiled."""
+    return f"#[pyfunction]\nfn {name}() -> i64 {{\n    {number}\n}}\n"
+
+
+def block(*lines: str) -> str:
+    """A manifest block as it stands in a kernel."""
+    return "".join(f"//! {line}".rstrip() + "\n" for line in ("```cargo", *lines, "```"))
+
+
+def package(name: str) -> str:
+    """The beginning of a Cargo.toml."""
+    return f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n'
+
+
+def line_of(path: Path, needle: str) -> int:
+    """The 1-based line on which `needle` first stands in a file."""
+    return next(n for n, line in enumerate(path.read_text().splitlines(), 1) if needle in line)
+
+
+def names_line(text: str, path: Path, line: int) -> bool:
+    """Whether a message names this file and this line of it."""
+    return (
+        str(path) in text and re.search(rf"{re.escape(path.name)}:{line}\b|line {line}\b", text) is not None
+    )
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Writes several files, with their parent folders."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Every path below a folder with a digest of its content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        kind = "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+        found[str(path.relative_to(folder))] = kind
+    return found
+
+
+def rlibs(cache: Path, crate: str) -> dict[str, int]:
+    """The compiled copies of a dependency in a cache, with the moment each was written."""
+    return {str(path): path.stat().st_mtime_ns for path in cache.rglob(f"lib{crate}-*.rlib")}
+
+
+def wait_for(path: Path, seconds: float = 120.0) -> None:
+    """Waits until another process has made a file that is not empty."""
+    end = time.monotonic() + seconds
+    while not (path.exists() and path.stat().st_size):
+        assert time.monotonic() < end, f"{path} never came"
+        time.sleep(0.005)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def gone(pids: Iterable[int], seconds: float = 20.0) -> bool:
+    """Whether all these processes end soon."""
+    end = time.monotonic() + seconds
+    while any(alive(pid) for pid in pids):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Barrier:
+    """Holds rustc in the middle of a kernel's compilation, and counts how often the kernel was compiled.
+
+    A procedural macro in a path dependency does it: it notes the compiler's process id in `started`, then
+    waits for the file `go`. So a test can act at a moment that is known to lie within a build.
+    """
+
+    def __init__(self, crate: Path, folder: Path) -> None:
+        self.folder = folder
+        self.started = folder / "started"
+        self.block = block("[dependencies]", f"barrier = {{ path = {json.dumps(str(crate))} }}")
+        self.wait = f"barrier::wait!({json.dumps(str(folder))});\n"
+
+    def compilers(self) -> list[int]:
+        """The process ids of the compilers that came by."""
+        return [int(line) for line in self.started.read_text().split()] if self.started.exists() else []
+
+    def reached(self) -> None:
+        wait_for(self.started)
+
+    def go(self) -> None:
+        (self.folder / "go").touch()
+
+
+BARRIER = {
+    "Cargo.toml": package("barrier") + "[lib]\nproc-macro = true\n",
+    "src/lib.rs": """
+        use proc_macro::TokenStream;
+        use std::{fs, io::Write, path::Path, thread, time::Duration};
+
+        #[proc_macro]
+        pub fn wait(folder: TokenStream) -> TokenStream {
+            let literal = folder.to_string();
+            let folder = Path::new(literal.trim_matches('"'));
+            let mut log = fs::OpenOptions::new();
+            let mut log = log.create(true).append(true).open(folder.join("started")).unwrap();
+            log.write_all(format!("{}\\n", std::process::id()).as_bytes()).unwrap();
+            for _ in 0..6000 {
+                if folder.join("go").exists() {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            TokenStream::new()
+        }
+    """,
+}
+
+
+# Ways to make a machine misbehave. Each is a list of words to put before a command.
+
+
+def bound() -> list[str]:
+    """A process for which permission bits hold: root without the capabilities that override them."""
+    if os.getuid() != 0:
+        return []
+    words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner,-chown"]
+    if not _runs(*words, "true"):
+        pytest.skip("permission bits do not bind root, and setpriv cannot drop its capabilities here")
+    return words
+
+
+def read_only(folder: Path) -> list[str]:
+    """A process that sees this folder on a read-only file system."""
+    return _mounted('mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"', folder)
+
+
+def small(folder: Path, size: str) -> list[str]:
+    """A process that sees an empty file system of this size at the folder."""
+    return _mounted(f'mount -t tmpfs -o size={size},mode=700 none "$0" && exec "$@"', folder)
+
+
+def strace(*words: str) -> list[str]:
+    """A process under strace."""
+    if not _runs("strace", "-o", "/dev/null", "true"):
+        pytest.skip("strace is missing or may not trace here")
+    return ["strace", *words]
+
+
+def _mounted(script: str, folder: Path) -> list[str]:
+    if os.getuid() != 0 or not _runs("unshare", "-m", "sh", "-c", "mount -t tmpfs none /mnt"):
+        pytest.skip("needs root and a private mount namespace")
+    return ["unshare", "-m", "sh", "-c", script, str(folder)]
+
+
+@cache
+def _runs(*words: str) -> bool:
+    if shutil.which(words[0]) is None:
+        return False
+    return subprocess.run(words, capture_output=True, timeout=30).returncode == 0
+
+
+def without_rust(folder: Path) -> dict[str, str | None]:
+    """An environment in which neither cargo nor rustc can be found."""
+    folder.mkdir(exist_ok=True)
+    unset = dict.fromkeys(("CARGO", "RUSTC", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"))
+    return {"PATH": str(folder), "HOME": str(folder), "CARGO_HOME": str(folder / "cargo"), **unset}
+
+
+def without_network(folder: Path) -> dict[str, str | None]:
+    """An environment in which no registry can be reached and none was read before."""
+    (folder / "cargo").mkdir(parents=True, exist_ok=True)
+    proxy = "http://127.0.0.1:9"
+    return {
+        "CARGO_HOME": str(folder / "cargo"),
+        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup")),
+        "CARGO_HTTP_PROXY": proxy,
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "CARGO_NET_RETRY": "0",
+    }
+
+
+def other_pythons() -> list[str]:
+    """Interpreters of other versions on this machine that the abi3 engine supports."""
+    names = [f"python3.{minor}" for minor in range(10, 15)]
+    roots = [Path.home() / ".pyenv/versions", Path.home() / ".local/share/uv/python"]
+    candidates = [shutil.which(name) for name in names]
+    candidates += [str(path) for root in roots for path in sorted(root.glob("*/bin/python3"))]
+    versions: dict[str, str] = {}
+    for candidate in filter(None, candidates):
+        ask = [candidate, "-c", "import sys; print(sys.implementation.name, *sys.version_info[:2])"]
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=30).stdout.split()
+        if answer[:2] == ["cpython", "3"] and 10 <= int(answer[2]) != sys.version_info[1]:
+            versions.setdefault(answer[2], candidate)
+    return list(versions.values())

@@ -1,0 +1,224 @@
+"""The command line: what each command does, prints and returns."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import rlibs, snapshot, value, without_rust, write
+
+from rsimport import _engine
+
+SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
+
+
+def test_the_script_is_installed(run, project):
+    script = Path(sys.executable).with_name("rsimport")
+    if not script.exists():
+        pytest.skip("the package is on the path but not installed")
+    seen = run([str(script), "--help"])
+    assert all(word in seen.out for word in ("build", "new", "cache", "doctor", "warm"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["build"],
+        ["build", "--profil", "dev", "k.rs"],
+        ["new"],
+        ["cache"],
+        ["cache", "burn"],
+        ["doctor", "x"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2_and_says_how(cli, arguments):
+    seen = cli(*arguments)
+    assert seen.returncode == 2 and "usage" in seen.text.lower()
+
+
+def test_the_version_is_printed(cli):
+    assert cli("--version").out.endswith(_engine.__version__)
+
+
+def test_build_compiles_what_an_import_then_finds(kernel, cli, look):
+    kernel("k", value(1))
+    kernel("j", value(2), marker=False)
+    seen = cli("build", "k.rs", "j.rs")
+    assert seen.returncode == 0 and "k.rs" in seen.text and "j.rs" in seen.text
+    assert look()[:2] == (1, False)
+
+
+def test_build_of_a_folder_takes_every_marked_kernel(kernel, crate, cli, look, project):
+    kernel("k", value(1))
+    kernel("deep", value(2), folder=project / "pkg")
+    kernel("unmarked", value("missing()"), marker=False)
+    crate("boxed", value(3))
+    write(project, {".hidden/h.rs": "// rsimport\nmissing()\n", "target/t.rs": "// rsimport\nmissing()\n"})
+    write(project, {"venv/pyvenv.cfg": "", "venv/v.rs": "// rsimport\nmissing()\n"})
+    seen = cli("build", ".")
+    assert seen.returncode == 0, seen.text
+    assert look()[:2] == (1, False) and look("pkg.deep")[:2] == (2, False) and look("boxed")[:2] == (3, False)
+
+
+def test_build_goes_on_after_a_broken_kernel_and_exits_with_1(kernel, cli, look):
+    kernel("broken", value("missing()"))
+    kernel("k", value(1))
+    seen = cli("build", "broken.rs", "k.rs")
+    assert seen.returncode == 1 and "E0425" in seen.stderr and "Traceback" not in seen.stderr
+    assert look()[:2] == (1, False)
+
+
+@pytest.mark.parametrize("path", ["missing.rs", "missing/", "text.txt"])
+def test_build_of_what_is_no_kernel_exits_with_1_or_2(cli, project, path):
+    write(project, {"text.txt": "text"})
+    seen = cli("build", path)
+    assert seen.returncode in (1, 2) and path.strip("/") in seen.stderr and "Traceback" not in seen.stderr
+
+
+def test_build_with_a_profile(kernel, cli, look):
+    kernel("k", value("cfg!(debug_assertions) as i64"))
+    assert cli("build", "k.rs", "--profile", "dev").returncode == 0
+    assert look(env={"RSIMPORT_PROFILE": "dev"})[:2] == (1, False)
+    assert look()[:2] == (0, True)
+
+
+def test_build_force_builds_again(barrier, kernel, cli):
+    kernel("k", barrier.wait + value(1), block=barrier.block)
+    barrier.go()
+    for arguments, count in (
+        (["k.rs"], 1),
+        (["k.rs"], 1),
+        (["k.rs", "--force"], 2),
+        (["--force", "k.rs"], 3),
+    ):
+        assert cli("build", *arguments).returncode == 0
+        assert len(barrier.compilers()) == count
+
+
+def test_build_inplace_leaves_a_module_that_needs_no_hook(kernel, cli, run, project):
+    path = kernel("k", value(4))
+    before = snapshot(project)
+    assert cli("build", "k.rs", "--inplace").returncode == 0
+    assert set(snapshot(project)) - set(before) == {"k" + SUFFIX}
+    assert run("import sys, k; print(k.value(), 'rsimport' in sys.modules)").out == "4 False"
+    path.write_text(path.read_text().replace("4", "5"))
+    assert cli("build", "--inplace", "k.rs").returncode == 0
+    assert run("import k; print(k.value())").out == "5"
+
+
+@pytest.mark.parametrize("template", [None, *sorted(_engine.templates())])
+def test_new_writes_a_kernel_that_imports_and_passes_its_own_test(cli, run, project, template):
+    pytest.importorskip("numpy")
+    arguments = ["new", "fresh", *(["--from", template] if template else [])]
+    seen = cli(*arguments)
+    assert seen.returncode == 0, seen.text
+    (source,) = project.rglob("fresh.rs")
+    assert "fresh.rs" in seen.text and "NAME" not in "".join(
+        p.read_text() for p in project.rglob("*fresh*.*")
+    )
+    run("import rsimport.import_hook, fresh", cwd=source.parent)
+    tests = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(source.parent)])
+    assert " passed" in tests.out
+
+
+def test_there_are_templates_for_a_function_a_class_and_a_numpy_kernel():
+    texts = ["".join(files.values()) for files in _engine.templates().values()]
+    assert len(texts) >= 3
+    assert any("#[pyclass" in text for text in texts) and any("numpy" in text for text in texts)
+
+
+def test_new_copies_a_shipped_kernel_out(cli, run, project):
+    seen = cli("new", "mine", "--from", "count_min_sketch")
+    assert seen.returncode == 0, seen.text
+    (source,) = project.rglob("mine.rs")
+    run("import rsimport.import_hook, mine; print(mine.__name__)", cwd=source.parent)
+
+
+def test_new_never_overwrites(cli, project):
+    assert cli("new", "fresh").returncode == 0
+    (source,) = project.rglob("fresh.rs")
+    source.write_text("my own work")
+    before = snapshot(project)
+    seen = cli("new", "fresh")
+    assert seen.returncode == 1 and "fresh" in seen.stderr and snapshot(project) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["not-a-name"], ["3d"], ["a/b"], [""], ["fine", "--from", "no_such_template"]], ids=str
+)
+def test_new_refuses_a_name_that_cannot_be_imported_and_writes_nothing(cli, project, arguments):
+    seen = cli("new", *arguments)
+    assert seen.returncode in (1, 2) and "Traceback" not in seen.stderr and arguments[-1] in seen.stderr
+    assert list(project.iterdir()) == []
+
+
+def test_cache_list_and_clear(kernel, cli, look, own_cache):
+    path = kernel("k", value(1))
+    look()
+    listed = cli("cache", "list")
+    assert listed.returncode == 0 and str(path) in listed.out and "release" in listed.out
+    cleared = cli("cache", "clear")
+    assert cleared.returncode == 0 and cleared.out
+    assert str(path) not in cli("cache", "list").out
+    assert look()[:2] == (1, True)
+
+
+def test_cache_clear_touches_nothing_that_is_not_the_caches(kernel, cli, look, own_cache):
+    kernel("k", value(1))
+    look()
+    (own_cache / "note.txt").write_text("mine")
+    assert cli("cache", "clear").returncode == 0
+    assert (own_cache / "note.txt").read_text() == "mine"
+
+
+def test_cache_clear_refuses_a_folder_that_is_no_cache(cli, project, tmp_path):
+    folder = tmp_path / "thesis"
+    write(folder, {"chapter.txt": "text", "v1/chapter.txt": "text"})
+    cli("cache", "clear", env={"RSIMPORT_CACHE_DIR": str(folder)})
+    assert (folder / "chapter.txt").exists() and (folder / "v1/chapter.txt").exists()
+
+
+@pytest.mark.parametrize("action", ["list", "clear"])
+def test_the_cache_commands_on_no_cache_at_all(cli, empty_cache, action):
+    seen = cli("cache", action)
+    assert seen.returncode == 0 and "Traceback" not in seen.stderr
+
+
+def test_doctor_finds_everything(cli):
+    seen = cli("doctor")
+    said = seen.out.lower()
+    assert seen.returncode == 0, seen.text
+    assert all(word in said for word in ("cargo", "rustc", "linker", "cache", "hook"))
+
+
+def test_doctor_without_rust_exits_with_1_and_says_what_to_do(cli, tmp_path):
+    seen = cli("doctor", env=without_rust(tmp_path / "bare"))
+    assert seen.returncode == 1 and "rustup" in seen.text and "Traceback" not in seen.text
+
+
+def test_doctor_on_a_cache_that_cannot_be_written_says_what_to_do(cli, tmp_path):
+    (tmp_path / "file").write_text("text")
+    seen = cli("doctor", env={"RSIMPORT_CACHE_DIR": str(tmp_path / "file")})
+    assert seen.returncode == 1 and "RSIMPORT_CACHE_DIR" in seen.text
+
+
+def test_warm_compiles_the_dependencies_ahead(cli, kernel, look, own_cache):
+    assert not rlibs(own_cache, "itoa")
+    assert cli("warm", "--deps", "itoa=1", "ryu=1").returncode == 0
+    before = rlibs(own_cache, "itoa") | rlibs(own_cache, "pyo3")
+    assert rlibs(own_cache, "itoa")
+    dependencies = "//! ```cargo\n//! [dependencies]\n//! itoa = '1'\n//! ryu = '1'\n//! ```\n"
+    kernel("k", value("itoa::Buffer::new().format(12u8).len() as i64"), block=dependencies)
+    assert look()[:2] == (2, True)
+    assert rlibs(own_cache, "itoa") | rlibs(own_cache, "pyo3") == before
+
+
+@pytest.mark.parametrize("spec", ["no-such-crate-anywhere-7f3=1", "itoa=99", "="])
+def test_warm_with_a_bad_spec_exits_with_1_or_2_and_names_it(cli, spec):
+    seen = cli("warm", "--deps", spec)
+    assert seen.returncode in (1, 2) and spec.split("=")[0] in seen.stderr and "Traceback" not in seen.stderr

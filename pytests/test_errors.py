@@ -1,0 +1,317 @@
+"""Errors: the compiler's words reach the caller, with the user's file and line, and nothing old is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+
+import pytest
+from helpers import block, line_of, names_line, package, value, write
+
+import rsimport
+
+REPORT = """
+import json, rsimport, rsimport.import_hook
+try:
+    import k
+except rsimport.RsimportError as error:
+    assert isinstance(error, ImportError)
+    diagnostics = [
+        {n: getattr(d, n) for n in ("level", "code", "message", "file", "line", "column", "rendered", "ansi")}
+        for d in getattr(error, "diagnostics", [])
+    ]
+    print(json.dumps({
+        "kind": type(error).__name__, "text": str(error), "hint": error.hint, "kernel": error.kernel,
+        "name": error.name, "diagnostics": diagnostics,
+    }))
+else:
+    print(json.dumps({"kind": None}))
+"""
+
+MISTAKES = {
+    "a wrong type": ("E0308", '#[pyfunction]\nfn value() -> i64 {\n    "WRONG"\n}\n'),
+    "a moved value": (
+        "E0382",
+        "#[pyfunction]\nfn value() -> usize {\n    let s = String::new();\n    drop(s);\n"
+        "    s.len() // WRONG\n}\n",
+    ),
+    "a borrow conflict": (
+        "E0502",
+        "#[pyfunction]\nfn value() -> i64 {\n    let mut v = vec![1];\n    let first = &v[0];\n"
+        "    v.push(2); // WRONG\n    *first\n}\n",
+    ),
+    "a missing crate": ("E0433", "#[pyfunction]\nfn value() -> i64 {\n    nowhere::WRONG()\n}\n"),
+    "an unresolved import": ("E0432", "use nowhere::WRONG;\n#[pyfunction]\nfn value() -> i64 {\n    1\n}\n"),
+    "an unknown name": ("E0425", "#[pyfunction]\nfn value() -> i64 {\n    WRONG\n}\n"),
+    "a syntax error": (None, "#[pyfunction]\nfn value() -> i64 {\n    1 +* WRONG\n}\n"),
+    "a missing brace": (None, "#[pyfunction]\nfn value() -> i64 { // WRONG\n    1\n"),
+    "a type that python does not know": (
+        "E0277",
+        "struct Own;\n#[pyfunction]\nfn value() -> Own { // WRONG\n    Own\n}\n",
+    ),
+    "a failed assertion in a constant": (
+        "E0080",
+        'const _: () = assert!(1 > 2, "WRONG");\n#[pyfunction]\nfn value() -> i64 {\n    1\n}\n',
+    ),
+    "compile_error!": (None, 'compile_error!("WRONG");\n#[pyfunction]\nfn value() -> i64 {\n    1\n}\n'),
+}
+
+
+@pytest.fixture
+def report(run):
+    """Imports `k` in a fresh interpreter and tells what was raised."""
+
+    def tell(**options):
+        return json.loads(run(REPORT, **options).out.splitlines()[-1])
+
+    return tell
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_compile_error_carries_the_compilers_words_and_the_users_line(kernel, report, mistake):
+    code, body = MISTAKES[mistake]
+    path = kernel("k", body, block=block("[dependencies]"))
+    said = report()
+    assert said["kind"] == "CompileError" and said["kernel"] == str(path) and said["name"] == "k"
+    errors = [d for d in said["diagnostics"] if d["level"] == "error"]
+    assert errors and errors[0]["code"] == code, said["diagnostics"]
+    at = [d for d in errors if d["file"] == str(path) and d["line"] == line_of(path, "WRONG")]
+    assert at, [(d["file"], d["line"], d["message"]) for d in errors]
+    assert at[0]["column"] >= 1 and at[0]["message"] in at[0]["rendered"]
+    assert all(d["rendered"].strip() in said["text"] for d in errors)
+    assert f"k.rs:{line_of(path, 'WRONG')}" in said["text"] and "\x1b" not in said["text"]
+    assert "\x1b[" in at[0]["ansi"] and "\x1b" not in at[0]["rendered"]
+
+
+def test_an_error_in_a_mod_file_names_that_file(kernel, report, project):
+    write(project, {"part.rs": 'pub fn number() -> i64 {\n    "WRONG"\n}\n'})
+    kernel("k", "mod part;\n" + value("part::number()"))
+    first = report()["diagnostics"][0]
+    assert (first["file"], first["line"]) == (str(project / "part.rs"), 2)
+
+
+def test_an_error_in_a_path_dependency_names_that_file(kernel, report, project):
+    manifest = package("helper")
+    write(
+        project,
+        {"helper/Cargo.toml": manifest, "helper/src/lib.rs": 'pub fn number() -> i64 {\n    "WRONG"\n}\n'},
+    )
+    kernel("k", value("helper::number()"), block=block("[dependencies]", 'helper = { path = "helper" }'))
+    said = report()
+    assert said["kind"] == "CompileError" and "E0308" in said["text"]
+    assert str(project / "helper/src/lib.rs") in said["text"] + str(said["diagnostics"][0]["file"])
+
+
+def test_after_a_failure_the_old_text_is_still_a_hit(kernel, report, look):
+    path = kernel("k", value(1))
+    good = path.read_text()
+    assert look()[:2] == (1, True)
+    path.write_text(good.replace("    1\n", "    missing()\n"))
+    assert report()["kind"] == "CompileError"
+    assert report()["kind"] == "CompileError"
+    path.write_text(good)
+    assert look()[:2] == (1, False)
+
+
+def test_a_failed_import_leaves_no_module_and_the_next_edit_imports(kernel, run):
+    kernel("k", value("missing()"))
+    program = """
+        import pathlib, sys, rsimport, rsimport.import_hook
+        for attempt in range(2):
+            try:
+                import k
+            except rsimport.CompileError:
+                assert "k" not in sys.modules
+        source = pathlib.Path("k.rs")
+        source.write_text(source.read_text().replace("missing()", "7"))
+        import k
+        print(k.value())
+    """
+    assert run(program).out == "7"
+
+
+@pytest.mark.parametrize(
+    ("lines", "word", "expected"),
+    [
+        (
+            ["[dependencies]", 'no-such-crate-anywhere-7f3 = "1"'],
+            "no-such-crate-anywhere-7f3",
+            "no-such-crate",
+        ),
+        (["[dependencies]", "# why", 'itoa = "99"'], "itoa", "99"),
+        (["[dependencies]", 'itoa = "not a version"'], "itoa", "not a version"),
+        (["[dependencies]", 'gone = { path = "gone" }'], "gone", "gone"),
+        (["[dependencies]", 'itoa = { version = "1", features = ["loudest"] }'], "itoa", "loudest"),
+    ],
+    ids=["no such crate", "no such version", "no version", "no such path", "no such feature"],
+)
+def test_a_dependency_that_cannot_be_had_is_a_config_error_at_its_line(kernel, report, lines, word, expected):
+    path = kernel("k", value(1), block=block(*lines))
+    said = report()
+    assert said["kind"] == "ConfigError", said["text"]
+    assert word in said["text"] and expected in said["text"]
+    assert names_line(said["text"], path, line_of(path, word)), said["text"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        (["[dependencies]", "itoa = "], "itoa = "),
+        (["[dependencies", 'itoa = "1"'], "[dependencies"),
+        (["[dependencies]", 'itoa = "1"', 'itoa = "1"  # again'], "again"),
+        (["[dependencies]", "itoa = 1"], "itoa"),
+        (["[dependencys]", 'itoa = "1"'], "dependencys"),
+        (["[package.metadata.rsimport]", "profil = 'dev'"], "profil"),
+    ],
+    ids=["no value", "no bracket", "a key twice", "a wrong type", "an unknown table", "an unknown setting"],
+)
+def test_a_bad_block_is_a_config_error_at_its_line(kernel, report, lines, word):
+    path = kernel("k", value(1), block=block(*lines))
+    said = report()
+    assert said["kind"] == "ConfigError", said["text"]
+    assert names_line(said["text"], path, line_of(path, word)), said["text"]
+
+
+def test_an_unknown_key_is_named(kernel, report):
+    kernel("k", value(1), block=block("[package.metadata.rsimport]", "profil = 'dev'"))
+    assert "profil" in report()["text"]
+
+
+@pytest.mark.parametrize(
+    "second", [block("[dependencies]"), None], ids=["two blocks", "frontmatter and block"]
+)
+def test_two_manifest_blocks_are_an_error_at_the_second(run, project, report, second):
+    path = project / "k.rs"
+    if second:
+        path.write_text("// rsimport\n" + block("[dependencies]") + "//!\n" + second + value(1))
+        line = [n for n, text in enumerate(path.read_text().splitlines(), 1) if text == "//! ```cargo"][1]
+    else:
+        path.write_text("---\n[package.metadata.rsimport]\n---\n" + block("[dependencies]") + value(1))
+        line = line_of(path, "```cargo")
+    said = report()
+    assert said["kind"] == "ConfigError" and names_line(said["text"], path, line), said["text"]
+
+
+def test_a_block_that_never_ends_is_a_config_error(run, project, report):
+    (project / "k.rs").write_text(
+        "// rsimport\n//! ```cargo\n//! [dependencies]\nuse pyo3::prelude::*;\n" + value(1)
+    )
+    said = report()
+    assert said["kind"] == "ConfigError" and names_line(said["text"], project / "k.rs", 2), said["text"]
+
+
+def test_the_hint_is_a_field_and_the_last_line(report, kernel):
+    kernel("k", value(1), block=block("[package.metadata.rsimport]", "profil = 'dev'"))
+    said = report()
+    assert said["hint"] and said["text"].splitlines()[-1] == f"hint: {said['hint']}"
+
+
+def test_an_error_without_a_hint_has_no_hint_line():
+    assert str(rsimport.RsimportError("what", hint="do")).splitlines() == ["what", "hint: do"]
+    plain = rsimport.RsimportError("what")
+    assert plain.hint is None and str(plain) == "what"
+
+
+@pytest.mark.parametrize("name", ["CompileError", "ConfigError", "ToolchainError", "CacheError"])
+def test_every_error_is_an_import_error(name):
+    assert issubclass(getattr(rsimport, name), rsimport.RsimportError) and issubclass(
+        rsimport.RsimportError, ImportError
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({"NO_COLOR": None}, True), ({"NO_COLOR": "1"}, False)]
+)
+def test_the_text_is_coloured_for_a_terminal_only(kernel, start, environment, coloured):
+    kernel("k", value("missing()"))
+    ours, theirs = pty.openpty()
+    program = """
+        import rsimport, rsimport.import_hook
+        try:
+            import k
+        except rsimport.CompileError as error:
+            print(error)
+    """
+    process = start(
+        program, stderr=theirs, env={"TERM": "xterm-256color", "RSIMPORT_PROGRESS": "0", **environment}
+    )
+    stdout, _ = process.communicate(timeout=300)
+    os.close(ours)
+    os.close(theirs)
+    assert "E0425" in stdout and ("\x1b[" in stdout) == coloured
+
+
+def test_an_uncaught_error_shows_the_compilers_words(kernel, run):
+    path = kernel("k", value("missing()"))
+    stderr = run("import rsimport.import_hook, k", check=False).stderr
+    assert "CompileError" in stderr and "E0425" in stderr and f"{path}:{line_of(path, 'missing')}" in stderr
+
+
+def test_several_errors_are_all_reported_in_order(kernel, report):
+    kernel("k", value("first()", "a") + value("second()", "b"))
+    lines = [d["line"] for d in report()["diagnostics"] if d["line"]]
+    assert len(lines) == 2 and lines == sorted(lines)
+
+
+def test_warnings_do_not_stop_an_import(kernel, run):
+    path = kernel("k", "fn unused() {}\n" + value(1))
+    program = """
+        import rsimport, rsimport.import_hook, k
+        for warning in rsimport.info(k).warnings:
+            print(warning.level, warning.code, warning.line, warning.file)
+    """
+    assert run(program).out == f"warning dead_code {line_of(path, 'unused')} {path}"
+    assert run(program).out == f"warning dead_code {line_of(path, 'unused')} {path}"
+
+
+def test_a_broken_kernel_is_not_skipped_for_a_module_further_along_the_path(kernel, run, project):
+    kernel("k", value("missing()"), folder=project / "a")
+    write(project / "b", {"k.py": ""})
+    stderr = run("import sys; sys.path[:0] = ['a', 'b']\nimport rsimport.import_hook, k", check=False).stderr
+    assert "CompileError" in stderr
+
+
+def test_a_panic_in_a_call_is_an_exception_and_the_process_lives(kernel, run):
+    kernel("k", '#[pyfunction]\nfn fail() {\n    panic!("boom {}", 1 + 1);\n}\n' + value(3))
+    program = """
+        import rsimport.import_hook, k
+        for attempt in range(3):
+            try:
+                k.fail()
+            except BaseException as error:
+                print(type(error).__name__, error)
+        print(k.value())
+    """
+    assert run(program).out.splitlines() == ["PanicException boom 2"] * 3 + ["3"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "cause"),
+    [
+        ('Err(pyo3::exceptions::PyValueError::new_err("no table"))?', "ValueError no table"),
+        ('panic!("no table")', "PanicException no table"),
+        ('Err(pyo3::exceptions::PyImportError::new_err("no table"))?', "ImportError no table"),
+    ],
+)
+def test_a_failure_while_the_module_initialises_is_an_import_error_that_keeps_its_cause(
+    kernel, run, statement, cause
+):
+    body = (
+        f"#[pymodule]\nfn k(_m: &Bound<'_, PyModule>) -> PyResult<()> {{\n    {statement};\n    Ok(())\n}}\n"
+    )
+    kernel("k", "#![allow(unreachable_code)]\n" + body)
+    program = """
+        import sys, rsimport.import_hook
+        for attempt in range(2):
+            try:
+                import k
+            except ImportError as error:
+                reason = error.__cause__ or error
+                print(type(reason).__name__, reason, "k" in sys.modules)
+    """
+    lines = run(program).out.splitlines()
+    assert len(lines) == 2 and all(re.fullmatch(rf"{re.escape(cause)}.* False", line) for line in lines), (
+        lines
+    )

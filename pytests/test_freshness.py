@@ -1,0 +1,268 @@
+"""What triggers a rebuild and what does not: content decides, and everything that rustc reads counts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import block, other_pythons, package, rlibs, value, write
+
+HELPER = {
+    "helper/Cargo.toml": package("helper"),
+    "helper/src/lib.rs": "mod deep;\npub fn number() -> i64 {\n    deep::number()\n}\n",
+    "helper/src/deep.rs": "pub fn number() -> i64 {\n    1\n}\n",
+}
+NUMBER = "pub fn number() -> i64 {\n    1\n}\n"
+PATH_DEPENDENCY = block("[dependencies]", 'helper = { path = "helper" }')
+
+READS = {
+    "its own text": ("", value(1), {}, "k.rs"),
+    "a mod file": ("", "mod part;\n" + value("part::number()"), {"part.rs": NUMBER}, "part.rs"),
+    "a mod folder": ("", "mod part;\n" + value("part::number()"), {"part/mod.rs": NUMBER}, "part/mod.rs"),
+    "a mod file in a mod file": (
+        "",
+        "mod part;\n" + value("part::deep::number()"),
+        {"part.rs": "pub mod deep;\n", "part/deep.rs": NUMBER},
+        "part/deep.rs",
+    ),
+    "a mod file at another path": (
+        "",
+        '#[path = "elsewhere/any.rs"]\nmod part;\n' + value("part::number()"),
+        {"elsewhere/any.rs": NUMBER},
+        "elsewhere/any.rs",
+    ),
+    "include_str!": (
+        "",
+        value('include_str!("data.txt").trim().parse().unwrap()'),
+        {"data.txt": "1\n"},
+        "data.txt",
+    ),
+    "include_bytes!": (
+        "",
+        value('include_bytes!("sub/data")[0] as i64 - 48'),
+        {"sub/data": "1\n"},
+        "sub/data",
+    ),
+    "include!": ("", value('include!("number.in")'), {"number.in": "1\n"}, "number.in"),
+    "a path dependency": (
+        PATH_DEPENDENCY,
+        value("helper::number()"),
+        {**HELPER, "helper/src/lib.rs": NUMBER},
+        "helper/src/lib.rs",
+    ),
+    "a mod file of a path dependency": (
+        PATH_DEPENDENCY,
+        value("helper::number()"),
+        HELPER,
+        "helper/src/deep.rs",
+    ),
+}
+
+
+@pytest.mark.parametrize("subject", READS)
+def test_an_edit_is_seen_and_the_way_back_is_a_hit(kernel, look, project, subject):
+    manifest, body, files, edited = READS[subject]
+    write(project, files)
+    kernel("k", body, block=manifest)
+    assert look()[:2] == (1, True)
+    assert look()[:2] == (1, False)
+    path = project / edited
+    first = path.read_text()
+    path.write_text(first.replace("1", "2"))
+    number, built, reason = look()
+    assert (number, built) == (2, True) and path.name in reason
+    assert look()[:2] == (2, False)
+    path.write_text(first)
+    assert look()[:2] == (1, False)
+
+
+@pytest.mark.parametrize("subject", ["a mod file", "include_str!", "a mod file of a path dependency"])
+def test_the_inputs_are_listed(kernel, run, project, subject):
+    manifest, body, files, edited = READS[subject]
+    write(project, files)
+    kernel("k", body, block=manifest)
+    said = run("import rsimport, rsimport.import_hook, k; print(*rsimport.info(k).inputs, sep='\\n')").out
+    assert str(project / edited) in said.splitlines()
+
+
+@pytest.mark.parametrize("subject", ["a mod file", "include_str!"])
+def test_a_file_that_is_gone_is_an_error_and_not_an_old_artifact(kernel, run, look, project, subject):
+    manifest, body, files, edited = READS[subject]
+    write(project, files)
+    kernel("k", body, block=manifest)
+    assert look()[:2] == (1, True)
+    (project / edited).unlink()
+    failed = run("import rsimport.import_hook, k", check=False)
+    assert failed.returncode == 1 and "CompileError" in failed.stderr
+
+
+@pytest.mark.parametrize("macro", ['env!("RSIMPORT_SAYS")', 'option_env!("RSIMPORT_SAYS").unwrap_or("0")'])
+def test_an_environment_variable_that_the_kernel_reads(kernel, look, macro):
+    macro = macro.replace("RSIMPORT_SAYS", "KERNEL_SAYS")
+    kernel("k", value(f"{macro}.parse().unwrap()"))
+    assert look(env={"KERNEL_SAYS": "1"})[:2] == (1, True)
+    number, built, reason = look(env={"KERNEL_SAYS": "2"})
+    assert (number, built) == (2, True) and "KERNEL_SAYS" in reason
+    assert look(env={"KERNEL_SAYS": "1", "UNRELATED": "x"})[:2] == (1, False)
+    if macro.startswith("option"):
+        assert look(env={"KERNEL_SAYS": None})[:2] == (0, True)
+
+
+def test_a_source_older_than_the_artifact_but_different_is_rebuilt(kernel, look):
+    path = kernel("k", value(1))
+    assert look()[:2] == (1, True)
+    path.write_text(path.read_text().replace("1", "2"))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert look()[:2] == (2, True)
+
+
+@pytest.mark.parametrize("edited", ["k.rs", "part.rs"])
+def test_the_same_time_and_the_same_size_but_another_text_is_rebuilt(kernel, look, project, edited):
+    write(project, {"part.rs": NUMBER})
+    kernel("k", "mod part;\n" + value("part::number() * 1"))
+    path = project / edited
+    status = path.stat()
+    assert look()[:2] == (1, True)
+    path.write_text(path.read_text().replace("1", "2"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_mtime_ns == status.st_mtime_ns and path.stat().st_size == status.st_size
+    assert look()[:2] == (2, True)
+
+
+@pytest.mark.parametrize(
+    "what", ["a newer time", "an older time", "a neighbour", "another mode", "another folder"]
+)
+def test_what_changes_no_content_is_a_hit(kernel, look, project, what):
+    write(project, {"part.rs": NUMBER})
+    path = kernel("k", "mod part;\n" + value("part::number()"))
+    assert look()[:2] == (1, True)
+    if what == "a neighbour":
+        write(project, {"other.rs": "// rsimport\n", "part.txt": "", "Cargo.lock": ""})
+    elif what == "another mode":
+        path.chmod(0o600)
+    elif what == "another folder":
+        project = project.rename(project.with_name("moved"))
+    else:
+        moment = 2_000_000_000 if what == "a newer time" else 1_000_000_000
+        os.utime(path, (moment, moment))
+        os.utime(project / "part.rs", (moment, moment))
+    assert look(cwd=project)[:2] == (1, False)
+
+
+@pytest.mark.parametrize("subject", ["its own text", "a mod file", "include_str!", "a path dependency"])
+def test_a_copy_of_the_folder_is_a_hit(kernel, look, project, tmp_path, subject):
+    manifest, body, files, edited = READS[subject]
+    write(project, files)
+    kernel("k", body, block=manifest)
+    assert look()[:2] == (1, True)
+    copy = Path(shutil.copytree(project, tmp_path / "copy"))
+    assert look(cwd=copy)[:2] == (1, False)
+    (copy / edited).write_text((copy / edited).read_text().replace("1", "2"))
+    assert look(cwd=copy)[:2] == (2, True)
+    assert look()[:2] == (1, False)
+
+
+def test_the_copy_is_its_own_source(kernel, run, look, project, tmp_path):
+    kernel("k", value(1))
+    look()
+    copy = Path(shutil.copytree(project, tmp_path / "copy"))
+    program = "import rsimport, rsimport.import_hook, k; print(rsimport.info(k).source)"
+    assert run(program, cwd=copy).out == str(copy / "k.rs")
+
+
+def test_a_profile_switch_keeps_both(kernel, look):
+    kernel("k", value("cfg!(debug_assertions) as i64"))
+    assert look()[:2] == (0, True)
+    number, built, reason = look(env={"RSIMPORT_PROFILE": "dev"})
+    assert (number, built) == (1, True) and "profile" in reason
+    assert look()[:2] == (0, False)
+    assert look(env={"RSIMPORT_PROFILE": "dev"})[:2] == (1, False)
+
+
+def test_a_custom_profile(kernel, look):
+    manifest = block("[profile.checked]", 'inherits = "release"', "debug-assertions = true")
+    kernel("k", value("cfg!(debug_assertions) as i64"), block=manifest)
+    assert look()[:2] == (0, True)
+    assert look(env={"RSIMPORT_PROFILE": "checked"})[:2] == (1, True)
+    assert look()[:2] == (0, False)
+
+
+def test_the_flags_and_the_target_cpu_are_part_of_the_key(kernel, look):
+    kernel("k", value('cfg!(fancy) as i64 + 2 * cfg!(target_feature = "avx") as i64'))
+    native = look()[0]
+    assert look(env={"RSIMPORT_RUSTFLAGS": "--cfg=fancy"})[:2] == (native + 1, True)
+    assert look(env={"RSIMPORT_TARGET_CPU": "x86-64"})[:2] == (0, True)
+    assert look()[:2] == (native, False)
+    if " avx " in Path("/proc/cpuinfo").read_text():
+        assert native == 2
+
+
+def test_force_rebuild_builds_again_and_says_so(kernel, look):
+    kernel("k", value(1))
+    look()
+    number, built, reason = look(env={"RSIMPORT_FORCE_REBUILD": "1"})
+    assert (number, built) == (1, True) and "forced" in reason
+    assert look()[:2] == (1, False)
+
+
+def test_the_first_build_is_called_the_first(kernel, look):
+    kernel("k", value(1))
+    assert look() == (1, True, "first build")
+    assert look() == (1, False, "first build")
+
+
+@pytest.mark.parametrize("edited", ["k.rs", "part.rs"])
+def test_edited_while_compiling_the_loaded_module_is_the_text_on_disk(
+    barrier, kernel, start, look, project, edited
+):
+    write(project, {"part.rs": NUMBER})
+    kernel("k", barrier.wait + "mod part;\n" + value("part::number() * 1"), block=barrier.block)
+    process = start("import rsimport.import_hook, k; print(k.value())")
+    barrier.reached()
+    path = project / edited
+    path.write_text(path.read_text().replace(" 1\n", " 2\n"))
+    barrier.go()
+    stdout, stderr = process.communicate(timeout=300)
+    assert stdout.strip() == "2", stderr
+    assert look()[:2] == (2, False)
+
+
+def test_a_second_kernel_compiles_no_dependency_again(kernel, look, shared_cache):
+    kernel("k", value(1))
+    look()
+    before = rlibs(shared_cache, "pyo3")
+    kernel("k", value(2))
+    kernel("j", value(3))
+    assert look()[:2] == (2, True) and look("j")[:2] == (3, True)
+    after = rlibs(shared_cache, "pyo3")
+    assert before and {path: after[path] for path in before} == before
+
+
+def test_the_artifact_of_an_earlier_text_is_left_alone(kernel, run):
+    path = kernel("k", value(1))
+    program = "import rsimport.import_hook, k; print(k.__file__)"
+    first = Path(run(program).out)
+    content = first.read_bytes()
+    path.write_text(path.read_text().replace("1", "2"))
+    second = Path(run(program).out)
+    assert second != first and first.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "python", other_pythons() or [None], ids=lambda path: Path(path or "none").parent.parent.name
+)
+def test_another_python_on_the_same_cache_has_its_own_artifact(kernel, look, tmp_path, python):
+    if python is None:
+        pytest.skip("no second interpreter on this machine")
+    import rsimport
+
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/rsimport").symlink_to(Path(rsimport.__file__).parent)
+    other = {"python": python, "env": {"PYTHONPATH": str(tmp_path / "site")}}
+    kernel("k", value(1))
+    assert look()[:2] == (1, True)
+    assert look(**other)[:2] == (1, True)
+    assert look()[:2] == (1, False)
+    assert look(**other)[:2] == (1, False)

@@ -1,0 +1,155 @@
+"""A build that ends early, by Ctrl-C or SIGKILL: the next import works, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from helpers import block, gone, package, strace, value, wait_for, write
+
+IMPORT = "import rsimport.import_hook, k; print(k.value())"
+SLOW_SCRIPT = """
+fn main() {
+    let folder = std::path::Path::new(FOLDER);
+    std::fs::write(folder.join("started"), std::process::id().to_string()).unwrap();
+    for _ in 0..6000 {
+        if folder.join("go").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+"""
+
+
+@pytest.fixture
+def slow_dependency(project, barrier):
+    """The manifest block of a kernel whose dependency has a build script that waits for the barrier."""
+    manifest = package("slow")
+    script = SLOW_SCRIPT.replace("FOLDER", f'"{barrier.folder}"')
+    write(project / "slow", {"Cargo.toml": manifest, "src/lib.rs": "", "build.rs": script})
+    return block("[dependencies]", 'slow = { path = "slow" }')
+
+
+@pytest.fixture(params=["the kernel", "a dependency"])
+def held(request, kernel, barrier):
+    """A kernel `k` whose build is held in one of its two stages."""
+    if request.param == "the kernel":
+        kernel("k", barrier.wait + value(1), block=barrier.block)
+    else:
+        kernel("k", value(1), block=request.getfixturevalue("slow_dependency"))
+    return barrier
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["python alone", "the whole group"])
+def test_ctrl_c_raises_at_once_and_stops_cargo(held, start, look, whole_group):
+    """A terminal sends the signal to the whole group, a notebook to Python alone."""
+    process = start(IMPORT)
+    held.reached()
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in stderr and process.returncode in (-signal.SIGINT, 130)
+    assert gone(held.compilers())
+    held.go()
+    assert look()[:2] == (1, True)
+
+
+def test_ctrl_c_can_be_caught_and_the_import_tried_again(barrier, kernel, start):
+    kernel("k", barrier.wait + value(1), block=barrier.block)
+    program = f"""
+        import pathlib, rsimport.import_hook
+        try:
+            import k
+        except KeyboardInterrupt:
+            pathlib.Path({str(barrier.folder / "go")!r}).touch()
+        import k
+        print(k.value())
+    """
+    process = start(program)
+    barrier.reached()
+    os.kill(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=120)
+    assert stdout.strip() == "1", stderr
+
+
+def test_ctrl_c_ends_the_wait_for_another_process(barrier, kernel, start, project):
+    kernel("k", barrier.wait + value(1), block=barrier.block)
+    builder = start(IMPORT)
+    barrier.reached()
+    waiter = start(f"open('ready', 'w').write('x')\n{IMPORT}")
+    wait_for(project / "ready")
+    time.sleep(0.5)
+    os.kill(waiter.pid, signal.SIGINT)
+    _, stderr = waiter.communicate(timeout=30)
+    assert "KeyboardInterrupt" in stderr
+    barrier.go()
+    assert builder.communicate(timeout=120)[0].strip() == "1"
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["python alone", "the whole group"])
+def test_sigkill_leaves_no_lock(held, start, look, whole_group):
+    process = start(IMPORT)
+    held.reached()
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    held.go()
+    assert look()[:2] == (1, True)
+    assert look()[:2] == (1, False)
+
+
+def test_a_process_that_waits_takes_over_when_the_builder_is_killed(barrier, kernel, start, project):
+    kernel("k", barrier.wait + value(1), block=barrier.block)
+    builder = start(IMPORT)
+    barrier.reached()
+    waiter = start(f"open('ready', 'w').write('x')\n{IMPORT}")
+    wait_for(project / "ready")
+    os.killpg(builder.pid, signal.SIGKILL)
+    barrier.go()
+    stdout, stderr = waiter.communicate(timeout=300)
+    assert stdout.strip() == "1", stderr
+
+
+def test_sigkill_at_many_moments_and_the_cache_stays_whole(kernel, start, look, own_cache):
+    clean = _folders(own_cache)
+    for moment in range(12):
+        kernel("k", value(1000 + moment))
+        process = start(IMPORT)
+        time.sleep(0.03 + 0.03 * moment)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+        assert look()[0] == 1000 + moment
+    kernel("j", value(1))
+    look("j")
+    assert not _leftovers(own_cache, clean)
+
+
+def test_sigkill_at_every_step_of_publishing_leaves_a_cache_that_works(
+    kernel, run, look, own_cache, tmp_path
+):
+    """The n-th system call that changes the cache is the last one, for every n."""
+    clean = _folders(own_cache)
+    calls = "/^(rename|fsync|fdatasync|mkdir|link|unlink|rmdir|chmod|fchmod|flock)"
+    for moment in range(1, 60):
+        kernel("k", value(2000 + moment))
+        wrap = strace("-o", str(tmp_path / "calls"), "-e", f"inject={calls}:signal=KILL:when={moment}")
+        killed = run(IMPORT, wrap=wrap, check=False).returncode != 0
+        assert look()[0] == 2000 + moment
+        if not killed:
+            break
+    assert moment > 3 and not killed
+    kernel("j", value(1))
+    look("j")
+    assert not _leftovers(own_cache, clean)
+
+
+def _folders(cache):
+    return {path for path in cache.rglob("*") if path.is_dir()}
+
+
+def _leftovers(cache, clean):
+    """Temporary folders that were not there before: those of tempfile, and what lies in a staging folder."""
+    staging = {"tmp", "temp", "staging", "stage"}
+    new = {path for path in cache.rglob("*") if path not in clean}
+    return sorted(str(path) for path in new if path.name.startswith(".tmp") or path.parent.name in staging)

@@ -1,0 +1,36 @@
+"""kernels/increment.rs: Python's `i + 1`, as far as 64 bits go."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def increment(shared_cache: object) -> ModuleType:
+    """Imported by the tests and not at the top, so that it is built into their cache."""
+    from rsimport.kernels import increment
+
+    return increment
+
+
+@pytest.mark.parametrize("i", [0, 1, -1, -2, 41, 2**31 - 1, 2**32, 2**53, 2**63 - 2, -(2**63), True])
+def test_it_adds_one(increment: ModuleType, i: int) -> None:
+    assert increment.increment(i) == i + 1
+
+
+def test_its_argument_may_be_named(increment: ModuleType) -> None:
+    assert increment.increment(i=6) == 7
+
+
+@pytest.mark.parametrize("i", [2**63 - 1, 2**63, -(2**63) - 1, 10**30])
+def test_a_number_that_does_not_fit_raises_an_error(increment: ModuleType, i: int) -> None:
+    with pytest.raises(OverflowError):
+        increment.increment(i)
+
+
+@pytest.mark.parametrize("i", [1.0, "1", None, [1]])
+def test_what_is_no_int_raises_an_error(increment: ModuleType, i: object) -> None:
+    with pytest.raises(TypeError):
+        increment.increment(i)

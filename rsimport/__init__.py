@@ -1,0 +1,57 @@
+"""Import Rust kernels: a `.rs` file whose first line is `// rsimport` becomes a Python module.
+
+`import rsimport.import_hook` switches the import hook on; the functions here work without it. Each of them is loaded
+at its first use, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from rsimport._meta import MetaFinder
+
+# Type checkers take this name for true. Importing it from typing would take longer than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rsimport._api import Report, build, build_all, build_filepath, imp, imp_from_filepath, info, reload
+    from rsimport._engine import __version__
+    from rsimport._errors import CacheError, CompileError, ConfigError, RsimportError, ToolchainError
+    from rsimport._finder import Hook, install
+
+__all__ = [
+    "CacheError",
+    "CompileError",
+    "ConfigError",
+    "Hook",
+    "Report",
+    "RsimportError",
+    "ToolchainError",
+    "__version__",
+    "build",
+    "build_all",
+    "build_filepath",
+    "imp",
+    "imp_from_filepath",
+    "info",
+    "install",
+    "reload",
+]
+
+_HOMES = {"Hook": "_finder", "install": "_finder", "__version__": "_engine"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    home = _HOMES.get(name) or ("_errors" if name.endswith("Error") else "_api")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+sys.meta_path.insert(0, MetaFinder)

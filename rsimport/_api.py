@@ -1,0 +1,178 @@
+"""The functions that work without the import hook."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from importlib._bootstrap import _ModuleLockManager, module_from_spec  # type: ignore[attr-defined]
+from types import ModuleType
+
+from rsimport import _engine
+from rsimport._errors import ConfigError, RsimportError
+from rsimport._finder import plain
+from rsimport._loader import KernelLoader
+from rsimport._reload import loader_of, reload, renew
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rsimport._engine import Artifact
+    from rsimport._settings import Settings
+
+__all__ = ["Report", "build", "build_all", "build_filepath", "imp", "imp_from_filepath", "info", "reload"]
+
+
+def imp(fullname: str, **settings: Unpack[Settings]) -> ModuleType:
+    """Builds the kernel of a module's name if need be, loads it and returns the module.
+
+    The kernel is searched for as Python searches for a module (the parents are imported), but needs no marker. A
+    kernel that is loaded already is brought up to date in place.
+
+    Raises CompileError if the code does not compile, ConfigError for wrong settings or manifests, ToolchainError or
+    CacheError if the build is not possible here, RsimportError if there is no such kernel or if it fails to initialise.
+    """
+    return _load(_find(fullname, plain(settings)))
+
+
+def imp_from_filepath(
+    path: str | os.PathLike[str], fullname: str | None = None, **settings: Unpack[Settings]
+) -> ModuleType:
+    """Builds the kernel of a file or crate folder if need be, loads it and returns the module.
+
+    The kernel needs no marker. The module's name is `fullname`, or the file's name without its suffix, and it is
+    entered into sys.modules. The same unchanged file is the same module again; a changed one is brought up to date in
+    place.
+
+    Raises the same errors as imp(), and ConfigError if something else is loaded under the name.
+    """
+    return _load(_at(path, fullname, plain(settings)))
+
+
+def build(fullname: str, **settings: Unpack[Settings]) -> str:
+    """Builds the kernel of a module's name if need be, and returns the path of the artifact. Nothing is loaded.
+
+    Raises the same errors as imp().
+    """
+    return _find(fullname, plain(settings)).find_artifact().path
+
+
+def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> str:
+    """Builds the kernel of a file or crate folder if need be, and returns the path of the artifact. Nothing is loaded.
+
+    Raises the same errors as imp_from_filepath().
+    """
+    return _at(path, None, plain(settings)).find_artifact().path
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one kernel in build_all(): either an artifact or an error."""
+
+    path: str
+    artifact: Artifact | None
+    error: RsimportError | None
+    seconds: float
+    """How long it took, whatever was done."""
+
+    @property
+    def built(self) -> bool:
+        """Was it built just now? False: it was in the cache, or it failed."""
+        return self.artifact is not None and self.artifact.built
+
+
+def build_all(root: str | os.PathLike[str], **settings: Unpack[Settings]) -> list[Report]:
+    """Builds every marked kernel in a folder and below. One that fails does not stop the others: its report has the error.
+
+    Raises ConfigError if `root` is no folder or if a setting is wrong.
+    """
+    given = plain(settings)
+    _engine.settings(None, given)
+    folder = os.path.abspath(root)
+    if not os.path.isdir(folder):
+        raise ConfigError(f"{folder} is not a folder")
+    return [report(kernel, given) for kernel in _engine.kernels(folder)]
+
+
+def info(module: ModuleType) -> Artifact:
+    """What a kernel's module was loaded from: artifact, source, profile, and when and why it was built.
+
+    Raises RsimportError if the module is no kernel.
+    """
+    return loader_of(module).find_artifact()
+
+
+def report(kernel: str, settings: dict[str, object]) -> Report:
+    """Builds one kernel and tells what became of it."""
+    start = time.perf_counter()
+    artifact = error = None
+    try:
+        artifact = _at(kernel, None, settings).find_artifact()
+    except RsimportError as exc:
+        error = exc
+    return Report(kernel, artifact, error, time.perf_counter() - start)
+
+
+def _find(fullname: str, settings: dict[str, object]) -> KernelLoader:
+    parent, _, tail = fullname.rpartition(".")
+    folders = [os.path.abspath(folder) for folder in (import_module(parent).__path__ if parent else sys.path)]
+    for folder in folders:
+        path = os.path.join(folder, tail)
+        if os.path.isfile(os.path.join(path, "Cargo.toml")):
+            return _at(path, fullname, settings)
+        if os.path.isfile(path + ".rs"):
+            return _at(path + ".rs", fullname, settings)
+    hint = f"neither {tail}.rs nor {tail}/Cargo.toml is in {', '.join(folders)}"
+    raise RsimportError(f"there is no kernel named {fullname}", hint=hint, name=fullname)
+
+
+def _at(path: str | os.PathLike[str], fullname: str | None, settings: dict[str, object]) -> KernelLoader:
+    kernel = os.path.abspath(path)
+    if fullname is None:
+        base = os.path.basename(kernel)
+        fullname = base if os.path.isdir(kernel) else os.path.splitext(base)[0]
+        if "." in fullname:
+            hint = "rename it, or give another name with fullname="
+            raise ConfigError(
+                f"{kernel}: {fullname!r} cannot be the name of a module", hint=hint, kernel=kernel
+            )
+    return KernelLoader(fullname, kernel, settings)
+
+
+def _load(loader: KernelLoader) -> ModuleType:
+    name = loader.name
+    # Other threads that want the same name wait, as they do when they import it.
+    with _ModuleLockManager(name):
+        before = sys.modules.get(name)
+        if before is not None:
+            shown = _shown(before, loader)
+            if shown.kernel == loader.kernel:
+                if shown.path != loader.find_artifact().path:
+                    renew(before, loader)
+                return before
+        module = module_from_spec(loader.spec())
+        sys.modules[name] = module
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            if before is not None:
+                sys.modules[name] = before
+            raise
+    parent, _, tail = name.rpartition(".")
+    if parent in sys.modules:
+        setattr(sys.modules[parent], tail, module)
+    return module
+
+
+def _shown(module: ModuleType, newcomer: KernelLoader) -> KernelLoader:
+    try:
+        return loader_of(module)
+    except RsimportError:
+        file = getattr(module, "__file__", None)
+        message = f"a module named {newcomer.name} is loaded already" + (f", from {file}" if file else "")
+        hint = "give the kernel another name with fullname="
+        raise ConfigError(message, hint=hint, kernel=newcomer.kernel, name=newcomer.name) from None

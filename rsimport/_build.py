@@ -1,0 +1,59 @@
+"""The cold path: a kernel that has to be built. Nothing here is imported while the cache is warm."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import struct
+import sys
+from sysconfig import get_config_var
+
+from rsimport import _engine
+from rsimport._loader import ABI
+from rsimport._progress import showing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rsimport._engine import Artifact
+
+
+def build(kernel: str, module: str, settings: dict[str, object]) -> Artifact:
+    """Builds a kernel's artifact, or waits for whoever builds it; shows progress and logs what was done."""
+    with showing(module, bool(_engine.settings(kernel, settings)["progress"])) as progress:
+        artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
+    if artifact.built:
+        logger = logging.getLogger("rsimport")
+        logger.info("built %s in %.2f s: %s", module, artifact.seconds, artifact.reason)
+        if artifact.warnings:
+            logger.warning("%s", "\n".join(found.rendered.rstrip() for found in artifact.warnings))
+    return artifact
+
+
+def warm(deps: list[str], settings: dict[str, object]) -> float:
+    """Compiles dependencies ahead of the first kernel that needs them; returns the seconds that it took."""
+    with showing("warm", bool(_engine.settings(None, settings)["progress"])) as progress:
+        return _engine.warm(deps, ABI, interpreter(), settings, progress)
+
+
+def interpreter() -> dict[str, object]:
+    """The running Python as PyO3's build script wants it described, so that it need not start one to ask."""
+    windows, framework = sys.platform == "win32", get_config_var("PYTHONFRAMEWORK")
+    # Conda's static interpreter comes with a shared library, which PyO3 prefers for the same reason.
+    conda = os.path.exists(os.path.join(sys.base_prefix, "conda-meta"))
+    flags = [flag for flag in _BUILD_FLAGS if get_config_var(flag)]
+    major, minor = sys.version_info[:2]
+    suffix = ("t" if "Py_GIL_DISABLED" in flags else "") + ("_d" if windows and ABI.startswith("_d") else "")
+    return {
+        "implementation": platform.python_implementation(),
+        "version": f"{major}.{minor}",
+        "shared": bool(windows or framework or conda or get_config_var("Py_ENABLE_SHARED")),
+        "lib_name": f"python{major}{minor}{suffix}" if windows else f"python{get_config_var('LDVERSION')}",
+        "lib_dir": os.path.join(sys.base_prefix, "libs") if windows else get_config_var("LIBDIR"),
+        "pointer_width": struct.calcsize("P") * 8,
+        "build_flags": ",".join(flags),
+        "python_framework_prefix": get_config_var("PYTHONFRAMEWORKPREFIX") or None,
+    }
+
+
+_BUILD_FLAGS = ("Py_DEBUG", "Py_REF_DEBUG", "Py_TRACE_REFS", "COUNT_ALLOCS", "Py_GIL_DISABLED")

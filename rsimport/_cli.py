@@ -1,0 +1,247 @@
+"""The command `rsimport`. Its options come from the engine's table, as everything about settings does."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from rsimport import _api, _engine, _new
+from rsimport._errors import ConfigError, RsimportError
+from rsimport._loader import ABI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rsimport._api import Report
+
+    Command = Callable[..., Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        return cli.main(arguments, prog_name="rsimport", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        return exc.exit_code
+    except click.UsageError as exc:
+        if exc.ctx is not None:
+            click.echo(exc.ctx.get_usage(), err=True)
+        _complain(exc.format_message())
+        return exc.exit_code
+    except RsimportError as exc:
+        _complain(exc)
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+    return 1
+
+
+def setting_options(*names: str) -> Callable[[Command], Command]:
+    """Options for these settings, or for all that there are."""
+
+    def decorate(command: Command) -> Command:
+        for setting in reversed(_engine.settings_table()):
+            if not names or setting.name in names:
+                command = _setting_option(setting)(command)
+        return command
+
+    return decorate
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+    Examples:
+      rsimport new step           write a kernel and its test
+      rsimport build .            compile every marked kernel in this folder and below
+      rsimport doctor             say what is missing, and how to get it
+    """,
+)
+@click.version_option(_engine.__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Import Rust kernels: a .rs file whose first line is `// rsimport` becomes a Python module."""
+
+
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport build logistic.rs
+      rsimport build . --profile dev
+      rsimport build logistic.rs --target-cpu generic --inplace
+    """
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+@click.option("--inplace", is_flag=True, help="Copy the library beside its source, to be imported without rsimport.")
+@setting_options()
+def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
+    """Compile kernels: files, crates, or all that are marked in a folder and below."""
+    settings = _given(options)
+    reports = [report for path in paths for report in _build(path, settings)]
+    rows = []
+    for report in reports:
+        library = report.artifact and report.artifact.path
+        if library and inplace:
+            library = os.path.splitext(report.path)[0] + ABI
+            _engine.inplace(report.artifact.path, library)
+        rows.append([os.path.relpath(report.path), *_result(report), library or ""])
+    _show(["kernel", "result", "seconds", "why", "library"], rows)
+    failures = [report.error for report in reports if report.error]
+    for error in failures:
+        _complain(error)
+    return 1 if failures else 0
+
+
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport new step
+      rsimport new histogram --template numpy
+      rsimport new sketch --from count_min_sketch
+    """
+)
+@click.argument("name")
+@click.option(
+    "--template",
+    "--from",
+    "origin",
+    type=click.Choice(_new.origins()),
+    default="function",
+    help="What to start from: a template, or a kernel that comes with rsimport.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files that are there already.")
+def new(name: str, origin: str, force: bool) -> None:
+    """Write a kernel NAME.rs and its test into this folder."""
+    files = _new.new(name, origin, Path.cwd(), overwrite=force)
+    for file in files:
+        click.echo(f"wrote {file.name}")
+    click.echo(f'next: python -c "import rsimport.import_hook, {name}; help({name})"')
+    click.echo(f"      pytest test_{name}.py")
+
+
+@cli.group()
+def cache() -> None:
+    """Look at the cache of compiled kernels, and clear it."""
+
+
+@cache.command("dir")
+@setting_options("cache_dir")
+def cache_dir(**options: Any) -> None:
+    """Print the cache's folder."""
+    click.echo(_engine.cache_dir(_given(options)))
+
+
+@cache.command("list")
+@setting_options("cache_dir")
+def cache_list(**options: Any) -> None:
+    """List the kernels in the cache, the newest first."""
+    entries = sorted(_engine.cache_entries(_given(options)), key=lambda entry: -entry.created)
+    rows = [
+        [entry.module, entry.profile, entry.abi, decimal(entry.bytes), _moment(entry.created), entry.source]
+        for entry in entries
+    ]
+    _show(["kernel", "profile", "abi", "size", "built", "source"], rows)
+
+
+@cache.command("clear")
+@click.option("--older-than", type=float, metavar="DAYS", help="Only what was built longer ago than this.")
+@setting_options("cache_dir")
+def cache_clear(older_than: float | None, **options: Any) -> None:
+    """Remove compiled kernels; the next import builds them again."""
+    count, freed = _engine.cache_clear(_given(options), older_than)
+    click.echo(f"removed {count} {'entry' if count == 1 else 'entries'}, freed {decimal(freed)}")
+
+
+@cli.command()
+@setting_options("cache_dir", "toolchain")
+def doctor(**options: Any) -> int:
+    """Check everything that a build or an import needs, and say what to do about what is missing."""
+    from rsimport._doctor import examine
+
+    findings = examine(_given(options))
+    _show(["", "what", "found"], [["ok" if found.ok else "FAILED", found.name, found.detail] for found in findings])
+    for found in findings:
+        if not found.ok:
+            _complain(f"{found.name}: {found.detail}" + (f"\nhint: {found.hint}" if found.hint else ""))
+    return 0 if all(found.ok for found in findings) else 1
+
+
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport warm
+      rsimport warm --deps numpy=0.30 rayon=1
+    """
+)
+@click.argument("more", nargs=-1, metavar="[SPEC...]")
+@click.option("--deps", multiple=True, metavar="SPEC...", help="Crates to compile besides pyo3, as NAME=VERSION.")
+@setting_options()
+def warm(more: Sequence[str], deps: Sequence[str], **options: Any) -> None:
+    """Compile shared dependencies ahead, so that the first kernel that needs them builds at once."""
+    from rsimport._build import warm as compile_ahead
+
+    seconds = compile_ahead([*deps, *more], _given(options))
+    click.echo(f"ready after {seconds:.1f} s")
+
+
+def _setting_option(setting: _engine.Setting) -> Callable[[Command], Command]:
+    flag = "force" if setting.name == "force_rebuild" else setting.name.replace("_", "-")
+    if setting.kind == "bool":
+        return click.option(f"--{flag}/--no-{flag}", setting.name, default=None, help=setting.help)
+    kinds: dict[str, Any] = {"float": float, "path": click.Path()}
+    return click.option(
+        f"--{flag}",
+        setting.name,
+        type=kinds.get(setting.kind, str),
+        multiple=setting.kind == "list",
+        help=f"{setting.help} [default: {setting.default}]" if setting.default else setting.help,
+    )
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given; all others are left to the environment and the files."""
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+
+
+def _build(path: str, settings: dict[str, Any]) -> list[Report]:
+    if not os.path.isdir(path) or _engine.crate_source(path):
+        return [_api.report(path, settings)]
+    reports = _api.build_all(path, **settings)
+    if not reports:
+        hint = "the first line of a kernel is `// rsimport`; a kernel that is named itself needs no marker"
+        raise ConfigError(f"there is no marked kernel in {path}", hint=hint)
+    return reports
+
+
+def _result(report: Report) -> list[str]:
+    if report.artifact is None:
+        return ["failed", f"{report.seconds:.2f}", ""]
+    why = report.artifact.reason if report.built else None
+    return ["built" if report.built else "cached", f"{report.seconds:.2f}", why or ""]
+
+
+def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        # Whatever reads a pipe wants one line for each row, however long.
+        console.width = 10_000
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _complain(error: object) -> None:
+    click.echo(f"error: {error}", err=True)

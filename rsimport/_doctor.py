@@ -1,0 +1,49 @@
+"""`rsimport doctor`: whatever a build or an import needs, and what to do about that which is missing."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rsimport import _engine
+from rsimport._finder import install
+from rsimport._loader import ABI, KernelLoader
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str | None = None
+
+
+def examine(settings: dict[str, object]) -> list[Finding]:
+    """Looks at everything.
+
+    Raises ConfigError if a setting is wrong.
+    """
+    python = f"{platform.python_implementation()} {platform.python_version()} ({ABI}), no headers needed"
+    findings = [Finding("rsimport", True, _engine.__version__), Finding("python", True, python)]
+    for check in _engine.checks(settings):
+        findings.append(Finding(check.name, check.ok, check.detail, check.hint))
+    return [*findings, _hook()]
+
+
+def _hook() -> Finding:
+    """Puts a marked file somewhere and asks Python for it, as an import does."""
+    was_there = "rsimport.import_hook" in sys.modules
+    with TemporaryDirectory() as folder, install():
+        Path(folder, "kernel.rs").write_text("// rsimport\n", encoding="utf-8")
+        spec = PathFinder.find_spec("kernel", [folder])
+    if spec is not None and isinstance(spec.loader, KernelLoader):
+        return Finding("hook", True, "installed at start-up" if was_there else "`import rsimport.import_hook` installs it")
+    others = ", ".join(str(getattr(hook, "__qualname__", hook)) for hook in sys.path_hooks)
+    hint = f"one of these answers before it: {others}; install rsimport's hook after it, or use rsimport.imp()"
+    return Finding("hook", False, "another import hook hides kernels", hint)

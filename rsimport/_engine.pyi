@@ -1,0 +1,181 @@
+"""The engine: what decides, builds and remembers. Paths are absolute, `abi` is the suffix of extension modules."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, final
+
+__version__: str
+
+Stage = Literal["waiting", "dependencies", "kernel"]
+Progress = Callable[[Stage, int, int, str], None]
+Given = Mapping[str, object]
+
+@final
+class Diagnostic:
+    """A message of rustc about the user's code."""
+
+    @property
+    def level(self) -> str:
+        """`error`, `warning`, ..."""
+    @property
+    def code(self) -> str | None:
+        """The error code (`E0308`) or the lint's name."""
+    @property
+    def message(self) -> str:
+        """The headline."""
+    @property
+    def file(self) -> str | None:
+        """The user's file, absolute."""
+    @property
+    def line(self) -> int | None:
+        """1-based."""
+    @property
+    def column(self) -> int | None:
+        """1-based."""
+    @property
+    def rendered(self) -> str:
+        """rustc's own text without colours."""
+    @property
+    def ansi(self) -> str:
+        """rustc's own text with ANSI colours."""
+
+@final
+class Artifact:
+    """A built kernel in the cache."""
+
+    @property
+    def path(self) -> str:
+        """The library inside the cache; it never changes, every build has a new one."""
+    @property
+    def source(self) -> str:
+        """The kernel's source file; a crate's `lib.rs`."""
+    @property
+    def module(self) -> str:
+        """The last component of the module's name."""
+    @property
+    def fingerprint(self) -> str:
+        """The digest of everything that the build depended on, in hexadecimal."""
+    @property
+    def profile(self) -> str:
+        """The cargo profile it was built with."""
+    @property
+    def built(self) -> bool:
+        """Was it built just now? False: it came from the cache."""
+    @property
+    def reason(self) -> str | None:
+        """Why it was last built: `first build`, `kernel.rs changed`, ..."""
+    @property
+    def seconds(self) -> float:
+        """How long that build took."""
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """What rustc warned of in the user's code at that build."""
+    @property
+    def inputs(self) -> list[str]:
+        """The other files that decide whether it is fresh."""
+
+@final
+class Setting:
+    """A declared setting."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Literal["str", "bool", "list", "float", "path"]: ...
+    @property
+    def default(self) -> object: ...
+    @property
+    def env(self) -> str:
+        """The environment variable that sets it."""
+    @property
+    def help(self) -> str: ...
+    @property
+    def in_kernel(self) -> bool:
+        """May a kernel set it in its manifest block?"""
+
+@final
+class CacheEntry:
+    """An artifact that the cache holds."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def module(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def abi(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def created(self) -> float:
+        """Seconds since 1970."""
+    @property
+    def path(self) -> str: ...
+
+@final
+class Check:
+    """Something that `rsimport doctor` looked at."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def hint(self) -> str | None: ...
+
+def marked(path: str) -> bool:
+    """Is this file a marked kernel? Never raises."""
+
+def crate_source(folder: str) -> str | None:
+    """The `lib.rs` of the marked crate in a folder, else None. Never raises."""
+
+def lookup(source: str, module: str, abi: str, settings: Given) -> Artifact | None:
+    """The fresh artifact of a kernel file or crate folder; None if it has to be built. Starts no process, takes no lock."""
+
+def build(
+    source: str,
+    module: str,
+    abi: str,
+    python: Mapping[str, object],
+    settings: Given,
+    progress: Progress | None,
+) -> Artifact:
+    """Looks up again under the lock, and builds if that is needed."""
+
+def kernels(root: str) -> list[str]:
+    """The marked kernel files and crate folders below a folder."""
+
+def settings_table() -> list[Setting]:
+    """Every setting that there is."""
+
+def settings(source: str | None, given: Given) -> dict[str, object]:
+    """The settings in effect for a kernel, or for the current folder."""
+
+def cache_dir(given: Given) -> str:
+    """The cache's folder."""
+
+def cache_entries(given: Given) -> list[CacheEntry]:
+    """Everything that the cache holds."""
+
+def cache_clear(given: Given, older_than_days: float | None) -> tuple[int, int]:
+    """Removes entries; returns how many, and the bytes that this freed."""
+
+def warm(
+    deps: list[str],
+    abi: str,
+    python: Mapping[str, object],
+    settings: Given,
+    progress: Progress | None,
+) -> float:
+    """Compiles shared dependencies (`numpy=0.30`); returns the seconds that it took."""
+
+def checks(settings: Given) -> list[Check]:
+    """What a build needs, and whether it is there."""
+
+def templates() -> dict[str, dict[str, str]]:
+    """The files of each template: pattern of the name to text, both with NAME for the kernel's name."""
+
+def inplace(artifact_path: str, target: str) -> None:
+    """Copies an artifact beside its source, atomically."""

@@ -1,0 +1,90 @@
+"""What rsimport raises. Everything is an ImportError, so that code which copes with a missing module copes with a broken one."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rsimport._engine import Diagnostic
+
+
+class RsimportError(ImportError):
+    """A kernel cannot be found, built or loaded; the base class of all errors here.
+
+    `message` says what is wrong in one sentence, `hint` what to do about it (or is None), `kernel` is the path of the
+    kernel's source where one is concerned. `name` is the module's name if an import failed, as in any ImportError.
+    """
+
+    message: str
+    hint: str | None
+    kernel: str | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        kernel: str | None = None,
+        name: str | None = None,
+        path: str | None = None,
+    ) -> None:
+        super().__init__(message, name=name, path=path)
+        self.message = message
+        self.hint = hint
+        self.kernel = kernel
+
+    def __str__(self) -> str:
+        return self._text(coloured=_is_coloured())
+
+    def _text(self, *, coloured: bool) -> str:
+        return self.message if self.hint is None else f"{self.message}\nhint: {self.hint}"
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows these lines instead of a traceback, in which the user could change nothing anyway.
+        return f"{type(self).__name__}: {self._text(coloured='NO_COLOR' not in os.environ)}".splitlines()
+
+
+class CompileError(RsimportError):
+    """rustc or cargo rejects the kernel.
+
+    `diagnostics` is what rustc said, as data; the text of the error holds it as rustc rendered it, in colour only if
+    stderr is a terminal.
+    """
+
+    diagnostics: list[Diagnostic]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        diagnostics: list[Diagnostic] | None = None,
+        hint: str | None = None,
+        kernel: str | None = None,
+        name: str | None = None,
+        path: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, kernel=kernel, name=name, path=path)
+        self.diagnostics = list(diagnostics or ())
+
+    def _text(self, *, coloured: bool) -> str:
+        rendered = [(found.ansi if coloured else found.rendered).rstrip() for found in self.diagnostics]
+        hint = [] if self.hint is None else [f"hint: {self.hint}"]
+        return "\n".join([self.message, *rendered, *hint])
+
+
+class ConfigError(RsimportError):
+    """A setting, a manifest block, a name or a file is not as it has to be."""
+
+
+class ToolchainError(RsimportError):
+    """cargo, rustc, the linker or the registry cannot be used."""
+
+
+class CacheError(RsimportError):
+    """The cache folder cannot be used."""
+
+
+def _is_coloured() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ

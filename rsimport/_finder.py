@@ -1,0 +1,162 @@
+"""The import hook: Python's own finder for folders, which also sees marked `.rs` files and crates."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib._bootstrap_external import _relax_case  # type: ignore[attr-defined]
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from typing_extensions import Unpack
+
+    from rsimport._loader import KernelLoader
+    from rsimport._settings import Settings
+
+
+def install(**settings: Unpack[Settings]) -> Hook:
+    """Installs the import hook and returns a handle to uninstall it again, which is also a context manager.
+
+    The settings hold for the kernels that are imported through the hook. Installing twice is harmless: the hook goes
+    when its last handle is uninstalled, and the settings of the newest one count, on top of those of the older ones.
+
+    Raises ConfigError if a setting is unknown or has a wrong value.
+    """
+    given = plain(settings)
+    if given:
+        from rsimport import _engine
+
+        _engine.settings(None, given)
+    hook = Hook({**current_settings(), **given})
+    _hooks.append(hook)
+    _enter()
+    return hook
+
+
+class Hook:
+    """An installed import hook."""
+
+    def __init__(self, settings: dict[str, object]) -> None:
+        self.settings = settings
+
+    def uninstall(self) -> None:
+        """Gives the hook up; kernels that are loaded stay loaded. A second call does nothing."""
+        if self in _hooks:
+            _hooks.remove(self)
+            if not _hooks:
+                _leave()
+
+    def __enter__(self) -> Hook:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.uninstall()
+
+
+class KernelFinder(FileFinder):
+    """Finds what Python finds in a folder, and kernels.
+
+    The listing of the folder is the one that FileFinder keeps, so a module that is no kernel costs two look-ups in a
+    set. Within one folder a marked crate wins over everything, and a marked file over all but a regular package of its
+    name. Nothing is compiled here: that is the loader's part.
+    """
+
+    _path_cache: set[str]
+    _relaxed_path_cache: set[str]
+
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
+        # The base class goes first because it refreshes the listing.
+        spec = super().find_spec(fullname, target)
+        tail = fullname.rpartition(".")[2]
+        names, key = self._path_cache, tail
+        if _relax_case():
+            names, key = self._relaxed_path_cache, tail.lower()
+        loader = None
+        if key in names:
+            loader = _crate(fullname, os.path.join(self.path, tail))
+        if loader is None and key + ".rs" in names and not _is_package(spec):
+            loader = _file(fullname, os.path.join(self.path, tail + ".rs"))
+        return spec if loader is None else loader.spec()
+
+
+def current_settings() -> dict[str, object]:
+    """The settings of the hook that was installed last."""
+    return _hooks[-1].settings if _hooks else {}
+
+
+def plain(settings: Settings) -> dict[str, object]:
+    """Settings as the engine takes them: paths are texts."""
+    return {
+        name: os.fspath(value) if isinstance(value, os.PathLike) else value
+        for name, value in settings.items()
+    }
+
+
+def _crate(fullname: str, folder: str) -> KernelLoader | None:
+    # Most folders are packages, and for them the engine need not even be loaded.
+    if not os.path.isfile(os.path.join(folder, "Cargo.toml")):
+        return None
+    from rsimport import _engine
+
+    source = _engine.crate_source(folder)
+    return None if source is None else _loader(fullname, folder, source)
+
+
+def _file(fullname: str, path: str) -> KernelLoader | None:
+    from rsimport import _engine
+
+    return _loader(fullname, path, path) if _engine.marked(path) else None
+
+
+def _loader(fullname: str, kernel: str, source: str) -> KernelLoader:
+    from rsimport._loader import KernelLoader
+
+    return KernelLoader(fullname, kernel, current_settings(), source)
+
+
+def _is_package(spec: ModuleSpec | None) -> bool:
+    # A namespace package has no loader, and as in Python any module of its name wins over it.
+    return spec is not None and spec.loader is not None and spec.submodule_search_locations is not None
+
+
+_STANDARD = (
+    (ExtensionFileLoader, EXTENSION_SUFFIXES),
+    (SourceFileLoader, SOURCE_SUFFIXES),
+    (SourcelessFileLoader, BYTECODE_SUFFIXES),
+)
+path_hook = KernelFinder.path_hook(*_STANDARD)
+_hooks: list[Hook] = []
+
+
+def _enter() -> None:
+    if path_hook not in sys.path_hooks:
+        names = [getattr(hook, "__name__", None) for hook in sys.path_hooks]
+        standard = path_hook.__name__
+        sys.path_hooks.insert(names.index(standard) if standard in names else len(names), path_hook)
+    _exchange(FileFinder, KernelFinder)
+
+
+def _leave() -> None:
+    if path_hook in sys.path_hooks:
+        sys.path_hooks.remove(path_hook)
+    _exchange(KernelFinder, FileFinder)
+
+
+def _exchange(old: type[FileFinder], new: type[FileFinder]) -> None:
+    # A finder that is in use changes its class instead of being thrown away: so it keeps its listing, which would take
+    # longer to read again than all the rest of installing, and its loaders, which may be those of another hook.
+    for finder in list(sys.path_importer_cache.values()):
+        if type(finder) is old:
+            finder.__class__ = new

@@ -1,0 +1,181 @@
+"""Loads kernels: sees to a fresh artifact, and leaves the rest to Python's own loader of extension modules."""
+
+from __future__ import annotations
+
+import sys
+from importlib._bootstrap_external import spec_from_file_location
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
+from types import ModuleType
+
+from rsimport import _engine
+from rsimport._errors import RsimportError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
+    from importlib.readers import FileReader
+    from typing import TypeVar
+
+    from rsimport._engine import Artifact
+
+    Method = TypeVar("Method", bound=Callable[..., object])
+    Argument = TypeVar("Argument")
+    Result = TypeVar("Result")
+
+ABI = EXTENSION_SUFFIXES[0]
+
+LOADED = "__rsimport__"
+"""The attribute in which a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
+
+
+def hidden(method: Method) -> Method:
+    """Keeps the frames of a failed import out of its traceback, as Python does for its own import machinery.
+
+    Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError.
+    """
+
+    def call(*args: object) -> object:
+        try:
+            return method(*args)
+        except RsimportError as exc:
+            raise exc.with_traceback(None)
+
+    call.__code__ = call.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+    return call  # type: ignore[return-value]
+
+
+class KernelLoader(ExtensionFileLoader):
+    """Builds a kernel if need be when its module is created, and loads the artifact.
+
+    `kernel` is the kernel's file or crate folder. `path` is the Rust source until there is an artifact, and from then
+    on the artifact, which so becomes the module's `__file__`; the source stays known as `__spec__.loader_state`.
+    """
+
+    names: dict[str, object]
+    """What the artifact defined in the module."""
+
+    def __init__(
+        self, fullname: str, kernel: str, settings: dict[str, object], source: str | None = None
+    ) -> None:
+        super().__init__(fullname, source or kernel)
+        self.kernel = kernel
+        self.source = self.path
+        self.settings = settings
+        self.artifact: Artifact | None = None
+
+    # Each loader stands for one load; comparing their contents would compare what kernels define.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def spec(self) -> ModuleSpec:
+        """The spec of a module that this loader is to load."""
+        spec = spec_from_file_location(self.name, self.path, loader=self)
+        assert spec is not None
+        spec.loader_state = self.source
+        return spec
+
+    def successor(self) -> KernelLoader:
+        """A loader for the next version of the same kernel."""
+        return KernelLoader(self.name, self.kernel, self.settings, self.source)
+
+    def find_artifact(self) -> Artifact:
+        """Finds or builds the artifact that is to be loaded. A loader does this once."""
+        if self.artifact is None:
+            module = self.name.rpartition(".")[2]
+            try:
+                self.artifact = _engine.lookup(self.kernel, module, ABI, self.settings)
+                if self.artifact is None:
+                    from rsimport._build import build
+
+                    self.artifact = build(self.kernel, module, self.settings)
+            except RsimportError as exc:
+                exc.name, exc.path = self.name, self.source
+                raise
+            self.path, self.source = self.artifact.path, self.artifact.source
+        return self.artifact
+
+    @hidden
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        spec.origin, spec.loader_state = self.find_artifact().path, self.source
+        module = self._step(super().create_module, spec)
+        if LOADED in vars(module):
+            # PyO3 before 0.28 knows one module per image and returns it again. It belongs to those who imported it
+            # first, so the newcomer gets a module of its own.
+            module = ModuleType(self.name)
+            vars(module).update(_pristine[self.path])
+        return module
+
+    @hidden
+    def exec_module(self, module: ModuleType) -> None:
+        if LOADED in vars(module):
+            from rsimport._reload import renew
+
+            renew(module, self.successor())
+            return
+        self._step(super().exec_module, module)
+        self.names = _names(module)
+        _pristine.setdefault(self.path, self.names)
+        vars(module)[LOADED] = module.__spec__
+
+    def load_again(self) -> None:
+        """Fills `names` from the artifact without touching any module that is in use."""
+        if self.path in _pristine:
+            # The image is mapped already and knows nothing but the state in which its functions left it.
+            self.names = _pristine[self.path]
+            return
+        spec = spec_from_file_location(self.name, self.path, loader=self)
+        assert spec is not None
+        in_use = sys.modules.get(self.name)
+        fresh = self._step(super().create_module, spec)
+        self._step(super().exec_module, fresh)
+        if in_use is not None:
+            # PyO3 before 0.28 makes modules that enter themselves into sys.modules.
+            sys.modules[self.name] = in_use
+        self.names = _pristine[self.path] = _names(fresh)
+
+    def get_resource_reader(self, name: str) -> FileReader:
+        """Resources lie beside the source, not in the cache."""
+        from importlib.readers import FileReader
+        from types import SimpleNamespace
+
+        return FileReader(SimpleNamespace(path=self.source))  # type: ignore[arg-type]
+
+    def _step(self, step: Callable[[Argument], Result], argument: Argument) -> Result:
+        try:
+            return step(argument)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:  # A panic of Rust is no Exception.
+            why = str(exc) or type(exc).__name__
+            message = f"kernel {self.name} failed to initialise: {why}"
+            raise RsimportError(message, kernel=self.source, name=self.name, path=self.path) from exc
+
+
+_pristine: dict[str, dict[str, object]] = {}
+# What each artifact in this process defined at first, by its path.
+
+_IMPORT_OWNS = {
+    "__name__",
+    "__loader__",
+    "__spec__",
+    "__package__",
+    "__file__",
+    "__path__",
+    "__cached__",
+    LOADED,
+}
+
+_HEAP_TYPE, _IMMUTABLE_TYPE = 1 << 9, 1 << 8
+
+
+def _names(module: ModuleType) -> dict[str, object]:
+    """What a kernel defined in its new module. Its classes learn where they are, so that they can be pickled."""
+    names = {name: value for name, value in vars(module).items() if name not in _IMPORT_OWNS}
+    fullname = module.__name__
+    nowhere = ("builtins", fullname.rpartition(".")[2])
+    for value in names.values():
+        if isinstance(value, type) and value.__flags__ & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE:
+            if value.__module__ in nowhere:
+                value.__module__ = fullname
+    return names

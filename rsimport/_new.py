@@ -1,0 +1,71 @@
+"""`rsimport new`: a kernel to start from, made of a template or of a kernel that comes with rsimport."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rsimport import _engine, kernels
+from rsimport._errors import ConfigError
+
+
+def new(name: str, origin: str, folder: Path, *, overwrite: bool) -> list[Path]:
+    """Writes a kernel and its test into a folder, and returns the paths.
+
+    Raises ConfigError if the name cannot be a module's name, or if a file is there already.
+    """
+    if not (name.isidentifier() and name.isascii()):
+        hint = "use ASCII letters, digits and underscores, and no digit at first"
+        raise ConfigError(f"{name!r} cannot be the name of a kernel", hint=hint)
+    templates = _engine.templates()
+    texts = _filled(templates[origin], name) if origin in templates else _copied(_shipped()[origin], name)
+    files = {folder / file: text for file, text in texts.items()}
+    for file in files:
+        if file.exists() and not overwrite:
+            raise ConfigError(f"{file} is there already", hint="--force overwrites it")
+    for file, text in files.items():
+        file.write_text(text, encoding="utf-8")
+    return list(files)
+
+
+def origins() -> list[str]:
+    """What a new kernel can be made of."""
+    return [*_engine.templates(), *sorted(_shipped())]
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for folder in kernels.__path__ for path in Path(folder).glob("*.rs")}
+
+
+def _filled(template: dict[str, str], name: str) -> dict[str, str]:
+    return {file.replace("NAME", name): text.replace("NAME", name) for file, text in template.items()}
+
+
+def _copied(source: Path, name: str) -> dict[str, str]:
+    files = {f"{name}.rs": _renamed(source.read_text(encoding="utf-8"), source.stem, name)}
+    stub = source.with_suffix(".pyi")
+    if stub.exists():
+        files[f"{name}.pyi"] = stub.read_text(encoding="utf-8")
+    return {**files, f"test_{name}.py": _COPY_TEST.replace("NAME", name).replace("ORIGIN", source.stem)}
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    """A module has to have its file's name; whatever else has that name is none of our business."""
+    head = r"#\[pymodule\b.*\n(?:\s*(?:#\[|//).*\n)*\s*(?:pub\s+)?(?:fn|mod)\s+"
+    return re.sub(rf"({head}){re.escape(old)}\b", rf"\g<1>{new}", text)
+
+
+_COPY_TEST = '''"""Tests of NAME.rs: run `pytest` in this folder."""
+
+import rsimport.import_hook  # noqa: F401
+from rsimport.kernels import ORIGIN
+
+# isort: split
+# The hook has to be there before the kernel is imported.
+import NAME
+
+
+def test_it_offers_what_its_origin_offers() -> None:
+    assert NAME.__name__ == "NAME"
+    assert {name for name in dir(ORIGIN) if name[0] != "_"} <= set(dir(NAME))
+'''

@@ -1,0 +1,146 @@
+"""What a person sees while something is being built: one line, and nothing at all if it is over in a moment."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rsimport._engine import Progress, Stage
+
+PATIENCE = 0.5
+"""Seconds after which something is shown."""
+
+
+@contextmanager
+def showing(name: str, wanted: bool) -> Iterator[Progress | None]:
+    """Shows the progress of building `name` as long as the block runs; yields what the engine is to call."""
+    if not wanted or sys.stderr is None:
+        yield None
+        return
+    shell = _notebook()
+    view = _Notebook(name) if shell else _Terminal(name) if sys.stderr.isatty() else _Lines(name)
+    try:
+        yield view.report
+    finally:
+        view.close()
+
+
+class _View:
+    """What is known about the build that is shown."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.what = "preparing"
+        self.started = time.monotonic()
+
+    def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
+        if stage == "waiting":
+            self.what = f"waiting: {detail}"
+        elif stage == "kernel":
+            self.what = "compiling"
+        else:
+            count = f" {done}/{total}" if total else ""
+            self.what = f"compiling dependencies{count}" + (f" ({detail})" if detail else "")
+
+    def line(self) -> str:
+        return f"{self.name}: {self.what}, {self.seconds():.1f} s"
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def close(self) -> None:
+        pass
+
+
+class _Terminal(_View):
+    """One line that changes in place and disappears at the end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.live: Any = None
+        self.closed = False
+        self.lock = Lock()
+        self.timer = Timer(PATIENCE, self.show)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def show(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        spinner = Spinner("dots")
+
+        def render() -> Spinner:
+            spinner.update(text=self.line())
+            return spinner
+
+        with self.lock:
+            if not self.closed:
+                self.live = Live(get_renderable=render, console=Console(stderr=True), transient=True)
+                self.live.start()
+
+    def close(self) -> None:
+        self.timer.cancel()
+        with self.lock:
+            self.closed = True
+            if self.live is not None:
+                self.live.stop()
+
+
+class _Notebook(_View):
+    """One line in the cell's output, emptied at the end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.handle: Any = None
+
+    def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
+        super().report(stage, done, total, detail)
+        if self.handle is not None:
+            self.write(self.line())
+        elif self.seconds() > PATIENCE:
+            from IPython.display import display
+
+            self.handle = display(_text(self.line()), raw=True, display_id=True)
+
+    def close(self) -> None:
+        if self.handle is not None:
+            self.write("")
+
+    def write(self, text: str) -> None:
+        self.handle.update(_text(text), raw=True)
+
+
+class _Lines(_View):
+    """A log file gets one line before the dependencies are compiled, which can take a while, and one after."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.compiling_since: float | None = None
+
+    def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
+        if stage == "dependencies" and self.compiling_since is None:
+            self.compiling_since = time.monotonic()
+            self.say(f"compiling the dependencies of {self.name} (once)")
+        elif stage == "kernel" and self.compiling_since is not None:
+            self.say(f"compiled them in {time.monotonic() - self.compiling_since:.1f} s")
+            self.compiling_since = None
+
+    def say(self, text: str) -> None:
+        print(f"rsimport: {text}", file=sys.stderr, flush=True)
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"text/plain": text}
+
+
+def _notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")

@@ -1,0 +1,22 @@
+"""The settings that calls take, for type checkers. The engine declares and checks them; a test holds the two together."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TypedDict
+
+
+class Settings(TypedDict, total=False):
+    """Keyword arguments of every function that builds; they win over environment, kernel and pyproject.toml."""
+
+    profile: str
+    target_cpu: str
+    rustflags: list[str]
+    features: list[str]
+    toolchain: str
+    offline: bool
+    locked: bool
+    force_rebuild: bool
+    cache_dir: str | PathLike[str]
+    lock_timeout: float
+    progress: bool

@@ -1,0 +1,5 @@
+"""`import rsimport.import_hook` installs the import hook until the process ends, or until `hook.uninstall()`."""
+
+from rsimport._finder import install
+
+hook = install()

@@ -1,0 +1,476 @@
+//! The cache folder. The one place that writes below its root.
+//!
+//! ```text
+//! <root>/                          mode 0700, the user's own
+//!   CACHEDIR.TAG                   tells backup programs to leave it out
+//!   v1/                            raised when the layout changes; an older layout is left alone
+//!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards
+//!     work/<identity>/             per kernel: generated manifest, copies, incremental data, last.json
+//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain and ABI
+//!     recipes/<recipe>.json        recorded compiler calls
+//!     toolchains/<selection>.json  which rustc a folder gets
+//!     python/<digest>.txt          what PyO3's build script is told about an interpreter
+//!     locks/<key>.lock             held by the operating system, never stale
+//!     tmp/<name>/                  builds that are under way; those of dead processes are collected
+//!     Cargo.lock                   the versions that were chosen so far, a seed for new lock files
+//! ```
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use crate::digest::checksum;
+use crate::error::{Diagnostic, Error, Result};
+use crate::fingerprint::Fingerprint;
+use crate::inputs::Input;
+use crate::lock::Lock;
+use crate::settings::Settings;
+
+const LAYOUT: &str = "v1";
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds compiled kernels of rsimport; it can be deleted at any time.\n";
+/// Metadata larger than this was not written by us.
+const LARGEST_METADATA: u64 = 8 * 1024 * 1024;
+/// A hit renews the date of its entry at most that often, so that a warm import does not write.
+const DATE_PRECISION: Duration = Duration::from_secs(24 * 3600);
+
+/// The opened cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// The metadata of a published build.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// The module's name, the last component.
+    pub module: String,
+    /// The crate root that was compiled; a copy of it elsewhere finds this entry too.
+    pub source: PathBuf,
+    /// The ABI tag.
+    pub abi: String,
+    /// Cargo's profile.
+    pub profile: String,
+    /// What the key was made of.
+    pub fingerprint: Fingerprint,
+    /// What the build has read besides.
+    pub inputs: Vec<Input>,
+    /// Why it was built.
+    pub reason: String,
+    /// How long that took.
+    pub seconds: f64,
+    /// rustc's warnings about the user's code.
+    pub warnings: Vec<Diagnostic>,
+    /// The library's file name.
+    pub library: String,
+    /// The library's size in bytes and the digest of its content.
+    pub checksum: (u64, String),
+    /// Seconds since 1970.
+    pub created: f64,
+}
+
+/// What a lookup found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The entry and the path of its library.
+    pub hit: Option<(Entry, PathBuf)>,
+    /// Sentences about entries that were damaged and have been removed.
+    pub damaged: Vec<String>,
+}
+
+/// A folder for one build, which is gone when it is dropped, or collected if this process is killed.
+pub struct Staging {
+    folder: TempDir,
+    _alive: Lock,
+    mark: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache that the settings name, without creating it, and checks that it is the user's own.
+    pub fn open(settings: &Settings) -> Result<Cache> {
+        let root = match settings.cache_dir.as_str() {
+            "" => dirs::cache_dir().map(|folder| folder.join("rsimport")).ok_or_else(|| {
+                Error::cache("the user's cache folder is not known").hint("RSIMPORT_CACHE_DIR names one")
+            })?,
+            given => std::path::absolute(given).map_err(|e| Error::cache(format!("{given}: {e}")))?,
+        };
+        check_owner(&root)?;
+        Ok(Cache { root })
+    }
+
+    /// The root folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Creates the folders that a build needs and collects what killed builds have left behind.
+    pub fn prepare(&self) -> Result<()> {
+        let made = (|| -> io::Result<()> {
+            if !self.root.join("CACHEDIR.TAG").exists() {
+                create_private(&self.root)?;
+                fs::write(self.root.join("CACHEDIR.TAG"), TAG)?;
+            }
+            create_private(&self.layout())?;
+            for name in ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"] {
+                fs::create_dir_all(self.layout().join(name))?;
+            }
+            Ok(())
+        })();
+        made.map_err(|e| self.unwritable(&e))?;
+        self.collect();
+        Ok(())
+    }
+
+    /// Looks for an artifact under a key whose further inputs hold. Starts no process and takes no lock.
+    pub fn find(&self, key: &str, base: &Path) -> Found {
+        let mut found = Found::default();
+        let Ok(folders) = fs::read_dir(self.layout().join("kernels").join(key)) else { return found };
+        let mut folders: Vec<PathBuf> = folders.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        // The newest first: names begin with the time at which they were published.
+        folders.sort_unstable_by(|a, b| b.cmp(a));
+        for folder in folders {
+            match read_entry(&folder) {
+                Ok(entry) if entry.inputs.iter().all(|input| input.holds(base)) => {
+                    let library = folder.join(&entry.library);
+                    match checksum(&library) {
+                        Ok(sum) if sum == entry.checksum => {
+                            renew_date(&folder);
+                            found.hit = Some((entry, library));
+                            return found;
+                        }
+                        Ok(_) => self.discard(&folder, "its content is not what was written", &mut found),
+                        Err(e) => self.discard(&folder, &format!("it cannot be read: {e}"), &mut found),
+                    }
+                }
+                Ok(_) => {}
+                Err(why) => self.discard(&folder, &why, &mut found),
+            }
+        }
+        found
+    }
+
+    /// A new folder for a build.
+    pub fn staging(&self) -> Result<Staging> {
+        let tmp = self.layout().join("tmp");
+        let name = tempfile::Builder::new()
+            .prefix("build-")
+            .suffix(".lock")
+            .tempfile_in(&tmp)
+            .map_err(|e| self.unwritable(&e))?;
+        let (_, mark) = name.keep().map_err(|e| self.unwritable(&e.error))?;
+        // The lock exists before the folder does, so that nobody collects a folder that is about to be used.
+        let alive = Lock::try_acquire(&mark).unwrap_or_default();
+        let folder = tempfile::Builder::new()
+            .prefix(mark.file_stem().unwrap_or_default())
+            .rand_bytes(0)
+            .tempdir_in(&tmp)
+            .map_err(|e| self.unwritable(&e))?;
+        Ok(Staging { folder, _alive: alive, mark })
+    }
+
+    /// Publishes a library under a key: metadata and library become visible together, by one rename.
+    pub fn publish(&self, key: &str, staging: &Staging, library: &Path, mut entry: Entry) -> Result<(Entry, PathBuf)> {
+        let published = (|| -> io::Result<PathBuf> {
+            let prepared = staging.path().join("entry");
+            fs::create_dir(&prepared)?;
+            fs::rename(library, prepared.join(&entry.library))
+                .or_else(|_| fs::copy(library, prepared.join(&entry.library)).map(drop))?;
+            entry.checksum = checksum(&prepared.join(&entry.library))?;
+            fs::write(prepared.join("entry.json"), serde_json::to_vec(&entry)?)?;
+            let kernels = self.layout().join("kernels").join(key);
+            fs::create_dir_all(&kernels)?;
+            let name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
+            // Nothing is flushed to the disk here: should a power cut tear the files, the checksum tells at the next
+            // import, and flushing would cost more than an incremental rebuild on many disks.
+            fs::rename(&prepared, kernels.join(&name))?;
+            Ok(kernels.join(name).join(&entry.library))
+        })();
+        let path = published.map_err(|e| self.unwritable(&e))?;
+        Ok((entry, path))
+    }
+
+    /// Writes a file below the root so that readers see the old content or the new one.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<()> {
+        let written = (|| -> io::Result<()> {
+            if fs::read(path).is_ok_and(|old| old == content) {
+                return Ok(());
+            }
+            let folder = path.parent().unwrap_or(&self.root);
+            fs::create_dir_all(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(content)?;
+            file.persist(path)?;
+            Ok(())
+        })();
+        written.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Writes a script that can be started.
+    pub fn write_script(&self, name: &str, content: &str) -> Result<PathBuf> {
+        let path = self.layout().join(name);
+        self.write(&path, content.as_bytes())?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).map_err(|e| self.unwritable(&e))?;
+        }
+        Ok(path)
+    }
+
+    /// Keeps a value as JSON under a name; a value that cannot be kept is only a lost shortcut.
+    pub fn keep<T: Serialize>(&self, bucket: &str, name: &str, value: &T) {
+        if let Ok(text) = serde_json::to_vec(value) {
+            let _ = self.write(&self.layout().join(bucket).join(format!("{name}.json")), &text);
+        }
+    }
+
+    /// A value that was kept; a garbled one is as good as none.
+    pub fn kept<T: DeserializeOwned>(&self, bucket: &str, name: &str) -> Option<T> {
+        serde_json::from_slice(&read_bounded(&self.layout().join(bucket).join(format!("{name}.json")))?).ok()
+    }
+
+    /// Forgets a kept value.
+    pub fn forget(&self, bucket: &str, name: &str) {
+        let _ = fs::remove_file(self.layout().join(bucket).join(format!("{name}.json")));
+    }
+
+    /// The folder of a kernel's own work, by the kernel's identity.
+    pub fn work(&self, identity: &str) -> PathBuf {
+        self.layout().join("work").join(identity)
+    }
+
+    /// Makes a folder empty.
+    pub fn empty(&self, folder: &Path) -> Result<()> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).map_err(|e| self.unwritable(&e))
+    }
+
+    /// cargo's target folder for a set of dependencies.
+    pub fn target(&self, dependency_set: &str) -> PathBuf {
+        self.layout().join("targets").join(dependency_set)
+    }
+
+    /// The file of a lock.
+    pub fn lock(&self, key: &str) -> PathBuf {
+        self.layout().join("locks").join(format!("{key}.lock"))
+    }
+
+    /// A file of the layout.
+    pub fn layout(&self) -> PathBuf {
+        self.root.join(LAYOUT)
+    }
+
+    /// All published entries with their paths.
+    pub fn entries(&self) -> Vec<(Entry, PathBuf)> {
+        let below =
+            |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let mut entries: Vec<(Entry, PathBuf)> = below(self.layout().join("kernels"))
+            .flat_map(below)
+            .filter_map(|folder| read_entry(&folder).ok().map(|entry| (entry, folder)))
+            .collect();
+        entries.sort_by(|a, b| b.0.created.total_cmp(&a.0.created));
+        entries
+    }
+
+    /// Removes entries that were not used for that long, or with `None` the whole cache. Returns how many entries and bytes.
+    pub fn clear(&self, unused: Option<Duration>) -> Result<(usize, u64)> {
+        let removable = |folder: &Path| match unused {
+            None => true,
+            Some(age) => last_used(folder).and_then(|used| used.elapsed().ok()).is_some_and(|elapsed| elapsed >= age),
+        };
+        let folders: Vec<PathBuf> =
+            self.entries().into_iter().map(|(_, folder)| folder).filter(|folder| removable(folder)).collect();
+        let count = folders.len();
+        if unused.is_none() {
+            let bytes = size_of(&self.layout());
+            if self.layout().exists() {
+                fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))?;
+            }
+            return Ok((count, bytes));
+        }
+        let mut bytes = 0;
+        for folder in folders {
+            bytes += size_of(&folder);
+            fs::remove_dir_all(&folder).map_err(|e| self.unwritable(&e))?;
+            // The folder of the key goes with its last entry.
+            let _ = folder.parent().map(fs::remove_dir);
+        }
+        Ok((count, bytes))
+    }
+
+    /// Can a file be written here? For `doctor`.
+    pub fn check_writable(&self) -> Result<()> {
+        self.prepare()?;
+        self.staging().map(drop)
+    }
+
+    /// The error for a write that failed.
+    pub fn unwritable(&self, error: &io::Error) -> Error {
+        let root = self.root.display();
+        let hint = "RSIMPORT_CACHE_DIR names another folder";
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::cache(format!("the disk of the cache folder {root} is full"))
+                    .hint(format!("`rsimport cache clear` frees it; {hint}"))
+            }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Error::cache(format!("the cache folder {root} cannot be written to: {error}")).hint(hint)
+            }
+            _ => Error::cache(format!("the cache folder {root} cannot be used: {error}")).hint(hint),
+        }
+    }
+
+    /// Removes a damaged entry and says so.
+    fn discard(&self, folder: &Path, why: &str, found: &mut Found) {
+        found.damaged.push(format!("the cached artifact {} was damaged ({why}) and is built again", folder.display()));
+        // Renamed first: another process must not see it half removed.
+        let grave = self.layout().join("tmp").join(format!("damaged-{:x}", now().as_nanos()));
+        if fs::rename(folder, &grave).is_ok() {
+            let _ = fs::remove_dir_all(grave);
+        }
+    }
+
+    /// Removes the staging folders of processes that are dead.
+    fn collect(&self) {
+        let tmp = self.layout().join("tmp");
+        for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let old = entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > DATE_PRECISION));
+            if path.extension().is_some_and(|extension| extension == "lock") {
+                if let Some(lock) = Lock::try_acquire(&path) {
+                    let _ = fs::remove_dir_all(path.with_extension(""));
+                    let _ = fs::remove_file(&path);
+                    drop(lock);
+                } else if old {
+                    let _ = fs::remove_dir_all(path.with_extension(""));
+                }
+            } else if old
+                || !path.with_extension("lock").exists()
+                    && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"damaged-"))
+            {
+                let _ = fs::remove_dir_all(&path);
+            }
+        }
+    }
+}
+
+impl Staging {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.folder.path());
+        let _ = fs::remove_file(&self.mark);
+    }
+}
+
+/// The time since 1970.
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The size of all files below a folder in bytes.
+pub fn size_of(folder: &Path) -> u64 {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|m| m.len())
+        .sum()
+}
+
+fn read_entry(folder: &Path) -> std::result::Result<Entry, String> {
+    let text = read_bounded(&folder.join("entry.json")).ok_or("its metadata cannot be read")?;
+    let entry: Entry = serde_json::from_slice(&text).map_err(|_| "its metadata is garbled")?;
+    // The name comes from a file; it must not lead out of the entry.
+    match Path::new(&entry.library).components().collect::<Vec<_>>().as_slice() {
+        [std::path::Component::Normal(_)] => Ok(entry),
+        _ => Err("its metadata is garbled".into()),
+    }
+}
+
+fn read_bounded(path: &Path) -> Option<Vec<u8>> {
+    let metadata = fs::metadata(path).ok()?;
+    (metadata.is_file() && metadata.len() <= LARGEST_METADATA).then(|| fs::read(path).ok())?
+}
+
+fn last_used(folder: &Path) -> Option<SystemTime> {
+    fs::metadata(folder.join("entry.json")).ok()?.modified().ok()
+}
+
+fn renew_date(folder: &Path) {
+    if last_used(folder).is_some_and(|used| used.elapsed().is_ok_and(|age| age > DATE_PRECISION)) {
+        let _ = fs::OpenOptions::new()
+            .write(true)
+            .open(folder.join("entry.json"))
+            .and_then(|file| file.set_modified(SystemTime::now()));
+    }
+}
+
+/// Creates a folder that only the user can enter. One that exists has to be empty or his own already: the mode of a
+/// folder that he uses for something else is not ours to change.
+fn create_private(root: &Path) -> io::Result<()> {
+    if let Some(parent) = root.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    match builder.create(root) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && root.is_dir() => {
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                if fs::read_dir(root)?.next().is_none() {
+                    return fs::set_permissions(root, fs::Permissions::from_mode(0o700));
+                }
+            }
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+#[cfg(unix)]
+fn check_owner(root: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = fs::metadata(root) else { return Ok(()) };
+    let refused = |what: &str| {
+        Err(Error::cache(format!("the cache folder {} {what}, so its artifacts cannot be trusted", root.display()))
+            .hint("RSIMPORT_CACHE_DIR names a folder of your own"))
+    };
+    if !metadata.is_dir() {
+        return Err(
+            Error::cache(format!("{} is not a folder", root.display())).hint("RSIMPORT_CACHE_DIR names another folder")
+        );
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return refused("belongs to another user");
+    }
+    // An empty folder is about to become ours and gets its mode then.
+    if metadata.mode() & 0o022 != 0 && fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
+        return refused("can be written to by others");
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_owner(_: &Path) -> Result<()> {
+    // The user's cache folder is private on Windows through the access lists that it inherits.
+    Ok(())
+}

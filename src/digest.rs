@@ -1,0 +1,83 @@
+//! Digests: sha-256 for what names a build, xxh3 for noticing a damaged file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use xxhash_rust::xxh3::Xxh3;
+
+/// A sha-256 over several parts, each of which is told apart from its neighbours.
+#[derive(Default)]
+pub struct Digest(Sha256);
+
+impl Digest {
+    /// Adds a part.
+    pub fn add(mut self, part: &[u8]) -> Self {
+        self.0.update((part.len() as u64).to_le_bytes());
+        self.0.update(part);
+        self
+    }
+
+    /// The digest in hexadecimal, shortened to 160 bits so that paths stay short.
+    pub fn hex(self) -> String {
+        self.0.finalize()[..20].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The digest of one part.
+    pub fn of(part: &[u8]) -> String {
+        Digest::default().add(part).hex()
+    }
+
+    /// The digest of a file's content; `None` where it cannot be read.
+    pub fn of_file(path: &Path) -> Option<String> {
+        // Reading a FIFO or a device would block or never end.
+        let regular = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        regular.then(|| std::fs::read(path).ok())?.map(|bytes| Digest::of(&bytes))
+    }
+}
+
+/// The size of a file and the xxh3 of its content. It guards against accidents, not against an attacker, who could
+/// as well replace the digest: what he must not have is write access to the cache, and that is checked elsewhere.
+pub fn checksum(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Xxh3::new();
+    let mut size = 0;
+    // A piece that fits into the second-level cache is hashed while it is still there.
+    let mut piece = vec![0; 128 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok((size, format!("{:032x}", hasher.digest128()))),
+            count => {
+                hasher.update(&piece[..count]);
+                size += count as u64;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_parts_are_told_apart() {
+        let of = |parts: &[&str]| parts.iter().fold(Digest::default(), |d, part| d.add(part.as_bytes())).hex();
+        assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+        assert_ne!(of(&["a"]), of(&["a", ""]));
+        assert_eq!(of(&["a"]).len(), 40);
+    }
+
+    #[test]
+    fn one_flipped_bit_changes_the_checksum() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let mut bytes = vec![7u8; 300_000];
+        std::fs::write(&path, &bytes).unwrap();
+        let before = checksum(&path).unwrap();
+        bytes[299_999] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(before.0, 300_000);
+        assert_ne!(checksum(&path).unwrap(), before);
+    }
+}

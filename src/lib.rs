@@ -1,0 +1,33 @@
+//! The engine of rsimport: it finds out whether a Rust kernel has to be compiled for Python, compiles it, and keeps the
+//! result. Python sees it as `rsimport._engine`; ARCHITECTURE.md has the map.
+//!
+//! The modules stand in the order in which they may use one another: each only those above it.
+
+pub mod error;
+pub mod digest;
+pub mod manifest;
+pub mod source;
+pub mod settings;
+pub mod config;
+pub mod abi;
+pub mod cargo_config;
+pub mod toolchain;
+pub mod fingerprint;
+pub mod inputs;
+pub mod depinfo;
+pub mod diagnostics;
+pub mod module;
+pub mod stage;
+pub mod process;
+pub mod lock;
+pub mod plan;
+pub mod recipe;
+pub mod seed;
+pub mod cache;
+pub mod cargo;
+pub mod verify;
+pub mod engine;
+pub mod survey;
+pub mod doctor;
+pub mod templates;
+pub mod python;

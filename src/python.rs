@@ -1,0 +1,477 @@
+//! The engine as Python sees it: thin functions that convert their arguments, call the engine, and convert its errors.
+//! The one module that names PyO3's types.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+
+use crate::abi;
+use crate::cache::{Cache, size_of};
+use crate::config::{Config, Given};
+use crate::doctor;
+use crate::engine::{self, Request};
+use crate::error::{self, Error, Kind};
+use crate::process::{Stage, Watch};
+use crate::settings::{Settings, table};
+use crate::source;
+use crate::survey;
+use crate::templates::TEMPLATES;
+
+/// Builds, keeps and finds compiled kernels.
+#[pymodule]
+mod _engine {
+    #[pymodule_export]
+    use super::{
+        Artifact, CacheEntry, Check, Diagnostic, Setting, build, cache_clear, cache_dir, cache_entries, checks,
+        crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
+    };
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}
+
+/// A message of rustc about a kernel's code.
+#[pyclass(frozen, get_all, from_py_object, module = "rsimport._engine")]
+#[derive(Clone)]
+struct Diagnostic {
+    level: String,
+    code: Option<String>,
+    message: String,
+    file: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+    rendered: String,
+    ansi: String,
+}
+
+/// A compiled kernel in the cache.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Artifact {
+    path: String,
+    source: String,
+    module: String,
+    fingerprint: String,
+    profile: String,
+    built: bool,
+    reason: Option<String>,
+    seconds: f64,
+    warnings: Vec<Diagnostic>,
+    inputs: Vec<String>,
+}
+
+/// A declared setting.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Setting {
+    name: &'static str,
+    kind: &'static str,
+    default: Py<PyAny>,
+    env: String,
+    help: &'static str,
+    in_kernel: bool,
+}
+
+/// A published build in the cache.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct CacheEntry {
+    source: String,
+    module: String,
+    profile: String,
+    abi: String,
+    bytes: u64,
+    created: f64,
+    path: String,
+}
+
+/// One thing that `rsimport doctor` looked at.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+    hint: Option<String>,
+}
+
+#[pymethods]
+impl Diagnostic {
+    fn __repr__(&self) -> String {
+        let place = self.file.as_ref().map_or_else(String::new, |file| {
+            format!(" at {file}:{}:{}", self.line.unwrap_or(0), self.column.unwrap_or(0))
+        });
+        format!("<{} {}: {}{place}>", self.level, self.code.as_deref().unwrap_or("-"), self.message)
+    }
+}
+
+#[pymethods]
+impl Artifact {
+    fn __repr__(&self) -> String {
+        format!("<Artifact {} ({}) at {}>", self.module, self.profile, self.path)
+    }
+}
+
+/// Is this .rs file a marked kernel? Never raises.
+#[pyfunction]
+fn marked(path: PathBuf) -> bool {
+    source::is_marked(&path)
+}
+
+/// The lib.rs of the marked crate in a folder, or None. Never raises.
+#[pyfunction]
+fn crate_source(folder: PathBuf) -> Option<String> {
+    source::crate_source(&folder).map(text)
+}
+
+/// Finds a kernel's artifact in the cache without starting a process or taking a lock; None where it must be built.
+#[pyfunction]
+fn lookup(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<Option<Artifact>> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    let mut watch = Watcher::new(None);
+    let found = engine::lookup(&request, &mut watch).map_err(|e| raised(py, e))?;
+    Ok(found.map(Artifact::from))
+}
+
+/// Finds a kernel's artifact, or builds it.
+#[pyfunction]
+fn build(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    python: &Bound<'_, PyDict>,
+    settings: &Bound<'_, PyDict>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Artifact> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    let python = interpreter(python)?;
+    watched(py, progress, |watch| engine::build(&request, &python, watch)).map(Artifact::from)
+}
+
+/// The marked kernel files and the folders of marked crates below a folder.
+#[pyfunction]
+fn kernels(py: Python<'_>, root: PathBuf) -> Vec<String> {
+    py.detach(|| survey::kernels(&root)).into_iter().map(text).collect()
+}
+
+/// All settings, as they are declared.
+#[pyfunction]
+fn settings_table(py: Python<'_>) -> PyResult<Vec<Setting>> {
+    table()
+        .into_iter()
+        .map(|setting| {
+            let env = setting.variable();
+            let default = object(py, &setting.default)?;
+            Ok(Setting {
+                name: setting.name,
+                kind: setting.kind.name(),
+                default,
+                env,
+                help: setting.help,
+                in_kernel: setting.in_kernel,
+            })
+        })
+        .collect()
+}
+
+/// The effective settings of a kernel, or of the current folder.
+#[pyfunction]
+fn settings<'py>(py: Python<'py>, source: Option<PathBuf>, given: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let layers = self::given(given)?;
+    let effective = match source {
+        Some(path) => source::Source::open(&path, "kernel")
+            .and_then(|source| Config::of(&source, &layers))
+            .map(|config| config.settings),
+        None => Config::of_folder(&current_folder(), &layers),
+    };
+    let effective = effective.map_err(|e| raised(py, e))?;
+    let out = PyDict::new(py);
+    let values = toml::Table::try_from(effective).unwrap_or_default();
+    for setting in table() {
+        if let Some(value) = values.get(setting.name) {
+            out.set_item(setting.name, object(py, value)?)?;
+        }
+    }
+    Ok(out)
+}
+
+/// The folder of the cache.
+#[pyfunction]
+fn cache_dir(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<String> {
+    Ok(opened(py, given)?.root().display().to_string())
+}
+
+/// The published builds in the cache, the newest first.
+#[pyfunction]
+fn cache_entries(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Vec<CacheEntry>> {
+    let entries = opened(py, given)?.entries();
+    Ok(entries
+        .into_iter()
+        .map(|(entry, folder)| CacheEntry {
+            source: text(entry.source),
+            module: entry.module,
+            profile: entry.profile,
+            abi: entry.abi,
+            bytes: size_of(&folder),
+            created: entry.created,
+            path: text(folder.join(entry.library)),
+        })
+        .collect())
+}
+
+/// Removes what was not used for so many days, or everything. Returns the number of kernels and of bytes.
+#[pyfunction]
+fn cache_clear(py: Python<'_>, given: &Bound<'_, PyDict>, older_than_days: Option<f64>) -> PyResult<(usize, u64)> {
+    let age = match older_than_days.map(|days| Duration::try_from_secs_f64(days * 86400.0)) {
+        Some(Err(_)) => return Err(raised(py, Error::config("the age has to be a number of days, zero or more"))),
+        Some(Ok(age)) => Some(age),
+        None => None,
+    };
+    opened(py, given)?.clear(age).map_err(|e| raised(py, e))
+}
+
+/// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
+#[pyfunction]
+fn warm(
+    py: Python<'_>,
+    deps: Vec<String>,
+    abi: String,
+    python: &Bound<'_, PyDict>,
+    settings: &Bound<'_, PyDict>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<f64> {
+    let (python, given) = (interpreter(python)?, given(settings)?);
+    let started = Instant::now();
+    watched(py, progress, |watch| engine::warm(&deps, &abi, &python, &given, watch))?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Looks at everything that a build needs.
+#[pyfunction]
+fn checks(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Vec<Check>> {
+    let settings = effective(py, settings)?;
+    let checks = py.detach(|| doctor::checks(&settings, &current_folder()));
+    Ok(checks
+        .into_iter()
+        .map(|check| Check { name: check.name, ok: check.ok, detail: check.detail, hint: check.hint })
+        .collect())
+}
+
+/// The templates of `rsimport new`: name, then file name and text with NAME for the module's name.
+#[pyfunction]
+fn templates(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    for (name, files) in TEMPLATES {
+        let inner = PyDict::new(py);
+        for (file, text) in files {
+            inner.set_item(file, text)?;
+        }
+        out.set_item(name, inner)?;
+    }
+    Ok(out)
+}
+
+/// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
+#[pyfunction]
+fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<()> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    let copied = tempfile::Builder::new().prefix(".rsimport-").tempfile_in(folder).and_then(|file| {
+        std::fs::copy(&artifact_path, file.path())?;
+        file.persist(&target).map(drop).map_err(|e| e.error)
+    });
+    copied.map_err(|e| raised(py, Error::config(format!("{} cannot be written: {e}", target.display()))))
+}
+
+impl From<error::Diagnostic> for Diagnostic {
+    fn from(from: error::Diagnostic) -> Self {
+        let rendered = from.rendered();
+        Diagnostic {
+            level: from.level,
+            code: from.code,
+            message: from.message,
+            file: from.file,
+            line: from.line,
+            column: from.column,
+            rendered,
+            ansi: from.ansi,
+        }
+    }
+}
+
+impl From<engine::Artifact> for Artifact {
+    fn from(from: engine::Artifact) -> Self {
+        Artifact {
+            path: text(from.path),
+            source: text(from.source),
+            module: from.entry.module,
+            fingerprint: from.fingerprint,
+            profile: from.entry.profile,
+            built: from.built,
+            reason: Some(from.entry.reason),
+            seconds: from.entry.seconds,
+            warnings: from.entry.warnings.into_iter().map(Diagnostic::from).collect(),
+            inputs: from.inputs.into_iter().map(text).collect(),
+        }
+    }
+}
+
+/// Passes what a build tells on to Python, and Python's signals to the build.
+struct Watcher {
+    progress: Option<Py<PyAny>>,
+    raised: Option<PyErr>,
+}
+
+impl Watcher {
+    fn new(progress: Option<Py<PyAny>>) -> Self {
+        Watcher { progress, raised: None }
+    }
+
+    fn call(&mut self, call: impl FnOnce(Python<'_>) -> PyResult<()>) {
+        if self.raised.is_none() {
+            self.raised = Python::attach(call).err();
+        }
+    }
+}
+
+impl Watch for Watcher {
+    fn interrupted(&mut self) -> bool {
+        self.call(|py| py.check_signals());
+        self.raised.is_some()
+    }
+
+    fn progress(&mut self, stage: Stage, done: usize, total: usize, detail: &str) {
+        let stage = match stage {
+            Stage::Waiting => "waiting",
+            Stage::Dependencies => "dependencies",
+            Stage::Kernel => "kernel",
+        };
+        if let Some(progress) = self.progress.take() {
+            self.call(|py| progress.call1(py, (stage, done, total, detail)).map(drop));
+            self.progress = Some(progress);
+        }
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.call(|py| {
+            let logger = py.import("logging")?.call_method1("getLogger", ("rsimport",))?;
+            logger.call_method1("warning", ("%s", text)).map(drop)
+        });
+    }
+}
+
+/// Runs a build without the GIL. What the progress callback or a signal handler raised beats the build's own result.
+fn watched<T: Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    work: impl FnOnce(&mut dyn Watch) -> error::Result<T> + Send,
+) -> PyResult<T> {
+    let mut watch = Watcher::new(progress);
+    let result = py.detach(|| work(&mut watch));
+    match watch.raised {
+        Some(raised) => Err(raised),
+        None => result.map_err(|e| raised(py, e)),
+    }
+}
+
+/// The Python exception for an error of the engine.
+fn raised(py: Python<'_>, error: Error) -> PyErr {
+    let class = match error.kind {
+        Kind::Interrupted => return PyKeyboardInterrupt::new_err(()),
+        Kind::Compile => "CompileError",
+        Kind::Config => "ConfigError",
+        Kind::Toolchain => "ToolchainError",
+        Kind::Cache => "CacheError",
+    };
+    let made = (|| -> PyResult<PyErr> {
+        let arguments = PyDict::new(py);
+        arguments.set_item("hint", error.hint)?;
+        arguments.set_item("kernel", error.kernel.map(text))?;
+        if error.kind == Kind::Compile {
+            let diagnostics = error.diagnostics.into_iter().map(|diagnostic| Py::new(py, Diagnostic::from(diagnostic)));
+            arguments.set_item("diagnostics", diagnostics.collect::<PyResult<Vec<_>>>()?)?;
+        }
+        let exception = py.import("rsimport._errors")?.getattr(class)?.call((error.message,), Some(&arguments))?;
+        Ok(PyErr::from_value(exception))
+    })();
+    made.unwrap_or_else(|failure| failure)
+}
+
+fn given(settings: &Bound<'_, PyDict>) -> PyResult<Given> {
+    settings
+        .iter()
+        .filter(|(_, value)| !value.is_none())
+        .map(|(name, value)| Ok((name.extract()?, value_of(&value)?)))
+        .collect()
+}
+
+/// A Python value as TOML. A path is text; what TOML cannot say becomes its `repr`, which the check of types reports.
+fn value_of(value: &Bound<'_, PyAny>) -> PyResult<toml::Value> {
+    Ok(if value.is_instance_of::<PyBool>() {
+        toml::Value::Boolean(value.extract()?)
+    } else if value.is_instance_of::<PyInt>() {
+        value.extract().map_or_else(|_| toml::Value::String(value.to_string()), toml::Value::Integer)
+    } else if value.is_instance_of::<PyFloat>() {
+        toml::Value::Float(value.extract()?)
+    } else if value.is_instance_of::<PyString>() {
+        toml::Value::String(value.extract()?)
+    } else if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        let items = value.try_iter()?.map(|item| value_of(&item?)).collect::<PyResult<Vec<_>>>()?;
+        toml::Value::Array(items)
+    } else if let Ok(path) = value.extract::<PathBuf>() {
+        toml::Value::String(text(path))
+    } else {
+        // A table is no setting's type, so the check refuses it with the text of the value.
+        toml::Value::Table(toml::Table::from_iter([(value.repr()?.to_string(), toml::Value::Boolean(true))]))
+    })
+}
+
+fn object(py: Python<'_>, value: &toml::Value) -> PyResult<Py<PyAny>> {
+    Ok(match value {
+        toml::Value::Boolean(flag) => flag.into_pyobject(py)?.to_owned().into_any().unbind(),
+        toml::Value::Float(number) => number.into_pyobject(py)?.into_any().unbind(),
+        toml::Value::Array(items) => {
+            let items = items.iter().map(|item| object(py, item)).collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, items)?.into_any().unbind()
+        }
+        other => other.as_str().unwrap_or_default().into_pyobject(py)?.into_any().unbind(),
+    })
+}
+
+fn interpreter(python: &Bound<'_, PyDict>) -> PyResult<abi::Python> {
+    let item = |name: &str| python.get_item(name).map(|value| value.filter(|value| !value.is_none()));
+    let string = |name: &str| item(name)?.map(|value| value.extract::<String>()).transpose();
+    Ok(abi::Python {
+        implementation: string("implementation")?.unwrap_or_else(|| "CPython".to_owned()),
+        version: string("version")?.unwrap_or_default(),
+        shared: item("shared")?.map(|value| value.is_truthy()).transpose()?.unwrap_or(false),
+        lib_name: string("lib_name")?,
+        lib_dir: string("lib_dir")?,
+        pointer_width: item("pointer_width")?.map(|value| value.extract()).transpose()?.unwrap_or(64),
+        build_flags: string("build_flags")?.unwrap_or_default(),
+        python_framework_prefix: string("python_framework_prefix")?,
+    })
+}
+
+fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {
+    let layers = self::given(given)?;
+    Config::of_folder(&current_folder(), &layers).map_err(|e| raised(py, e))
+}
+
+fn opened(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Cache> {
+    Cache::open(&effective(py, given)?).map_err(|e| raised(py, e))
+}
+
+fn current_folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+fn text(path: PathBuf) -> String {
+    path.into_os_string().into_string().unwrap_or_else(|path| path.to_string_lossy().into_owned())
+}

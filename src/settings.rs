@@ -1,0 +1,137 @@
+//! The settings, each declared once: engine, command line, environment, stubs and docs all come from this table.
+
+use serde::Serialize;
+
+/// The type of a setting's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ValueKind {
+    /// Text.
+    Str,
+    /// A path.
+    Path,
+    /// true or false.
+    Bool,
+    /// A list of texts; in the environment split as a shell does.
+    List,
+    /// Seconds.
+    Float,
+}
+
+impl ValueKind {
+    /// The kind's name, as Python sees it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ValueKind::Str => "str",
+            ValueKind::Path => "path",
+            ValueKind::Bool => "bool",
+            ValueKind::List => "list",
+            ValueKind::Float => "float",
+        }
+    }
+}
+
+/// A declared setting.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Its name in pyproject.toml, in a manifest block and as a Python argument.
+    pub name: &'static str,
+    /// The type of its value.
+    pub kind: ValueKind,
+    /// Its value where nothing sets it.
+    pub default: toml::Value,
+    /// One sentence that says what it does.
+    pub help: &'static str,
+    /// May a kernel set it for itself in `[package.metadata.rsimport]`?
+    pub in_kernel: bool,
+}
+
+impl Setting {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("RSIMPORT_{}", self.name.to_uppercase())
+    }
+}
+
+/// Declares the struct of effective values and the table of settings together, so that they cannot differ.
+macro_rules! settings {
+    ($($(#[doc = $help:literal])+ $name:ident: $type:ty = $default:expr, $kind:ident $(, $in_kernel:ident)?;)+) => {
+        /// The effective value of every setting.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        pub struct Settings { $($(#[doc = $help])+ pub $name: $type,)+ }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Settings { $($name: <$type>::from($default),)+ }
+            }
+        }
+
+        /// All settings, in the order in which the documentation lists them.
+        pub fn table() -> Vec<Setting> {
+            vec![$(Setting {
+                name: stringify!($name),
+                kind: ValueKind::$kind,
+                default: toml::Value::try_from(<$type>::from($default)).expect("a default is a TOML value"),
+                help: concat!($($help),+).trim_ascii(),
+                in_kernel: settings!(@ $($in_kernel)?),
+            },)+]
+        }
+
+        impl Settings {
+            /// Sets one value whose kind was checked before.
+            pub(crate) fn set(&mut self, name: &str, value: toml::Value) {
+                match name {
+                    $(stringify!($name) => if let Ok(value) = value.try_into::<$type>() { self.$name = value },)+
+                    _ => {}
+                }
+            }
+        }
+    };
+    (@ in_kernel) => { true };
+    (@) => { false };
+}
+
+settings! {
+    /// Cargo profile to build with: `release`, `dev`, or one that the manifest defines.
+    profile: String = "release", Str, in_kernel;
+    /// CPU to compile for; `native` is this machine's, `generic` runs on any of its kind.
+    target_cpu: String = "native", Str, in_kernel;
+    /// Further flags for rustc, for the kernel and its dependencies.
+    rustflags: Vec<String> = Vec::new(), List, in_kernel;
+    /// Cargo features to switch on.
+    features: Vec<String> = Vec::new(), List, in_kernel;
+    /// Name of the rustup toolchain to build with; empty means rustup's own choice.
+    toolchain: String = "", Str, in_kernel;
+    /// Build without touching the network.
+    offline: bool = false, Bool, in_kernel;
+    /// Refuse to change a crate's Cargo.lock.
+    locked: bool = false, Bool, in_kernel;
+    /// Build even if the cache has the kernel.
+    force_rebuild: bool = false, Bool;
+    /// Folder of the cache; empty means the user's cache folder.
+    cache_dir: String = "", Path;
+    /// Seconds to wait for another process that builds the same kernel.
+    lock_timeout: f64 = 600.0, Float;
+    /// Show the progress of long builds on stderr.
+    progress: bool = true, Bool;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declared_setting_can_be_set() {
+        let mut settings = Settings::default();
+        settings.set("profile", "dev".into());
+        settings.set("rustflags", vec!["-Cdebuginfo=1"].into());
+        settings.set("lock_timeout", 1.5.into());
+        assert_eq!((settings.profile.as_str(), settings.lock_timeout), ("dev", 1.5));
+        assert_eq!(settings.rustflags, ["-Cdebuginfo=1"]);
+        assert_eq!(table()[0].variable(), "RSIMPORT_PROFILE");
+        assert_eq!(
+            table()[1].help,
+            "CPU to compile for; `native` is this machine's, `generic` runs on any of its kind."
+        );
+    }
+}

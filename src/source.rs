@@ -1,0 +1,186 @@
+//! A kernel's source: its path, its module name, its text. The one place that knows the marker.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::manifest::frontmatter;
+
+/// How much of a file is looked at for the marker.
+const HEAD: u64 = 64 * 1024;
+/// A kernel larger than this is taken for an accident.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// A kernel that was read from the disk.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The absolute path of the crate root: the kernel file, or the `lib.rs` of a crate.
+    pub path: PathBuf,
+    /// The folder that relative paths start from: the file's folder, or the crate's.
+    pub base: PathBuf,
+    /// The last component of the Python module's name.
+    pub module: String,
+    /// The text, UTF-8, without a byte-order mark removed.
+    pub text: String,
+    /// A crate's own `Cargo.toml`, where the kernel is a crate.
+    pub manifest: Option<CrateManifest>,
+}
+
+/// The manifest of a crate that is imported as a module.
+#[derive(Debug, Clone)]
+pub struct CrateManifest {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+impl Source {
+    /// Reads a kernel file or a crate folder that is to become the module `module`.
+    pub fn open(path: &Path, module: &str) -> Result<Source> {
+        check_module_name(path, module)?;
+        let path = std::path::absolute(path).map_err(|e| unreadable(path, &e))?;
+        if path.is_dir() {
+            let manifest_path = path.join("Cargo.toml");
+            let manifest = read_text(&manifest_path)?;
+            let lib = lib_path(&path, &manifest);
+            let text = read_text(&lib)?;
+            let manifest = Some(CrateManifest { path: manifest_path, text: manifest });
+            return Ok(Source { path: lib, base: path, module: module.to_owned(), text, manifest });
+        }
+        let text = read_text(&path)?;
+        let base = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        Ok(Source { path, base, module: module.to_owned(), text, manifest: None })
+    }
+
+    /// The text that is on the disk now, for noticing an edit during a build.
+    pub fn reread(&self) -> Result<Source> {
+        let path = if self.manifest.is_some() { &self.base } else { &self.path };
+        Source::open(path, &self.module)
+    }
+
+    /// The file's name without its folder, for messages.
+    pub fn name(&self) -> String {
+        let path = if self.manifest.is_some() { &self.base } else { &self.path };
+        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Is this file a kernel, that is, is its first line that is not blank the marker? Never fails: a file that
+/// cannot be read is not one.
+pub fn is_marked(path: &Path) -> bool {
+    // Opening a FIFO would block, so only regular files are opened at all.
+    if !std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
+        return false;
+    }
+    let mut head = Vec::new();
+    match File::open(path).and_then(|f| f.take(HEAD).read_to_end(&mut head)) {
+        Ok(_) => has_marker(&head),
+        Err(_) => false,
+    }
+}
+
+/// The `lib.rs` of the marked crate in a folder, if it is one.
+pub fn crate_source(folder: &Path) -> Option<PathBuf> {
+    let manifest = read_text(&folder.join("Cargo.toml")).ok()?;
+    let lib = lib_path(folder, &manifest);
+    let by_manifest = || metadata_of(&manifest).is_some();
+    (lib.is_file() && (is_marked(&lib) || by_manifest())).then_some(lib)
+}
+
+/// The `[package.metadata.rsimport]` table of a manifest's text.
+pub fn metadata_of(manifest: &str) -> Option<toml::Table> {
+    memchr::memmem::find(manifest.as_bytes(), b"rsimport")?;
+    let table: toml::Table = manifest.parse().ok()?;
+    table.get("package")?.get("metadata")?.get("rsimport")?.as_table().cloned()
+}
+
+fn has_marker(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let first = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
+    match first {
+        Some(line) if line.starts_with(b"//") => line[2..].trim_ascii() == b"rsimport",
+        Some(line) if line.starts_with(b"---") || line.starts_with(b"#!") => {
+            let text = String::from_utf8_lossy(head);
+            frontmatter(&text).is_some_and(|block| metadata_of(&block.toml).is_some())
+        }
+        _ => false,
+    }
+}
+
+/// Reads a text file with a bound on its size; the message names the line of a byte that is not UTF-8.
+fn read_text(path: &Path) -> Result<String> {
+    let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
+    if !metadata.is_file() {
+        return Err(Error::config(format!("{} is not a regular file", path.display())).kernel(path));
+    }
+    if metadata.len() > LARGEST {
+        let megabytes = metadata.len() / (1024 * 1024);
+        return Err(Error::config(format!("{} has {megabytes} MiB, more than a kernel may have", path.display()))
+            .hint(format!("the limit is {} MiB; data belongs in a file of its own", LARGEST / (1024 * 1024)))
+            .kernel(path));
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    File::open(path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(|e| unreadable(path, &e))?;
+    String::from_utf8(bytes).map_err(|e| {
+        let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+        Error::config(format!("{}:{line}: this line is not UTF-8", path.display()))
+            .hint("Rust source is UTF-8: save the file in that encoding")
+            .kernel(path)
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::config(format!("{} cannot be read: {error}", path.display())).kernel(path)
+}
+
+fn check_module_name(path: &Path, module: &str) -> Result<()> {
+    let mut letters = module.chars();
+    let first = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if first && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    Err(Error::config(format!("{}: {module:?} cannot be the name of a Rust module for Python", path.display()))
+        .hint("use ASCII letters, digits and underscores: rename the file, or give another name with fullname=")
+        .kernel(path))
+}
+
+/// Where a manifest says that its library is; broken TOML is left for cargo to report.
+fn lib_path(folder: &Path, manifest: &str) -> PathBuf {
+    let table: toml::Table = manifest.parse().unwrap_or_default();
+    let path = table.get("lib").and_then(|lib| lib.get("path")).and_then(|path| path.as_str());
+    folder.join(path.unwrap_or("src/lib.rs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marker_is_the_first_line_that_is_not_blank() {
+        let check = |head: &str, marked: bool| assert_eq!(has_marker(head.as_bytes()), marked, "{head:?}");
+        check("// rsimport\n", true);
+        check("//rsimport", true);
+        check("\u{feff}// rsimport\r\nfn f() {}", true);
+        check("\n  \n\t// rsimport  \n", true);
+        check("", false);
+        check("\n\n", false);
+        check("//! rsimport\n", false);
+        check("// rsimport2\n", false);
+        check("// not rsimport\n", false);
+        check("use x;\n// rsimport\n", false);
+        check("---\n[package.metadata.rsimport]\n---\nfn f() {}", true);
+        check("#!/usr/bin/env cargo\n---cargo\n[package.metadata.rsimport]\nprofile = 'dev'\n---\n", true);
+        check("---\n[dependencies]\n---\nfn f() {}", false);
+        check("---\n[package.metadata.rsimport]\n", false);
+    }
+
+    #[test]
+    fn a_module_name_is_an_ascii_identifier() {
+        for (name, good) in [("a", true), ("_a1", true), ("fn", true), ("1a", false), ("a-b", false), ("é", false)] {
+            assert_eq!(check_module_name(Path::new("x.rs"), name).is_ok(), good, "{name}");
+        }
+        assert!(check_module_name(Path::new("x.rs"), "").is_err());
+    }
+}
