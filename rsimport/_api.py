@@ -55,15 +55,15 @@ def imp_from_filepath(
 def build(fullname: str, **settings: Unpack[Settings]) -> str:
     """Builds the kernel of a module's name if need be, and returns the path of the artifact. Nothing is loaded.
 
-    Raises the same errors as imp().
+    Raises CompileError, ConfigError, ToolchainError, CacheError or RsimportError as imp() does.
     """
     return _find(fullname, plain(settings)).find_artifact().path
 
 
 def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> str:
-    """Builds the kernel of a file or crate folder if need be, and returns the path of the artifact. Nothing is loaded.
+    """Builds the kernel of a file or crate folder if need be, and returns the path of the artifact.
 
-    Raises the same errors as imp_from_filepath().
+    Nothing is loaded. Raises CompileError, ConfigError, ToolchainError or CacheError as imp_from_filepath() does.
     """
     return _at(path, None, plain(settings)).find_artifact().path
 

@@ -24,7 +24,8 @@ def build(kernel: str, module: str, settings: dict[str, object]) -> Artifact:
         artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
     if artifact.built:
         logger = logging.getLogger("rsimport")
-        logger.info("built %s in %.2f s: %s", module, artifact.seconds, artifact.reason)
+        name = os.path.basename(kernel)
+        logger.info("built %s in %.2f s: %s", name, artifact.seconds, artifact.reason)
         if artifact.warnings:
             logger.warning("%s", "\n".join(found.rendered.rstrip() for found in artifact.warnings))
     return artifact

@@ -16,13 +16,12 @@ from rich.text import Text
 from rsimport import _api, _engine, _new
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._loader import ABI
+from rsimport._options import given, setting_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rsimport._api import Report
-
-    Command = Callable[..., Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,23 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             click.echo(exc.ctx.get_usage(), err=True)
         _complain(exc.format_message())
         return exc.exit_code
-    except RsimportError as exc:
+    except (RsimportError, OSError) as exc:
         _complain(exc)
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
     return 1
-
-
-def setting_options(*names: str) -> Callable[[Command], Command]:
-    """Options for these settings, or for all that there are."""
-
-    def decorate(command: Command) -> Command:
-        for setting in reversed(_engine.settings_table()):
-            if not names or setting.name in names:
-                command = _setting_option(setting)(command)
-        return command
-
-    return decorate
 
 
 @click.group(
@@ -79,19 +66,22 @@ def cli() -> None:
     """
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option("--inplace", is_flag=True, help="Copy the library beside its source, to be imported without rsimport.")
+@click.option(
+    "--inplace", is_flag=True, help="Copy the library beside its source, to be imported without rsimport."
+)
 @setting_options()
 def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
     """Compile kernels: files, crates, or all that are marked in a folder and below."""
-    settings = _given(options)
+    settings = given(options)
     reports = [report for path in paths for report in _build(path, settings)]
     rows = []
     for report in reports:
-        library = report.artifact and report.artifact.path
+        library = report.artifact.path if report.artifact else ""
         if library and inplace:
-            library = os.path.splitext(report.path)[0] + ABI
-            _engine.inplace(report.artifact.path, library)
-        rows.append([os.path.relpath(report.path), *_result(report), library or ""])
+            beside = report.path.removesuffix(".rs") + ABI
+            _engine.inplace(library, beside)
+            library = beside
+        rows.append([os.path.relpath(report.path), *_result(report), library])
     _show(["kernel", "result", "seconds", "why", "library"], rows)
     failures = [report.error for report in reports if report.error]
     for error in failures:
@@ -135,14 +125,14 @@ def cache() -> None:
 @setting_options("cache_dir")
 def cache_dir(**options: Any) -> None:
     """Print the cache's folder."""
-    click.echo(_engine.cache_dir(_given(options)))
+    click.echo(_engine.cache_dir(given(options)))
 
 
 @cache.command("list")
 @setting_options("cache_dir")
 def cache_list(**options: Any) -> None:
     """List the kernels in the cache, the newest first."""
-    entries = sorted(_engine.cache_entries(_given(options)), key=lambda entry: -entry.created)
+    entries = sorted(_engine.cache_entries(given(options)), key=lambda entry: -entry.created)
     rows = [
         [entry.module, entry.profile, entry.abi, decimal(entry.bytes), _moment(entry.created), entry.source]
         for entry in entries
@@ -155,7 +145,7 @@ def cache_list(**options: Any) -> None:
 @setting_options("cache_dir")
 def cache_clear(older_than: float | None, **options: Any) -> None:
     """Remove compiled kernels; the next import builds them again."""
-    count, freed = _engine.cache_clear(_given(options), older_than)
+    count, freed = _engine.cache_clear(given(options), older_than)
     click.echo(f"removed {count} {'entry' if count == 1 else 'entries'}, freed {decimal(freed)}")
 
 
@@ -165,8 +155,11 @@ def doctor(**options: Any) -> int:
     """Check everything that a build or an import needs, and say what to do about what is missing."""
     from rsimport._doctor import examine
 
-    findings = examine(_given(options))
-    _show(["", "what", "found"], [["ok" if found.ok else "FAILED", found.name, found.detail] for found in findings])
+    findings = examine(given(options))
+    _show(
+        ["", "what", "found"],
+        [["ok" if found.ok else "FAILED", found.name, found.detail] for found in findings],
+    )
     for found in findings:
         if not found.ok:
             _complain(f"{found.name}: {found.detail}" + (f"\nhint: {found.hint}" if found.hint else ""))
@@ -181,34 +174,16 @@ def doctor(**options: Any) -> int:
     """
 )
 @click.argument("more", nargs=-1, metavar="[SPEC...]")
-@click.option("--deps", multiple=True, metavar="SPEC...", help="Crates to compile besides pyo3, as NAME=VERSION.")
+@click.option(
+    "--deps", multiple=True, metavar="SPEC...", help="Crates to compile besides pyo3, as NAME=VERSION."
+)
 @setting_options()
 def warm(more: Sequence[str], deps: Sequence[str], **options: Any) -> None:
     """Compile shared dependencies ahead, so that the first kernel that needs them builds at once."""
     from rsimport._build import warm as compile_ahead
 
-    seconds = compile_ahead([*deps, *more], _given(options))
+    seconds = compile_ahead([*deps, *more], given(options))
     click.echo(f"ready after {seconds:.1f} s")
-
-
-def _setting_option(setting: _engine.Setting) -> Callable[[Command], Command]:
-    flag = "force" if setting.name == "force_rebuild" else setting.name.replace("_", "-")
-    if setting.kind == "bool":
-        return click.option(f"--{flag}/--no-{flag}", setting.name, default=None, help=setting.help)
-    kinds: dict[str, Any] = {"float": float, "path": click.Path()}
-    return click.option(
-        f"--{flag}",
-        setting.name,
-        type=kinds.get(setting.kind, str),
-        multiple=setting.kind == "list",
-        help=f"{setting.help} [default: {setting.default}]" if setting.default else setting.help,
-    )
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were given; all others are left to the environment and the files."""
-    given = {name: value for name, value in options.items() if value not in (None, ())}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
 
 def _build(path: str, settings: dict[str, Any]) -> list[Report]:

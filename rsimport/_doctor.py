@@ -29,7 +29,7 @@ def examine(settings: dict[str, object]) -> list[Finding]:
 
     Raises ConfigError if a setting is wrong.
     """
-    python = f"{platform.python_implementation()} {platform.python_version()} ({ABI}), no headers needed"
+    python = f"{platform.python_implementation()} {platform.python_version()} ({ABI})"
     findings = [Finding("rsimport", True, _engine.__version__), Finding("python", True, python)]
     for check in _engine.checks(settings):
         findings.append(Finding(check.name, check.ok, check.detail, check.hint))
@@ -43,7 +43,13 @@ def _hook() -> Finding:
         Path(folder, "kernel.rs").write_text("// rsimport\n", encoding="utf-8")
         spec = PathFinder.find_spec("kernel", [folder])
     if spec is not None and isinstance(spec.loader, KernelLoader):
-        return Finding("hook", True, "installed at start-up" if was_there else "`import rsimport.import_hook` installs it")
+        return Finding(
+            "hook",
+            True,
+            "installed at start-up" if was_there else "`import rsimport.import_hook` installs it",
+        )
     others = ", ".join(str(getattr(hook, "__qualname__", hook)) for hook in sys.path_hooks)
-    hint = f"one of these answers before it: {others}; install rsimport's hook after it, or use rsimport.imp()"
+    hint = (
+        f"one of these answers before it: {others}; install rsimport's hook after it, or use rsimport.imp()"
+    )
     return Finding("hook", False, "another import hook hides kernels", hint)

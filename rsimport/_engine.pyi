@@ -3,11 +3,34 @@
 from collections.abc import Callable, Mapping
 from typing import Literal, final
 
+__all__ = [
+    "Artifact",
+    "CacheEntry",
+    "Check",
+    "Diagnostic",
+    "Setting",
+    "__version__",
+    "build",
+    "cache_clear",
+    "cache_dir",
+    "cache_entries",
+    "checks",
+    "crate_source",
+    "inplace",
+    "kernels",
+    "lookup",
+    "marked",
+    "settings",
+    "settings_table",
+    "templates",
+    "warm",
+]
+
 __version__: str
 
-Stage = Literal["waiting", "dependencies", "kernel"]
-Progress = Callable[[Stage, int, int, str], None]
-Given = Mapping[str, object]
+_Stage = Literal["waiting", "dependencies", "kernel"]
+_Progress = Callable[[_Stage, int, int, str], None]
+_Given = Mapping[str, object]
 
 @final
 class Diagnostic:
@@ -131,7 +154,7 @@ def marked(path: str) -> bool:
 def crate_source(folder: str) -> str | None:
     """The `lib.rs` of the marked crate in a folder, else None. Never raises."""
 
-def lookup(source: str, module: str, abi: str, settings: Given) -> Artifact | None:
+def lookup(source: str, module: str, abi: str, settings: _Given) -> Artifact | None:
     """The fresh artifact of a kernel file or crate folder; None if it has to be built. Starts no process, takes no lock."""
 
 def build(
@@ -139,8 +162,8 @@ def build(
     module: str,
     abi: str,
     python: Mapping[str, object],
-    settings: Given,
-    progress: Progress | None,
+    settings: _Given,
+    progress: _Progress | None,
 ) -> Artifact:
     """Looks up again under the lock, and builds if that is needed."""
 
@@ -150,28 +173,28 @@ def kernels(root: str) -> list[str]:
 def settings_table() -> list[Setting]:
     """Every setting that there is."""
 
-def settings(source: str | None, given: Given) -> dict[str, object]:
+def settings(source: str | None, given: _Given) -> dict[str, object]:
     """The settings in effect for a kernel, or for the current folder."""
 
-def cache_dir(given: Given) -> str:
+def cache_dir(given: _Given) -> str:
     """The cache's folder."""
 
-def cache_entries(given: Given) -> list[CacheEntry]:
+def cache_entries(given: _Given) -> list[CacheEntry]:
     """Everything that the cache holds."""
 
-def cache_clear(given: Given, older_than_days: float | None) -> tuple[int, int]:
+def cache_clear(given: _Given, older_than_days: float | None) -> tuple[int, int]:
     """Removes entries; returns how many, and the bytes that this freed."""
 
 def warm(
     deps: list[str],
     abi: str,
     python: Mapping[str, object],
-    settings: Given,
-    progress: Progress | None,
+    settings: _Given,
+    progress: _Progress | None,
 ) -> float:
     """Compiles shared dependencies (`numpy=0.30`); returns the seconds that it took."""
 
-def checks(settings: Given) -> list[Check]:
+def checks(settings: _Given) -> list[Check]:
     """What a build needs, and whether it is there."""
 
 def templates() -> dict[str, dict[str, str]]:

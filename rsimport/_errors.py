@@ -86,5 +86,9 @@ class CacheError(RsimportError):
     """The cache folder cannot be used."""
 
 
+for _error in (RsimportError, CompileError, ConfigError, ToolchainError, CacheError):
+    _error.__module__ = "rsimport"  # where everybody imports them from
+
+
 def _is_coloured() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ

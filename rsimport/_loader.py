@@ -39,7 +39,7 @@ def hidden(method: Method) -> Method:
         try:
             return method(*args)
         except RsimportError as exc:
-            raise exc.with_traceback(None)
+            raise exc.with_traceback(None) from exc.__cause__
 
     call.__code__ = call.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
     return call  # type: ignore[return-value]
@@ -134,7 +134,7 @@ class KernelLoader(ExtensionFileLoader):
             sys.modules[self.name] = in_use
         self.names = _pristine[self.path] = _names(fresh)
 
-    def get_resource_reader(self, name: str) -> FileReader:
+    def get_resource_reader(self, name: str | None = None) -> FileReader:
         """Resources lie beside the source, not in the cache."""
         from importlib.readers import FileReader
         from types import SimpleNamespace
@@ -149,8 +149,14 @@ class KernelLoader(ExtensionFileLoader):
         except BaseException as exc:  # A panic of Rust is no Exception.
             why = str(exc) or type(exc).__name__
             message = f"kernel {self.name} failed to initialise: {why}"
-            raise RsimportError(message, kernel=self.source, name=self.name, path=self.path) from exc
+            trace = exc.__traceback__
+            while trace is not None and trace.tb_frame.f_code.co_filename in _MACHINERY:
+                trace = trace.tb_next
+            cause = exc.with_traceback(trace)
+            raise RsimportError(message, kernel=self.source, name=self.name, path=self.path) from cause
 
+
+_MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 _pristine: dict[str, dict[str, object]] = {}
 # What each artifact in this process defined at first, by its path.
@@ -166,16 +172,18 @@ _IMPORT_OWNS = {
     LOADED,
 }
 
-_HEAP_TYPE, _IMMUTABLE_TYPE = 1 << 9, 1 << 8
-
-
 def _names(module: ModuleType) -> dict[str, object]:
     """What a kernel defined in its new module. Its classes learn where they are, so that they can be pickled."""
     names = {name: value for name, value in vars(module).items() if name not in _IMPORT_OWNS}
     fullname = module.__name__
     nowhere = ("builtins", fullname.rpartition(".")[2])
     for value in names.values():
-        if isinstance(value, type) and value.__flags__ & (_HEAP_TYPE | _IMMUTABLE_TYPE) == _HEAP_TYPE:
-            if value.__module__ in nowhere:
-                value.__module__ = fullname
+        if isinstance(value, type) and _is_open(value) and value.__module__ in nowhere:
+            value.__module__ = fullname
     return names
+
+
+def _is_open(kind: type) -> bool:
+    # Of types that were made at run time, as those of PyO3 are, some can be changed; of all others, none.
+    immutable, heap = 1 << 8, 1 << 9
+    return kind.__flags__ & (immutable | heap) == heap

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rsimport._engine import Progress, Stage
+    from rsimport._engine import _Progress as Progress
+    from rsimport._engine import _Stage as Stage
 
 PATIENCE = 0.5
 """Seconds after which something is shown."""
@@ -41,12 +42,13 @@ class _View:
 
     def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
         if stage == "waiting":
-            self.what = f"waiting: {detail}"
+            self.what = f"waiting for {detail}"
         elif stage == "kernel":
             self.what = "compiling"
+        elif total:
+            self.what = f"compiling dependencies, {done} of {total} crates"
         else:
-            count = f" {done}/{total}" if total else ""
-            self.what = f"compiling dependencies{count}" + (f" ({detail})" if detail else "")
+            self.what = detail
 
     def line(self) -> str:
         return f"{self.name}: {self.what}, {self.seconds():.1f} s"
@@ -106,9 +108,10 @@ class _Notebook(_View):
         if self.handle is not None:
             self.write(self.line())
         elif self.seconds() > PATIENCE:
-            from IPython.display import display
+            from IPython.display import DisplayHandle
 
-            self.handle = display(_text(self.line()), raw=True, display_id=True)
+            self.handle = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
+            self.handle.display(_text(self.line()), raw=True)
 
     def close(self) -> None:
         if self.handle is not None:
@@ -119,19 +122,23 @@ class _Notebook(_View):
 
 
 class _Lines(_View):
-    """A log file gets one line before the dependencies are compiled, which can take a while, and one after."""
+    """Two lines in a log file, about dependencies: they can take a while, and are compiled once."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.compiling_since: float | None = None
+        self.compiling = False
 
     def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
-        if stage == "dependencies" and self.compiling_since is None:
-            self.compiling_since = time.monotonic()
-            self.say(f"compiling the dependencies of {self.name} (once)")
-        elif stage == "kernel" and self.compiling_since is not None:
-            self.say(f"compiled them in {time.monotonic() - self.compiling_since:.1f} s")
-            self.compiling_since = None
+        if stage == "dependencies" and not self.compiling and self.seconds() > PATIENCE:
+            self.compiling = True
+            self.say(f"compiling the dependencies of {self.name}, once for all kernels that share them")
+        elif stage == "kernel":
+            self.close()
+
+    def close(self) -> None:
+        if self.compiling:
+            self.compiling = False
+            self.say(f"the dependencies of {self.name} took {self.seconds():.1f} s")
 
     def say(self, text: str) -> None:
         print(f"rsimport: {text}", file=sys.stderr, flush=True)

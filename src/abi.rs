@@ -118,7 +118,7 @@ fn cpu_model() -> String {
         version.edx,
         features.ebx,
         features.ecx,
-        features.edx & 0xffff_ffff,
+        features.edx,
         extended.ecx,
         extended.edx
     )

@@ -249,6 +249,16 @@ impl Cache {
         fs::create_dir_all(folder).map_err(|e| self.unwritable(&e))
     }
 
+    /// Makes a symbolic link.
+    pub fn link(&self, link: &Path, target: &Path) -> Result<()> {
+        #[cfg(unix)]
+        let make = std::os::unix::fs::symlink::<&Path, &Path>;
+        #[cfg(windows)]
+        let make = std::os::windows::fs::symlink_file::<&Path, &Path>;
+        let made = link.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| make(target, link));
+        made.map_err(|e| self.unwritable(&e))
+    }
+
     /// cargo's target folder for a set of dependencies.
     pub fn target(&self, dependency_set: &str) -> PathBuf {
         self.layout().join("targets").join(dependency_set)

@@ -13,7 +13,7 @@ pub struct Digest(Sha256);
 
 impl Digest {
     /// Adds a part.
-    pub fn add(mut self, part: &[u8]) -> Self {
+    pub fn with(mut self, part: &[u8]) -> Self {
         self.0.update((part.len() as u64).to_le_bytes());
         self.0.update(part);
         self
@@ -26,7 +26,7 @@ impl Digest {
 
     /// The digest of one part.
     pub fn of(part: &[u8]) -> String {
-        Digest::default().add(part).hex()
+        Digest::default().with(part).hex()
     }
 
     /// The digest of a file's content; `None` where it cannot be read.
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn neighbouring_parts_are_told_apart() {
-        let of = |parts: &[&str]| parts.iter().fold(Digest::default(), |d, part| d.add(part.as_bytes())).hex();
+        let of = |parts: &[&str]| parts.iter().fold(Digest::default(), |d, part| d.with(part.as_bytes())).hex();
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
         assert_ne!(of(&["a"]), of(&["a", ""]));
         assert_eq!(of(&["a"]).len(), 40);

@@ -5,33 +5,25 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::abi::{Platform, Python, check_tag};
+use crate::abi::{Python, check_tag};
 use crate::cache::{Cache, Entry, Found, Staging, now};
-use crate::cargo::{Built, Job, build as cargo_build, variables};
+use crate::cargo::{Built, variables};
 use crate::cargo_config::CargoConfig;
+use crate::compile::{Task, compile};
 use crate::config::{Config, Given};
-use crate::depinfo::DepInfo;
-use crate::diagnostics::{compile_error, from_rustc, unstage};
 use crate::digest::Digest;
-use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Fingerprint;
-use crate::inputs::{Input, normal};
+use crate::inputs::Input;
 use crate::lock::Lock;
-use crate::plan::Plan;
-use crate::process::{Pipe, Stage as Doing, Watch, run};
-use crate::recipe::{Call, Recipe};
+use crate::process::Watch;
 use crate::source::Source;
-use crate::stage::{Stage, stage};
-use crate::toolchain::{Identity, Toolchain};
 use crate::verify::verify;
 
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
 /// File systems date a write by a clock that lags behind by up to this.
 const CLOCK_LAG: Duration = Duration::from_millis(10);
-/// Errors of rustc that blame the compiled dependencies, not the kernel's code.
-const STALE_LIBRARY: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
-
 /// Which kernel, for which Python, with which settings.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -112,7 +104,17 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
         let before = last.map(|last| confirmed(&last.inputs, &known.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
         let staging = known.cache.staging()?;
-        let outcome = compile(&known, &identity, python, &staging, watch);
+        let task = Task {
+            source: &known.source,
+            config: &known.config,
+            cargo: &known.cargo,
+            python,
+            cache: &known.cache,
+            work: &known.cache.work(&identity),
+            variant: &known.fingerprint.variant(),
+            staging: &staging,
+        };
+        let outcome = compile(&task, watch);
         let unchanged = known.source.reread().is_ok_and(|now| {
             now.text == known.source.text
                 && now.manifest.map(|m| m.text) == known.source.manifest.as_ref().map(|m| m.text.clone())
@@ -122,7 +124,7 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
         }
         let built = outcome?;
         let base = &known.source.base;
-        let inputs = inputs(&built, &known);
+        let inputs = inputs(&built, &known.source);
         // A file that was written during the build may have been read before or after. One more build tells, unless
         // its content is known to be the one from before.
         let doubtful = inputs.iter().any(|input| !before.contains(input) && input.touched_since(base, began));
@@ -189,7 +191,7 @@ fn artifact(known: &Known, entry: Entry, path: PathBuf, built: bool) -> Artifact
 
 /// Names a kernel whatever its content is: by its path and its module's name.
 fn identity(source: &Source) -> String {
-    Digest::default().add(source.path.as_os_str().as_encoded_bytes()).add(source.module.as_bytes()).hex()
+    Digest::default().with(source.path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes()).hex()
 }
 
 /// The inputs that have not changed since they were written down.
@@ -213,175 +215,17 @@ fn reason(known: &Known, last: Option<&Last>, damaged: bool) -> String {
     if changes.is_empty() { "the cached artifact is gone".to_owned() } else { changes.join(", ") }
 }
 
-/// Compiles the kernel into the staging folder: with the recorded call where there is one that holds, else with cargo.
-fn compile(known: &Known, identity: &str, python: &Python, staging: &Staging, watch: &mut dyn Watch) -> Result<Built> {
-    let Known { source, config, cargo, cache, .. } = known;
-    let toolchain = Toolchain::find(&config.settings)?;
-    let rustc = rustc_identity(&toolchain, cache, &source.base)?;
-    let plan = Plan::of(source, config, cargo, python, &rustc);
-    let work = cache.work(identity);
-    let copies = work.join("src");
-    let root = write_stage(known, &copies)?;
-    let mut own_flags =
-        vec![format!("-Cincremental={}", work.join("incremental").join(&known.fingerprint.variant()[..12]).display())];
-    own_flags.extend(plan.link_flags.iter().map(|flag| (*flag).to_owned()));
-    if root != source.path {
-        own_flags.push(format!("--remap-path-prefix={}={}", copies.display(), source.base.display()));
-    }
-    let recipe: Option<Recipe> = cache.kept("recipes", &plan.recipe);
-    let mut stale = Vec::new();
-    if let Some(recipe) = recipe {
-        let changed = !recipe.changed_inputs().is_empty();
-        if recipe.holds() {
-            watch.progress(Doing::Kernel, 0, 1, &source.name());
-            if let Some(result) = replay(known, &toolchain, &recipe, &plan, &root, &copies, &own_flags, staging, watch)?
-            {
-                return result;
-            }
-        }
-        cache.forget("recipes", &plan.recipe);
-        if changed {
-            stale = recipe.packages;
-        }
-    }
-    let pyo3_config = write_pyo3_config(cache, python)?;
-    let job = Job {
-        source,
-        manifest: &config.manifest,
-        plan: &plan,
-        root: &root,
-        work: &work,
-        own_flags: &own_flags,
-        pyo3_config: &pyo3_config,
-        stale: &stale,
-    };
-    // Cargo lets only one build into a target folder; holding a lock of our own over it as well keeps the library from
-    // being overwritten by a kernel of the same name before it is copied.
-    let _lock = Lock::acquire(
-        &cache.lock(&plan.dependency_set),
-        "the shared dependencies",
-        config.settings.lock_timeout,
-        watch,
-    )?;
-    let result = cargo_build(&toolchain, cache, staging, &job, watch);
-    let mut built = result.map_err(|mut error| {
-        unstage(&mut error.diagnostics, &copies, &source.base);
-        error.message = error.message.replace(&*copies.to_string_lossy(), &source.base.to_string_lossy());
-        error
-    })?;
-    unstage(&mut built.diagnostics, &copies, &source.base);
-    if let Some(recipe) = built.recipe.take() {
-        cache.keep("recipes", &plan.recipe, &recipe);
-    }
-    Ok(built)
-}
-
-/// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.
-#[allow(clippy::too_many_arguments)]
-fn replay(
-    known: &Known,
-    toolchain: &Toolchain,
-    recipe: &Recipe,
-    plan: &Plan,
-    root: &Path,
-    copies: &Path,
-    own_flags: &[String],
-    staging: &Staging,
-    watch: &mut dyn Watch,
-) -> Result<Option<Result<Built>>> {
-    let source = &known.source;
-    let output = staging.path();
-    let kernel_folder = source.manifest.is_none().then_some(source.base.as_path());
-    let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
-    recipe.fill(&mut command, &Call { crate_name: &plan.crate_name, root, kernel_folder, output, own_flags });
-    let mut diagnostics: Vec<Diagnostic> = Vec::new();
-    let status = run(command, watch, |_, pipe, line| {
-        if pipe == Pipe::Err {
-            diagnostics.extend(from_rustc(line, recipe.folder()));
-        }
-    });
-    let status = match status {
-        Err(error) if error.kind == Kind::Interrupted => return Err(error),
-        Err(_) => return Ok(None),
-        Ok(status) => status,
-    };
-    unstage(&mut diagnostics, copies, &source.base);
-    if !status.success() {
-        let errors = || diagnostics.iter().filter(|d| d.level == "error");
-        let blames_library = errors().any(|d| d.code.as_deref().is_some_and(|code| STALE_LIBRARY.contains(&code)));
-        let names_code = errors().any(|d| d.file.is_some());
-        if blames_library || !names_code {
-            return Ok(None);
-        }
-        return Ok(Some(Err(compile_error(source, diagnostics))));
-    }
-    let library = output.join(Platform::HERE.library_name(&plan.crate_name));
-    if !library.is_file() {
-        return Ok(None);
-    }
-    let dep_info = DepInfo::read(&output.join(format!("{}.d", plan.crate_name)));
-    let foreign = recipe.inputs.iter().map(|input| match input {
-        Input::File { path, .. } => Input::file(path, &source.base),
-        Input::Folder { path, .. } => Input::folder(path, &source.base),
-        other => other.clone(),
-    });
-    let foreign = foreign.collect();
-    Ok(Some(Ok(Built { library, diagnostics, dep_info, folder: recipe.folder().to_path_buf(), foreign, recipe: None })))
-}
-
-/// Which rustc the folder gets, asked once and remembered while that file stays what it is.
-fn rustc_identity(toolchain: &Toolchain, cache: &Cache, folder: &Path) -> Result<Identity> {
-    let selection = toolchain.selection(folder);
-    if let Some(identity) = cache.kept::<Identity>("toolchains", &selection).filter(Identity::holds) {
-        return Ok(identity);
-    }
-    let identity = toolchain.identify(folder)?;
-    cache.keep("toolchains", &selection, &identity);
-    Ok(identity)
-}
-
-/// Writes the copies that rustc is given, if any, and returns the crate root.
-fn write_stage(known: &Known, copies: &Path) -> Result<PathBuf> {
-    let Known { source, config, cache, .. } = known;
-    if source.manifest.is_some() {
-        return Ok(source.path.clone());
-    }
-    match stage(source, &config.manifest)? {
-        Stage::Direct => Ok(source.path.clone()),
-        Stage::Copies(files) => {
-            cache.empty(copies)?;
-            for (path, text) in &files {
-                cache.write(&copies.join(path), text.as_bytes())?;
-            }
-            Ok(copies.join(&files[0].0))
-        }
-    }
-}
-
-fn write_pyo3_config(cache: &Cache, python: &Python) -> Result<PathBuf> {
-    let text = python.pyo3_config();
-    let path = cache.layout().join("python").join(format!("{}.txt", &Digest::of(text.as_bytes())[..16]));
-    cache.write(&path, text.as_bytes())?;
-    Ok(path)
-}
-
 /// The inputs of a build besides the source: what rustc has read, and what cargo has.
-fn inputs(built: &Built, known: &Known) -> Vec<Input> {
-    let source = &known.source;
-    let copies = known.cache.work(&identity(source)).join("src");
+fn inputs(built: &Built, source: &Source) -> Vec<Input> {
     let mut inputs = built.foreign.clone();
-    for file in &built.dep_info.files {
-        let file = normal(&built.folder.join(file));
-        let file = file.strip_prefix(&copies).map(|copy| source.base.join(copy)).unwrap_or(file);
-        if file != source.path {
-            let input = Input::file(&file, &source.base);
-            if !inputs.contains(&input) {
-                inputs.push(input);
-            }
+    for file in built.files.iter().filter(|file| **file != source.path) {
+        let input = Input::file(file, &source.base);
+        if !inputs.contains(&input) {
+            inputs.push(input);
         }
     }
-    inputs.extend(variables(&built.dep_info));
-    if built.dep_info.variables.iter().any(|(name, _)| name == "CARGO_MANIFEST_DIR") {
+    inputs.extend(variables(&built.variables));
+    if built.variables.iter().any(|(name, _)| name == "CARGO_MANIFEST_DIR") {
         inputs.push(Input::Place { path: source.base.clone() });
     }
     inputs

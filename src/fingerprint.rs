@@ -46,13 +46,13 @@ impl Fingerprint {
     /// The key under which artifacts are found.
     pub fn key(&self) -> String {
         let parts = self.0.iter().flat_map(|(name, value)| [name, value]);
-        parts.fold(Digest::default(), |digest, part| digest.add(part.as_bytes())).hex()
+        parts.fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex()
     }
 
     /// The key of everything but the source: what tells one variant of a kernel from another.
     pub fn variant(&self) -> String {
         let parts = self.0.iter().filter(|(name, _)| name != "source").flat_map(|(name, value)| [name, value]);
-        parts.fold(Digest::default(), |digest, part| digest.add(part.as_bytes())).hex()
+        parts.fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex()
     }
 
     /// The value of an input.

@@ -127,7 +127,7 @@ fn folder_digest(folder: &Path) -> String {
         .into_iter()
         .fold(Digest::default(), |digest, file| {
             let name = file.strip_prefix(folder).unwrap_or(&file).as_os_str().as_encoded_bytes();
-            digest.add(name).add(Digest::of_file(&file).unwrap_or_default().as_bytes())
+            digest.with(name).with(Digest::of_file(&file).unwrap_or_default().as_bytes())
         })
         .hex()
 }

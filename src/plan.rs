@@ -63,7 +63,10 @@ impl Plan {
     /// Plans the build of a kernel.
     pub fn of(source: &Source, config: &Config, cargo: &CargoConfig, python: &Python, rustc: &Identity) -> Plan {
         let settings = &config.settings;
-        let crate_name = crate_name(&source.module);
+        let crate_name = match &source.manifest {
+            Some(manifest) => library_name(&manifest.text),
+            None => crate_name(&source.module),
+        };
         let manifest = source.manifest.is_none().then(|| Manifest::of(source, config, &crate_name));
         let (mut environment, mut arguments) = flags(settings, cargo);
         environment.extend([
@@ -89,13 +92,14 @@ impl Plan {
             arguments.push("--locked".to_owned());
         }
         let flags = format!("{environment:?}{arguments:?}");
-        let dependency_set = Digest::default().add(rustc.version.as_bytes()).add(python.pyo3_config().as_bytes()).hex();
+        let dependency_set =
+            Digest::default().with(rustc.version.as_bytes()).with(python.pyo3_config().as_bytes()).hex();
         let own = match &manifest {
             Some(manifest) => manifest.text("", "kernel"),
-            None => source.base.to_string_lossy().into_owned(),
+            None => format!("{} {}", source.base.display(), source.module),
         };
         let parts = [&dependency_set, &flags, &own, &cargo.digest(), &crate::cargo_config::environment()];
-        let recipe = parts.iter().fold(Digest::default(), |digest, part| digest.add(part.as_bytes())).hex();
+        let recipe = parts.iter().fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex();
         Plan {
             crate_name,
             manifest,
@@ -183,6 +187,13 @@ fn flags(settings: &Settings, cargo: &CargoConfig) -> (Vec<(&'static str, String
     (Vec::new(), vec!["--config".to_owned(), format!("{place}={value}")])
 }
 
+/// What a crate's manifest calls its library.
+fn library_name(manifest: &str) -> String {
+    let table: Table = manifest.parse().unwrap_or_default();
+    let name = |part: &str| table.get(part)?.get("name")?.as_str().map(|name| name.replace('-', "_"));
+    name("lib").or_else(|| name("package")).unwrap_or_default()
+}
+
 /// The module's name where rustc takes it as a crate's name.
 fn crate_name(module: &str) -> String {
     let keyword = syn::parse_str::<syn::Ident>(module).is_err();
@@ -220,6 +231,12 @@ mod tests {
         check("[dependencies]\nd = { path = \"../d\" }", "path = \"/d\"");
         check("[package]\nedition = \"2021\"", "edition = \"2021\"");
         check("[profile.release]\npanic = \"unwind\"", "[profile.release]");
+    }
+
+    #[test]
+    fn a_crates_library_has_the_name_that_cargo_gives_it() {
+        assert_eq!(library_name("[package]\nname = 'my-crate'"), "my_crate");
+        assert_eq!(library_name("[package]\nname = 'my-crate'\n[lib]\nname = 'x'"), "x");
     }
 
     #[test]

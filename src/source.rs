@@ -89,6 +89,16 @@ pub fn crate_source(folder: &Path) -> Option<PathBuf> {
     (lib.is_file() && (is_marked(&lib) || by_manifest())).then_some(lib)
 }
 
+/// The folder of the workspace that a crate belongs to: the nearest above it whose manifest has `[workspace]`.
+pub fn workspace_folder(base: &Path) -> PathBuf {
+    let is_root = |folder: &&Path| {
+        let table =
+            std::fs::read_to_string(folder.join("Cargo.toml")).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        table.is_some_and(|table| table.contains_key("workspace"))
+    };
+    base.ancestors().find(is_root).unwrap_or(base).to_path_buf()
+}
+
 /// The `[package.metadata.rsimport]` table of a manifest's text.
 pub fn metadata_of(manifest: &str) -> Option<toml::Table> {
     memchr::memmem::find(manifest.as_bytes(), b"rsimport")?;

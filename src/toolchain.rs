@@ -86,13 +86,13 @@ impl Toolchain {
 
     /// Everything that decides which rustc a folder gets, without starting one.
     pub fn selection(&self, folder: &Path) -> String {
-        let mut digest = Digest::default().add(self.rustc.as_os_str().as_encoded_bytes()).add(self.name.as_bytes());
+        let mut digest = Digest::default().with(self.rustc.as_os_str().as_encoded_bytes()).with(self.name.as_bytes());
         for variable in ["RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "HOME"] {
-            digest = digest.add(std::env::var_os(variable).unwrap_or_default().as_encoded_bytes());
+            digest = digest.with(std::env::var_os(variable).unwrap_or_default().as_encoded_bytes());
         }
         for folder in folder.ancestors() {
             for name in ["rust-toolchain", "rust-toolchain.toml"] {
-                digest = digest.add(&std::fs::read(folder.join(name)).unwrap_or_default());
+                digest = digest.with(&std::fs::read(folder.join(name)).unwrap_or_default());
             }
         }
         // rustup keeps its default and the overrides of folders there.
@@ -101,7 +101,7 @@ impl Toolchain {
         if let Some(rustup) = rustup {
             let settings = std::fs::read_to_string(rustup.join("settings.toml")).unwrap_or_default();
             let overrides = settings.contains("[overrides]\n\"").then(|| folder.to_string_lossy());
-            digest = digest.add(settings.as_bytes()).add(overrides.unwrap_or_default().as_bytes());
+            digest = digest.with(settings.as_bytes()).with(overrides.unwrap_or_default().as_bytes());
         }
         digest.hex()
     }

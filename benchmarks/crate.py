@@ -1,0 +1,89 @@
+"""What a kernel is measured against: a crate with the same PyO3, profile and flags, built by cargo."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from kernel import NAME, REPOSITORY, with_module
+
+_LOCK = REPOSITORY / "templates" / "Cargo.lock"
+"""The versions that a kernel gets from rsimport."""
+
+
+class Build(NamedTuple):
+    """What cargo made, and how."""
+
+    library: Path
+    rustc: list[str]
+    """The command by which cargo compiled the crate itself."""
+
+
+class Crate:
+    """A crate in a folder of its own, which compiles a kernel's text."""
+
+    def __init__(self, folder: Path, kernel: str, name: str = NAME) -> None:
+        self.folder = folder
+        self.name = name
+        (folder / "src").mkdir(parents=True)
+        (folder / "Cargo.toml").write_text(_manifest(name), encoding="utf-8")
+        (folder / "Cargo.lock").write_bytes(_LOCK.read_bytes())
+        self.write(kernel)
+
+    def write(self, kernel: str) -> None:
+        """Replaces the text."""
+        (self.folder / "src" / "lib.rs").write_text(with_module(kernel, self.name), encoding="utf-8")
+
+    def fetch(self) -> None:
+        """Downloads the dependencies, so that no build has to."""
+        self._cargo("fetch")
+
+    def build(self, target: Path, **variables: str) -> Build:
+        """Builds it into a target folder, in a changed environment."""
+        done = self._cargo(
+            *("build", "--release", "--verbose", "--message-format=json", "--target-dir", str(target)),
+            **variables,
+        )
+        calls = re.findall(rf"Running `(.* --crate-name {self.name} .*)`", done.stderr)
+        messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        built = [
+            message for message in messages if message.get("target", {}).get("crate_types") == ["cdylib"]
+        ]
+        return Build(Path(built[-1]["filenames"][0]), shlex.split(calls[-1]))
+
+    def rustc(self, command: list[str]) -> None:
+        """Repeats the compiler's command."""
+        _run(command, self.folder, os.environ)
+
+    def _cargo(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        # rsimport compiles for this processor too, and neither side links Python's own library. Everything else that
+        # PyO3's build script wants to know it asks the interpreter, as it does for anybody who builds by hand.
+        flags = f"{os.environ.get('RUSTFLAGS', '')} -Ctarget-cpu=native".strip()
+        python = {"PYO3_PYTHON": sys.executable, "PYO3_BUILD_EXTENSION_MODULE": "1"}
+        unset = ("PYO3_CONFIG_FILE", "CARGO_ENCODED_RUSTFLAGS")
+        inherited = {name: value for name, value in os.environ.items() if name not in unset}
+        return _run(
+            ["cargo", *arguments], self.folder, {**inherited, **python, "RUSTFLAGS": flags, **variables}
+        )
+
+
+def _manifest(name: str) -> str:
+    found = re.search(r'name = "pyo3"\nversion = "([^"]+)"', _LOCK.read_text(encoding="utf-8"))
+    assert found, f"{_LOCK} has no pyo3"
+    package = f'[package]\nname = "{name}"\nversion = "0.0.0"\nedition = "2024"\n'
+    return f'{package}\n[lib]\ncrate-type = ["cdylib"]\n\n[dependencies]\npyo3 = "{found[1]}"\n\n[workspace]\n'
+
+
+def _run(
+    command: list[str], folder: Path, environment: os._Environ[str] | dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{shlex.join(command)} failed:\n{done.stderr}")
+    return done

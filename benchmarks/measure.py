@@ -1,0 +1,62 @@
+"""The measurement: two sides take turns in one run, so that whatever slows the machine down slows both.
+
+The ratio is taken of neighbours, one of each side, and its median is what counts. Times drift from machine to machine
+and from minute to minute; ratios of neighbours hardly do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median, quantiles
+from time import perf_counter
+from typing import NamedTuple, TypeVar
+
+Sample = TypeVar("Sample")
+
+
+class Spread(NamedTuple):
+    """What several measurements of one thing gave."""
+
+    median: float
+    low: float
+    high: float
+    error: float
+    """Half the width of the interval in which the true median lies, with a probability of about 95 %."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Sums values up. The error is that of notched box plots, which outliers do not move."""
+        if len(values) == 1:
+            return cls(values[0], values[0], values[0], 0.0)
+        lower, _, upper = quantiles(values, n=4, method="inclusive")
+        error = 1.57 * (upper - lower) / len(values) ** 0.5
+        return cls(median(values), min(values), max(values), error)
+
+
+class Comparison(NamedTuple):
+    """Two sides in seconds, and the ratio of neighbours."""
+
+    ratio: Spread
+    ours: Spread
+    theirs: Spread
+
+
+def alternate(
+    runs: int, ours: Callable[[], Sample], theirs: Callable[[], Sample]
+) -> tuple[list[Sample], list[Sample]]:
+    """Lets two sides take turns."""
+    pairs = [(ours(), theirs()) for _ in range(runs)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def compare(ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
+    """Compares the seconds of two sides that took turns."""
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return Comparison(Spread.of(ratios), Spread.of(ours), Spread.of(theirs))
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long an action takes."""
+    start = perf_counter()
+    action()
+    return perf_counter() - start

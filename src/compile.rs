@@ -1,0 +1,159 @@
+//! Compiling a kernel into a staging folder: with the recorded compiler call where there is one that holds, else with cargo.
+
+use std::path::{Path, PathBuf};
+
+use crate::abi::{Platform, Python};
+use crate::cache::{Cache, Staging};
+use crate::cargo::{Built, Job, build as cargo_build};
+use crate::cargo_config::CargoConfig;
+use crate::config::Config;
+use crate::depinfo::DepInfo;
+use crate::diagnostics::{compile_error, from_rustc};
+use crate::digest::Digest;
+use crate::error::{Diagnostic, Kind, Result};
+use crate::inputs::Input;
+use crate::lock::Lock;
+use crate::plan::Plan;
+use crate::process::{Pipe, Stage, Watch, run};
+use crate::recipe::{Call, Recipe};
+use crate::source::Source;
+use crate::toolchain::{Identity, Toolchain};
+use crate::view::View;
+
+/// Errors of rustc that blame the compiled dependencies, not the kernel's code.
+const STALE_LIBRARY: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
+
+/// What is to be compiled.
+pub struct Task<'a> {
+    /// The kernel.
+    pub source: &'a Source,
+    /// Its settings and manifest.
+    pub config: &'a Config,
+    /// What cargo is configured to do.
+    pub cargo: &'a CargoConfig,
+    /// The Python that it is for.
+    pub python: &'a Python,
+    /// The cache.
+    pub cache: &'a Cache,
+    /// The kernel's folder in the cache.
+    pub work: &'a Path,
+    /// Names the variant of the kernel (profile, flags, ABI): each has incremental data of its own.
+    pub variant: &'a str,
+    /// Where the library goes.
+    pub staging: &'a Staging,
+}
+
+/// Compiles the kernel. The caller holds the lock of the kernel's folder.
+pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
+    let Task { source, config, cache, work, .. } = task;
+    let view = View::of(source, &config.manifest, cache, work)?;
+    let toolchain = Toolchain::find(&config.settings)?;
+    let rustc = rustc_identity(&toolchain, cache, &source.base)?;
+    let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
+    let mut own_flags = vec![format!("-Cincremental={}", work.join("incremental").join(&task.variant[..12]).display())];
+    own_flags.extend(plan.link_flags.iter().map(|flag| (*flag).to_owned()));
+    own_flags.extend(view.remap_flag());
+    let mut stale = Vec::new();
+    if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
+        if recipe.holds() {
+            watch.progress(Stage::Kernel, 0, 1, &source.name());
+            if let Some(result) = replay(task, &toolchain, &recipe, &plan, &view, &own_flags, watch)? {
+                return result.map_err(|error| view.restored(error));
+            }
+        }
+        if !recipe.changed_inputs().is_empty() {
+            stale.clone_from(&recipe.packages);
+        }
+        cache.forget("recipes", &plan.recipe);
+    }
+    let pyo3_config = write_pyo3_config(cache, task.python)?;
+    let job = Job {
+        source,
+        manifest: &config.manifest,
+        plan: &plan,
+        view: &view,
+        work,
+        own_flags: &own_flags,
+        pyo3_config: &pyo3_config,
+        stale: &stale,
+    };
+    // Cargo lets only one build into a target folder; holding a lock of our own over it as well keeps the library from
+    // being overwritten by a kernel of the same name before it is copied.
+    let timeout = config.settings.lock_timeout;
+    let _lock = Lock::acquire(&cache.lock(&plan.dependency_set), "the shared dependencies", timeout, watch)?;
+    let mut built = cargo_build(&toolchain, cache, task.staging, &job, watch).map_err(|error| view.restored(error))?;
+    view.restore(&mut built.diagnostics);
+    if let Some(recipe) = built.recipe.take() {
+        cache.keep("recipes", &plan.recipe, &recipe);
+    }
+    Ok(built)
+}
+
+/// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.
+fn replay(
+    task: &Task<'_>,
+    toolchain: &Toolchain,
+    recipe: &Recipe,
+    plan: &Plan,
+    view: &View,
+    own_flags: &[String],
+    watch: &mut dyn Watch,
+) -> Result<Option<Result<Built>>> {
+    let base = &task.source.base;
+    let output = task.staging.path();
+    let kernel_folder = task.source.manifest.is_none().then_some(base.as_path());
+    let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
+    let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
+    recipe.fill(&mut command, &call);
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let status = run(command, watch, |_, pipe, line| {
+        if pipe == Pipe::Err {
+            diagnostics.extend(from_rustc(line, recipe.folder()));
+        }
+    });
+    let status = match status {
+        Err(error) if error.kind == Kind::Interrupted => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(status) => status,
+    };
+    view.restore(&mut diagnostics);
+    if !status.success() {
+        let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
+        let blames = |d: &Diagnostic| d.code.as_deref().is_some_and(|code| STALE_LIBRARY.contains(&code));
+        if errors().any(blames) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
+            return Ok(None);
+        }
+        return Ok(Some(Err(compile_error(task.source, diagnostics))));
+    }
+    let library = output.join(Platform::HERE.library_name(&plan.crate_name));
+    if !library.is_file() {
+        return Ok(None);
+    }
+    let dep_info = DepInfo::read(&output.join(format!("{}.d", plan.crate_name)));
+    let files = view.files(&dep_info, recipe.folder());
+    let foreign = recipe.inputs.iter().map(|input| match input {
+        Input::File { path, .. } => Input::file(path, base),
+        Input::Folder { path, .. } => Input::folder(path, base),
+        other => other.clone(),
+    });
+    let foreign = foreign.collect();
+    Ok(Some(Ok(Built { library, diagnostics, files, variables: dep_info.variables, foreign, recipe: None })))
+}
+
+/// Which rustc the folder gets, asked once and remembered while that file stays what it is.
+fn rustc_identity(toolchain: &Toolchain, cache: &Cache, folder: &Path) -> Result<Identity> {
+    let selection = toolchain.selection(folder);
+    if let Some(identity) = cache.kept::<Identity>("toolchains", &selection).filter(Identity::holds) {
+        return Ok(identity);
+    }
+    let identity = toolchain.identify(folder)?;
+    cache.keep("toolchains", &selection, &identity);
+    Ok(identity)
+}
+
+fn write_pyo3_config(cache: &Cache, python: &Python) -> Result<PathBuf> {
+    let text = python.pyo3_config();
+    let path = cache.layout().join("python").join(format!("{}.txt", &Digest::of(text.as_bytes())[..16]));
+    cache.write(&path, text.as_bytes())?;
+    Ok(path)
+}

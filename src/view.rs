@@ -1,0 +1,94 @@
+//! The files as the compiler sees them: the user's own where that will do, else copies or links, with the way back.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::Cache;
+use crate::depinfo::DepInfo;
+use crate::diagnostics::unstage;
+use crate::error::{Diagnostic, Error, Result};
+use crate::inputs::normal;
+use crate::manifest::Manifest;
+use crate::mirror::Mirror;
+use crate::source::{Source, workspace_folder};
+use crate::stage::{Stage, stage};
+
+/// What the compiler is given, and what that is called on the user's side.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The kernel with the paths that the compiler sees.
+    pub source: Source,
+    /// The folder that the compiler sees and the user's folder that it stands for.
+    replaced: Option<(PathBuf, PathBuf)>,
+}
+
+impl View {
+    /// Prepares what the compiler is given, in the kernel's folder in the cache.
+    pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path) -> Result<View> {
+        if source.manifest.is_some() {
+            let links = work.join("mirror");
+            return Ok(match Mirror::of(source, &workspace_folder(&source.base), cache, &links)? {
+                Some(mirror) => View { source: mirror.source(source), replaced: Some((links, PathBuf::from("/"))) },
+                None => View { source: source.clone(), replaced: None },
+            });
+        }
+        match stage(source, manifest)? {
+            Stage::Direct => Ok(View { source: source.clone(), replaced: None }),
+            Stage::Copies(files) => {
+                let copies = work.join("src");
+                cache.empty(&copies)?;
+                for (path, text) in &files {
+                    cache.write(&copies.join(path), text.as_bytes())?;
+                }
+                let source = Source { path: copies.join(&files[0].0), ..source.clone() };
+                let base = source.base.clone();
+                Ok(View { source, replaced: Some((copies, base)) })
+            }
+        }
+    }
+
+    /// The crate root that the compiler is given.
+    pub fn root(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// The user's name for a path that the compiler named.
+    pub fn real(&self, path: &Path) -> PathBuf {
+        let path = normal(path);
+        match &self.replaced {
+            Some((seen, real)) => path.strip_prefix(seen).map(|rest| real.join(rest)).unwrap_or(path),
+            None => path,
+        }
+    }
+
+    /// The files that a compiler has read, by the user's names for them.
+    pub fn files(&self, dep_info: &DepInfo, folder: &Path) -> Vec<PathBuf> {
+        dep_info.files.iter().map(|file| self.real(&folder.join(file))).collect()
+    }
+
+    /// The flag that makes rustc name the user's paths in panics and in `file!()`.
+    pub fn remap_flag(&self) -> Option<String> {
+        let (seen, real) = self.replaced.as_ref()?;
+        Some(format!("--remap-path-prefix={}={}", seen.display(), real.display()))
+    }
+
+    /// Puts the user's paths into what the compiler said.
+    pub fn restore(&self, diagnostics: &mut [Diagnostic]) {
+        if let Some((seen, real)) = &self.replaced {
+            unstage(
+                diagnostics,
+                seen,
+                real.strip_prefix("/").map_or(real, |rest| if rest.as_os_str().is_empty() { rest } else { real }),
+            );
+        }
+    }
+
+    /// The same for an error.
+    pub fn restored(&self, mut error: Error) -> Error {
+        self.restore(&mut error.diagnostics);
+        if let Some((seen, real)) = &self.replaced {
+            let real = if real.parent().is_none() { String::new() } else { real.to_string_lossy().into_owned() };
+            error.message = error.message.replace(&*seen.to_string_lossy(), &real);
+        }
+        error
+    }
+}
