@@ -62,8 +62,8 @@ class Crate:
         _run(command, self.folder, os.environ)
 
     def _cargo(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        # rsimport compiles for this processor too, and neither side links Python's own library. Everything else that
-        # PyO3's build script wants to know it asks the interpreter, as it does for anybody who builds by hand.
+        # rsimport compiles for this processor too, and neither side links Python's own library. Everything
+        # else PyO3's build script asks the interpreter, as it does for anybody who builds by hand.
         flags = f"{os.environ.get('RUSTFLAGS', '')} -Ctarget-cpu=native".strip()
         python = {"PYO3_PYTHON": sys.executable, "PYO3_BUILD_EXTENSION_MODULE": "1"}
         unset = ("PYO3_CONFIG_FILE", "CARGO_ENCODED_RUSTFLAGS")
@@ -76,8 +76,20 @@ class Crate:
 def _manifest(name: str) -> str:
     found = re.search(r'name = "pyo3"\nversion = "([^"]+)"', _LOCK.read_text(encoding="utf-8"))
     assert found, f"{_LOCK} has no pyo3"
-    package = f'[package]\nname = "{name}"\nversion = "0.0.0"\nedition = "2024"\n'
-    return f'{package}\n[lib]\ncrate-type = ["cdylib"]\n\n[dependencies]\npyo3 = "{found[1]}"\n\n[workspace]\n'
+    return f'''
+[package]
+name = "{name}"
+version = "0.0.0"
+edition = "2024"
+
+[lib]
+crate-type = ["cdylib"]
+
+[dependencies]
+pyo3 = "{found[1]}"
+
+[workspace]
+'''
 
 
 def _run(

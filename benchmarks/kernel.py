@@ -21,7 +21,8 @@ def text(name: str = NAME) -> str:
 def edited(number: int) -> str:
     """The kernel with another loop body for every number: one step from x = 0 gives the number.
 
-    The edit reaches the machine code, as that of a person at work does, and the result tells which text was compiled.
+    The edit reaches the machine code, as that of a person at work does, and the result tells which text was
+    compiled.
     """
     original = text()
     if original.count(_STEP) != 1:

@@ -1,7 +1,7 @@
 """The measurement: two sides take turns in one run, so that whatever slows the machine down slows both.
 
-The ratio is taken of neighbours, one of each side, and its median is what counts. Times drift from machine to machine
-and from minute to minute; ratios of neighbours hardly do.
+The ratio is taken of neighbours, one of each side, and its median is what counts. Times drift from machine
+to machine and from minute to minute; ratios of neighbours hardly do.
 """
 
 from __future__ import annotations

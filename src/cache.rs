@@ -172,6 +172,13 @@ impl Cache {
         Ok(Staging { folder, _alive: alive, mark })
     }
 
+    /// Copies a library that cargo has built into a staging folder.
+    pub fn take(&self, built: &Path, staging: &Staging) -> Result<PathBuf> {
+        let library = staging.path().join(built.file_name().unwrap_or_default());
+        fs::copy(built, &library).map_err(|e| self.unwritable(&e))?;
+        Ok(library)
+    }
+
     /// Publishes a library under a key: metadata and library become visible together, by one rename.
     pub fn publish(&self, key: &str, staging: &Staging, library: &Path, mut entry: Entry) -> Result<(Entry, PathBuf)> {
         let published = (|| -> io::Result<PathBuf> {
@@ -383,6 +390,16 @@ impl Drop for Staging {
         let _ = fs::remove_dir_all(self.folder.path());
         let _ = fs::remove_file(&self.mark);
     }
+}
+
+/// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
+pub fn copy_out(artifact: &Path, target: &Path) -> Result<()> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let copied = tempfile::Builder::new().prefix(".rsimport-").tempfile_in(folder).and_then(|file| {
+        fs::copy(artifact, file.path())?;
+        file.persist(target).map(drop).map_err(|e| e.error)
+    });
+    copied.map_err(|e| Error::config(format!("{} cannot be written: {e}", target.display())))
 }
 
 /// The time since 1970.

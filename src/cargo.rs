@@ -87,8 +87,7 @@ pub fn build(
         return Err(Error::toolchain(format!("cargo built no library for {}", job.source.path.display()))
             .hint("`rsimport doctor` checks the toolchain; a cargo older than 1.85 may be the cause"));
     };
-    let library = staging.path().join(built.file_name().unwrap_or_default());
-    std::fs::copy(&built, &library).map_err(|e| cache.unwritable(&e))?;
+    let library = cache.take(&built, staging)?;
     let own_flags: Vec<String> = flags(job, staging);
     let recorded = Recorded {
         record: staging.path(),

@@ -1,7 +1,7 @@
 //! The engine as Python sees it: thin functions that convert their arguments, call the engine, and convert its errors.
 //! The one module that names PyO3's types.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::abi;
-use crate::cache::{Cache, size_of};
+use crate::cache::{Cache, copy_out, size_of};
 use crate::config::{Config, Given};
 use crate::doctor;
 use crate::engine::{self, Request};
@@ -281,12 +281,7 @@ fn templates(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
 #[pyfunction]
 fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<()> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let copied = tempfile::Builder::new().prefix(".rsimport-").tempfile_in(folder).and_then(|file| {
-        std::fs::copy(&artifact_path, file.path())?;
-        file.persist(&target).map(drop).map_err(|e| e.error)
-    });
-    copied.map_err(|e| raised(py, Error::config(format!("{} cannot be written: {e}", target.display()))))
+    copy_out(&artifact_path, &target).map_err(|e| raised(py, e))
 }
 
 impl From<error::Diagnostic> for Diagnostic {

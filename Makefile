@@ -1,0 +1,61 @@
+# `make help` lists the targets. Everything is set up in .venv by the targets themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard templates/*) \
+           $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/*)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test rust-test python-test lint format bench wheel clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/installed ## make .venv and install the package into it
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(BIN)/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+# The package is there already, so that only what its extra asks for is fetched.
+$(VENV)/tools: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[dev]"
+	@touch $@
+
+demo: $(VENV)/installed ## import a kernel through the hook and time it against Python
+	$(BIN)/python examples/bench_logistic.py
+
+test: rust-test lint python-test ## run all tests and checks
+
+rust-test: $(BIN)/python ## run the tests of the engine
+	PYO3_PYTHON=$(abspath $(BIN)/python) cargo test --quiet
+
+python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, against the installed one
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
+	cargo fmt --check
+	rustfmt --check --edition 2024 kernels/*.rs
+	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --quiet --all-targets -- --deny warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/tools ## format everything
+	cargo fmt
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
+	$(BIN)/python benchmarks/bench.py
+
+wheel: $(VENV)/tools ## build a wheel into dist/
+	$(BIN)/maturin build --release --out dist
+
+clean: ## remove what the targets made; the cache of kernels stays
+	rm -rf $(VENV) target dist
