@@ -17,7 +17,7 @@ from crate import Crate
 
 
 class Place:
-    """A folder with a cache of its own. Nothing is written outside of it, and no setting of the user counts."""
+    """A folder with a cache of its own. Nothing is written outside of it; no setting of the user counts."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -72,7 +72,7 @@ class Place:
     def output(
         self, code: str, *arguments: object, before: Sequence[str] = (), cache: Path | None = None
     ) -> str:
-        """Runs code in a fresh interpreter, under the program `before` if there is one; returns its output."""
+        """Runs code in a fresh interpreter, under the program `before` if given, and returns its output."""
         command = [*before, sys.executable, "-c", code, *map(str, arguments)]
         # The interpreter finds the installed package, whatever folder the benchmark was started from.
         done = subprocess.run(

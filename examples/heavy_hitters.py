@@ -15,9 +15,6 @@ from collections import Counter
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
-import rsimport.import_hook  # noqa: F401
-
-# isort: split
 from rsimport.kernels.count_min_sketch import CountMinSketch
 
 WIDTH, DEPTH = 2_000, 5

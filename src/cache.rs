@@ -20,14 +20,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::digest::checksum;
-use crate::error::{Diagnostic, Error, Result};
-use crate::fingerprint::Fingerprint;
-use crate::inputs::Input;
+use crate::error::{Error, Result};
 use crate::lock::Lock;
 use crate::settings::Settings;
 
@@ -35,51 +32,13 @@ const LAYOUT: &str = "v1";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds compiled kernels of rsimport; it can be deleted at any time.\n";
 /// Metadata larger than this was not written by us.
 const LARGEST_METADATA: u64 = 8 * 1024 * 1024;
-/// A hit renews the date of its entry at most that often, so that a warm import does not write.
-const DATE_PRECISION: Duration = Duration::from_secs(24 * 3600);
+/// What is left in the folder for builds for longer than this belongs to nobody.
+const OLD: Duration = Duration::from_secs(24 * 3600);
 
 /// The opened cache.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
-}
-
-/// The metadata of a published build.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Entry {
-    /// The module's name, the last component.
-    pub module: String,
-    /// The crate root that was compiled; a copy of it elsewhere finds this entry too.
-    pub source: PathBuf,
-    /// The ABI tag.
-    pub abi: String,
-    /// Cargo's profile.
-    pub profile: String,
-    /// What the key was made of.
-    pub fingerprint: Fingerprint,
-    /// What the build has read besides.
-    pub inputs: Vec<Input>,
-    /// Why it was built.
-    pub reason: String,
-    /// How long that took.
-    pub seconds: f64,
-    /// rustc's warnings about the user's code.
-    pub warnings: Vec<Diagnostic>,
-    /// The library's file name.
-    pub library: String,
-    /// The library's size in bytes and the digest of its content.
-    pub checksum: (u64, String),
-    /// Seconds since 1970.
-    pub created: f64,
-}
-
-/// What a lookup found.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The entry and the path of its library.
-    pub hit: Option<(Entry, PathBuf)>,
-    /// Sentences about entries that were damaged and have been removed.
-    pub damaged: Vec<String>,
 }
 
 /// A folder for one build, which is gone when it is dropped, or collected if this process is killed.
@@ -125,34 +84,6 @@ impl Cache {
         Ok(())
     }
 
-    /// Looks for an artifact under a key whose further inputs hold. Starts no process and takes no lock.
-    pub fn find(&self, key: &str, base: &Path) -> Found {
-        let mut found = Found::default();
-        let Ok(folders) = fs::read_dir(self.layout().join("kernels").join(key)) else { return found };
-        let mut folders: Vec<PathBuf> = folders.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        // The newest first: names begin with the time at which they were published.
-        folders.sort_unstable_by(|a, b| b.cmp(a));
-        for folder in folders {
-            match read_entry(&folder) {
-                Ok(entry) if entry.inputs.iter().all(|input| input.holds(base)) => {
-                    let library = folder.join(&entry.library);
-                    match checksum(&library) {
-                        Ok(sum) if sum == entry.checksum => {
-                            renew_date(&folder);
-                            found.hit = Some((entry, library));
-                            return found;
-                        }
-                        Ok(_) => self.discard(&folder, "its content is not what was written", &mut found),
-                        Err(e) => self.discard(&folder, &format!("it cannot be read: {e}"), &mut found),
-                    }
-                }
-                Ok(_) => {}
-                Err(why) => self.discard(&folder, &why, &mut found),
-            }
-        }
-        found
-    }
-
     /// A new folder for a build.
     pub fn staging(&self) -> Result<Staging> {
         let tmp = self.layout().join("tmp");
@@ -172,32 +103,49 @@ impl Cache {
         Ok(Staging { folder, _alive: alive, mark })
     }
 
+    /// Makes a folder visible at its final place, by one rename. Nothing is flushed to the disk before: should a power
+    /// cut tear the files, their checksum tells at the next import, and flushing would cost more than an incremental
+    /// rebuild on many disks.
+    pub fn place(&self, prepared: &Path, place: &Path) -> Result<()> {
+        let placed = place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(prepared, place));
+        placed.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Moves a file within the cache.
+    pub fn move_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let moved = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(from, to));
+        moved.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Removes a folder. It is renamed first: another process must not see it half removed.
+    pub fn remove(&self, folder: &Path) -> Result<()> {
+        let grave = self.layout().join("tmp").join(format!("removed-{:x}", now().as_nanos()));
+        fs::rename(folder, &grave).and_then(|()| fs::remove_dir_all(&grave)).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Removes a folder if it is empty.
+    pub fn remove_empty(&self, folder: &Path) {
+        let _ = fs::remove_dir(folder);
+    }
+
+    /// Removes everything.
+    pub fn remove_all(&self) -> Result<()> {
+        if !self.layout().exists() {
+            return Ok(());
+        }
+        fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Gives a file the present as its date; a cache that cannot be written to keeps its old dates.
+    pub fn renew_date(&self, file: &Path) {
+        let _ = fs::OpenOptions::new().write(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
+    }
+
     /// Copies a library that cargo has built into a staging folder.
     pub fn take(&self, built: &Path, staging: &Staging) -> Result<PathBuf> {
         let library = staging.path().join(built.file_name().unwrap_or_default());
         fs::copy(built, &library).map_err(|e| self.unwritable(&e))?;
         Ok(library)
-    }
-
-    /// Publishes a library under a key: metadata and library become visible together, by one rename.
-    pub fn publish(&self, key: &str, staging: &Staging, library: &Path, mut entry: Entry) -> Result<(Entry, PathBuf)> {
-        let published = (|| -> io::Result<PathBuf> {
-            let prepared = staging.path().join("entry");
-            fs::create_dir(&prepared)?;
-            fs::rename(library, prepared.join(&entry.library))
-                .or_else(|_| fs::copy(library, prepared.join(&entry.library)).map(drop))?;
-            entry.checksum = checksum(&prepared.join(&entry.library))?;
-            fs::write(prepared.join("entry.json"), serde_json::to_vec(&entry)?)?;
-            let kernels = self.layout().join("kernels").join(key);
-            fs::create_dir_all(&kernels)?;
-            let name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
-            // Nothing is flushed to the disk here: should a power cut tear the files, the checksum tells at the next
-            // import, and flushing would cost more than an incremental rebuild on many disks.
-            fs::rename(&prepared, kernels.join(&name))?;
-            Ok(kernels.join(name).join(&entry.library))
-        })();
-        let path = published.map_err(|e| self.unwritable(&e))?;
-        Ok((entry, path))
     }
 
     /// Writes a file below the root so that readers see the old content or the new one.
@@ -281,44 +229,6 @@ impl Cache {
         self.root.join(LAYOUT)
     }
 
-    /// All published entries with their paths.
-    pub fn entries(&self) -> Vec<(Entry, PathBuf)> {
-        let below =
-            |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let mut entries: Vec<(Entry, PathBuf)> = below(self.layout().join("kernels"))
-            .flat_map(below)
-            .filter_map(|folder| read_entry(&folder).ok().map(|entry| (entry, folder)))
-            .collect();
-        entries.sort_by(|a, b| b.0.created.total_cmp(&a.0.created));
-        entries
-    }
-
-    /// Removes entries that were not used for that long, or with `None` the whole cache. Returns how many entries and bytes.
-    pub fn clear(&self, unused: Option<Duration>) -> Result<(usize, u64)> {
-        let removable = |folder: &Path| match unused {
-            None => true,
-            Some(age) => last_used(folder).and_then(|used| used.elapsed().ok()).is_some_and(|elapsed| elapsed >= age),
-        };
-        let folders: Vec<PathBuf> =
-            self.entries().into_iter().map(|(_, folder)| folder).filter(|folder| removable(folder)).collect();
-        let count = folders.len();
-        if unused.is_none() {
-            let bytes = size_of(&self.layout());
-            if self.layout().exists() {
-                fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))?;
-            }
-            return Ok((count, bytes));
-        }
-        let mut bytes = 0;
-        for folder in folders {
-            bytes += size_of(&folder);
-            fs::remove_dir_all(&folder).map_err(|e| self.unwritable(&e))?;
-            // The folder of the key goes with its last entry.
-            let _ = folder.parent().map(fs::remove_dir);
-        }
-        Ok((count, bytes))
-    }
-
     /// Can a file be written here? For `doctor`.
     pub fn check_writable(&self) -> Result<()> {
         self.prepare()?;
@@ -341,25 +251,13 @@ impl Cache {
         }
     }
 
-    /// Removes a damaged entry and says so.
-    fn discard(&self, folder: &Path, why: &str, found: &mut Found) {
-        found.damaged.push(format!("the cached artifact {} was damaged ({why}) and is built again", folder.display()));
-        // Renamed first: another process must not see it half removed.
-        let grave = self.layout().join("tmp").join(format!("damaged-{:x}", now().as_nanos()));
-        if fs::rename(folder, &grave).is_ok() {
-            let _ = fs::remove_dir_all(grave);
-        }
-    }
-
     /// Removes the staging folders of processes that are dead.
     fn collect(&self) {
         let tmp = self.layout().join("tmp");
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
             let path = entry.path();
-            let old = entry
-                .metadata()
-                .and_then(|m| m.modified())
-                .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > DATE_PRECISION));
+            let old =
+                entry.metadata().and_then(|m| m.modified()).is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD));
             if path.extension().is_some_and(|extension| extension == "lock") {
                 if let Some(lock) = Lock::try_acquire(&path) {
                     let _ = fs::remove_dir_all(path.with_extension(""));
@@ -370,7 +268,7 @@ impl Cache {
                 }
             } else if old
                 || !path.with_extension("lock").exists()
-                    && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"damaged-"))
+                    && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"removed-"))
             {
                 let _ = fs::remove_dir_all(&path);
             }
@@ -418,32 +316,10 @@ pub fn size_of(folder: &Path) -> u64 {
         .sum()
 }
 
-fn read_entry(folder: &Path) -> std::result::Result<Entry, String> {
-    let text = read_bounded(&folder.join("entry.json")).ok_or("its metadata cannot be read")?;
-    let entry: Entry = serde_json::from_slice(&text).map_err(|_| "its metadata is garbled")?;
-    // The name comes from a file; it must not lead out of the entry.
-    match Path::new(&entry.library).components().collect::<Vec<_>>().as_slice() {
-        [std::path::Component::Normal(_)] => Ok(entry),
-        _ => Err("its metadata is garbled".into()),
-    }
-}
-
-fn read_bounded(path: &Path) -> Option<Vec<u8>> {
+/// Reads a file that a fault may have made too large.
+pub fn read_bounded(path: &Path) -> Option<Vec<u8>> {
     let metadata = fs::metadata(path).ok()?;
     (metadata.is_file() && metadata.len() <= LARGEST_METADATA).then(|| fs::read(path).ok())?
-}
-
-fn last_used(folder: &Path) -> Option<SystemTime> {
-    fs::metadata(folder.join("entry.json")).ok()?.modified().ok()
-}
-
-fn renew_date(folder: &Path) {
-    if last_used(folder).is_some_and(|used| used.elapsed().is_ok_and(|age| age > DATE_PRECISION)) {
-        let _ = fs::OpenOptions::new()
-            .write(true)
-            .open(folder.join("entry.json"))
-            .and_then(|file| file.set_modified(SystemTime::now()));
-    }
 }
 
 /// Creates a folder that only the user can enter. One that exists has to be empty or his own already: the mode of a

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::settings::Settings;
+use crate::store::entries;
 use crate::toolchain::{Toolchain, find_linker};
 
 /// The result of looking at one thing.
@@ -49,7 +50,7 @@ pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
     checks.push(good("Python headers", "not needed".to_owned()));
     let cache = Cache::open(settings).and_then(|cache| cache.check_writable().map(|()| cache));
     checks.push(match cache {
-        Ok(cache) => good("cache", format!("{} ({} kernels)", cache.root().display(), cache.entries().len())),
+        Ok(cache) => good("cache", format!("{} ({} kernels)", cache.root().display(), entries(&cache).len())),
         Err(error) => bad("cache", error),
     });
     checks

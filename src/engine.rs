@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::abi::{Python, check_tag};
-use crate::cache::{Cache, Entry, Found, Staging, now};
+use crate::cache::{Cache, Staging, now};
 use crate::cargo::{Built, variables};
 use crate::cargo_config::CargoConfig;
 use crate::compile::{Task, compile};
@@ -18,8 +18,12 @@ use crate::inputs::Input;
 use crate::lock::Lock;
 use crate::process::Watch;
 use crate::source::Source;
+use crate::store::{self, Entry, Found};
 use crate::verify::verify;
 
+/// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
+const KEPT: usize = 32;
+const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
 /// File systems date a write by a clock that lags behind by up to this.
@@ -59,6 +63,8 @@ pub struct Artifact {
 struct Last {
     fingerprint: Fingerprint,
     inputs: Vec<Input>,
+    /// The entries that were published for this kernel, the oldest first.
+    published: Vec<PathBuf>,
 }
 
 /// Everything that is known of a kernel before anything is built.
@@ -140,33 +146,6 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
         .kernel(&first.source.path))
 }
 
-/// Compiles dependencies ahead, by building a small kernel with each of them and one with none. A specification is
-/// `name`, `name=version` or `name = { ... }`, as in a manifest.
-pub fn warm(deps: &[String], abi: &str, python: &Python, given: &Given, watch: &mut dyn Watch) -> Result<()> {
-    let folder = std::env::current_dir().unwrap_or_default();
-    let settings = Config::of_folder(&folder, given)?;
-    let cache = Cache::open(&settings)?;
-    cache.prepare()?;
-    let mut sets = vec![String::new()];
-    for dep in deps {
-        sets.push(dependency_line(dep)?);
-    }
-    if deps.len() > 1 {
-        sets.push(sets[1..].join("\n//! "));
-    }
-    for lines in sets {
-        let text = format!(
-            "// rsimport\n//! ```cargo\n//! [dependencies]\n//! {lines}\n//! ```\nuse pyo3::prelude::*;\n#[pyfunction]\nfn warm() {{}}\n"
-        );
-        let place = cache.work(&format!("warm-{}", &Digest::of(text.as_bytes())[..16]));
-        let path = place.join("warm.rs");
-        cache.write(&path, text.as_bytes())?;
-        let request = Request { path, module: "warm".to_owned(), abi: abi.to_owned(), given: given.clone() };
-        build(&request, python, watch)?;
-    }
-    Ok(())
-}
-
 fn know(request: &Request) -> Result<Known> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
@@ -179,7 +158,7 @@ fn know(request: &Request) -> Result<Known> {
 }
 
 fn found(known: &Known, watch: &mut dyn Watch) -> Found {
-    let found = known.cache.find(&known.key, &known.source.base);
+    let found = store::find(&known.cache, &known.key, &known.source.base);
     found.damaged.iter().for_each(|text| watch.warning(text));
     found
 }
@@ -256,38 +235,21 @@ fn publish(
         checksum: (0, String::new()),
         created: now().as_secs_f64(),
     };
-    let (entry, path) = cache.publish(key, staging, &built.library, entry)?;
-    cache.keep("work", &format!("{identity}/last"), &Last { fingerprint: fingerprint.clone(), inputs });
+    let (entry, path) = store::publish(cache, key, staging, &built.library, entry)?;
+    let published = remembered(cache, identity, &path);
+    cache.keep("work", &format!("{identity}/last"), &Last { fingerprint: fingerprint.clone(), inputs, published });
     Ok(artifact(known, entry, path, true))
 }
 
-/// A specification from the command line as a line of `[dependencies]`.
-fn dependency_line(spec: &str) -> Result<String> {
-    let (name, version) = spec.split_once(['=', '@']).unwrap_or((spec, "*"));
-    let (name, version) = (name.trim(), version.trim());
-    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    let value = if version.starts_with(['{', '"', '\'']) { version.to_owned() } else { format!("{version:?}") };
-    let line = format!("{name} = {value}");
-    if plain && !spec.contains('\n') && line.parse::<toml::Table>().is_ok() {
-        return Ok(line);
-    }
-    Err(Error::config(format!("{spec:?} is not a dependency"))
-        .hint("write it as numpy, numpy=0.30 or 'rand = { version = \"0.9\", features = [\"small_rng\"] }'"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dependency_is_written_as_people_type_it() {
-        let check = |spec: &str, line: Option<&str>| assert_eq!(dependency_line(spec).ok().as_deref(), line, "{spec}");
-        check("numpy=0.30", Some("numpy = \"0.30\""));
-        check("numpy@0.30", Some("numpy = \"0.30\""));
-        check("numpy", Some("numpy = \"*\""));
-        check("rand = { version = \"0.9\" }", Some("rand = { version = \"0.9\" }"));
-        check("rand = {", None);
-        check("no name=1", None);
-        check("x=1\n[profile.dev]", None);
-    }
+/// The published entries of a kernel with a new one, after removing those that nobody will come back to.
+fn remembered(cache: &Cache, identity: &str, library: &Path) -> Vec<PathBuf> {
+    let last: Option<Last> = cache.kept("work", &format!("{identity}/last"));
+    let mut published = last.map(|last| last.published).unwrap_or_default();
+    published.extend(library.parent().map(Path::to_path_buf));
+    let old = published.len().saturating_sub(KEPT);
+    let kept = |(at, folder): &(usize, PathBuf)| {
+        let forgotten = *at < old && store::is_unused(folder, FORGOTTEN);
+        folder.exists() && !(forgotten && store::drop_entry(cache, folder).is_ok())
+    };
+    published.into_iter().enumerate().filter(kept).map(|(_, folder)| folder).collect()
 }

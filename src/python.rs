@@ -17,6 +17,7 @@ use crate::error::{self, Error, Kind};
 use crate::process::{Stage, Watch};
 use crate::settings::{Settings, table};
 use crate::source;
+use crate::store;
 use crate::survey;
 use crate::templates::TEMPLATES;
 
@@ -211,7 +212,7 @@ fn cache_dir(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<String> {
 /// The published builds in the cache, the newest first.
 #[pyfunction]
 fn cache_entries(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Vec<CacheEntry>> {
-    let entries = opened(py, given)?.entries();
+    let entries = store::entries(&opened(py, given)?);
     Ok(entries
         .into_iter()
         .map(|(entry, folder)| CacheEntry {
@@ -234,7 +235,7 @@ fn cache_clear(py: Python<'_>, given: &Bound<'_, PyDict>, older_than_days: Optio
         Some(Ok(age)) => Some(age),
         None => None,
     };
-    opened(py, given)?.clear(age).map_err(|e| raised(py, e))
+    store::clear(&opened(py, given)?, age).map_err(|e| raised(py, e))
 }
 
 /// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
@@ -249,7 +250,7 @@ fn warm(
 ) -> PyResult<f64> {
     let (python, given) = (interpreter(python)?, given(settings)?);
     let started = Instant::now();
-    watched(py, progress, |watch| engine::warm(&deps, &abi, &python, &given, watch))?;
+    watched(py, progress, |watch| crate::warm::warm(&deps, &abi, &python, &given, watch))?;
     Ok(started.elapsed().as_secs_f64())
 }
 

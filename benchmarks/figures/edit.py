@@ -24,7 +24,7 @@ def lines(place: Place, runs: int) -> list[Line]:
     assert place.artifacts
     path = place.folder("edited") / f"{kernel.NAME}.rs"
     path.write_text(kernel.edited(0), encoding="utf-8")
-    module = rsimport.imp_from_filepath(path, "edited_logistic.logistic")
+    module = rsimport.imp_from_filepath(path)
     place.crate.write(kernel.edited(0))
     command = place.crate.build(place.folder("edited-target")).rustc
     our_numbers, their_numbers = itertools.count(1), itertools.count(1)
