@@ -239,12 +239,4 @@ fn dimension(value: &Bound<'_, PyAny>) -> PyResult<usize> {
 mod count_min_sketch {
     #[pymodule_export]
     use super::CountMinSketch;
-    use pyo3::prelude::*;
-
-    /// Pickle finds a class by its module, so name it as imported, wherever the kernel stands.
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let class = module.getattr("CountMinSketch")?;
-        class.setattr("__module__", module.name()?)
-    }
 }

@@ -17,6 +17,13 @@ from pathlib import Path
 import pytest
 from helpers import BARRIER, LIMIT, Barrier, Result, package, value, write
 
+MODULE = """
+#[pymodule]
+fn {}(m: &Bound<'_, PyModule>) -> PyResult<()> {{
+    m.add_function(wrap_pyfunction!(value, m)?)
+}}
+"""
+
 Env = Mapping[str, "str | None"]
 
 
@@ -107,7 +114,7 @@ def kernel(project: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def crate(project: Path) -> Callable[..., Path]:
-    """Writes a crate with a marked `src/lib.rs`."""
+    """Writes a crate with a marked `src/lib.rs`, and a module around its `value` if it has none."""
     token = uuid.uuid4().hex
 
     def write_crate(
@@ -118,6 +125,8 @@ def crate(project: Path) -> Callable[..., Path]:
         if "[dependencies]" not in manifest:
             manifest = '[dependencies]\npyo3 = "0.30"\n\n' + manifest
         lead = "// rsimport\n" if marker else ""
+        if "#[pymodule]" not in body:
+            body += MODULE.format(name)
         body = f"{lead}use pyo3::prelude::*;\n{body}\n// {token}\n"
         write(root, {"Cargo.toml": head + manifest, "src/lib.rs": body})
         return root

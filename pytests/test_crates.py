@@ -58,10 +58,8 @@ def test_a_package_name_with_a_dash(crate, look, project):
     assert look("two_words")[:2] == (4, True)
 
 
-def test_a_crate_with_a_hand_written_pymodule_and_modules(crate, look, project):
+def test_a_crate_with_modules(crate, look, project):
     body = "mod part;\n#[pyfunction]\nfn value() -> i64 {\n    part::number()\n}\n"
-    body += "#[pymodule]\nfn k(m: &Bound<'_, PyModule>) -> PyResult<()> {\n"
-    body += "    m.add_function(wrap_pyfunction!(value, m)?)\n}\n"
     root = crate("k", body)
     write(root, {"src/part.rs": "pub fn number() -> i64 {\n    1\n}\n"})
     assert look()[:2] == (1, True)
@@ -179,6 +177,24 @@ def test_locked_refuses_a_lock_file_that_is_out_of_date(crate, look, run):
             print("lock" in str(error), "itoa" not in open("k/Cargo.lock").read())
     """
     assert run(program).out == "True True"
+
+
+def test_a_crate_without_a_pymodule_works_or_is_told_what_it_needs(crate, run):
+    root = crate("k", value(1))
+    lib = root / "src/lib.rs"
+    lib.write_text(
+        lib.read_text().replace("#[pymodule]", "").replace("fn k(", "#[allow(dead_code)]\nfn other(")
+    )
+    program = """
+        import rsimport, rsimport.import_hook
+        try:
+            import k
+            print(k.value())
+        except rsimport.ConfigError as error:
+            print(error)
+    """
+    said = run(program).out
+    assert said == "1" or (str(lib) in said and "#[pymodule]" in said)
 
 
 def test_a_copy_of_a_crate_is_a_hit(crate, look, project, tmp_path):

@@ -301,7 +301,7 @@ def test_a_failure_while_the_module_initialises_is_an_import_error_that_keeps_it
     body = (
         f"#[pymodule]\nfn k(_m: &Bound<'_, PyModule>) -> PyResult<()> {{\n    {statement};\n    Ok(())\n}}\n"
     )
-    kernel("k", "#![allow(unreachable_code)]\n" + body)
+    kernel("k", "#[allow(unreachable_code)]\n" + body)
     program = """
         import sys, rsimport.import_hook
         for attempt in range(2):

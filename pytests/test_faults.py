@@ -196,5 +196,5 @@ def _records(cache: Path) -> list[Path]:
     built = {path.parent for path in cache.rglob(".cargo-lock")} | {
         path.parent for path in cache.rglob(".rustc_info.json")
     }
-    built |= {path for path in cache.rglob("incremental")}
+    built |= set(cache.rglob("incremental"))
     return [path for path in sorted(cache.rglob("*")) if path.is_file() and not built & {*path.parents}]

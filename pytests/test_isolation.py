@@ -19,14 +19,14 @@ def test_find_spec_does_not_compile(kernel, crate, run, project, tmp_path, own_c
     kernel("k", value("missing()"))
     kernel("k", value("missing()"), folder=project / "pkg")
     crate("boxed", value("missing()"))
-    before = {path for path in own_cache.rglob("*")}
+    before = set(own_cache.rglob("*"))
     program = f"""
         import importlib.util, rsimport.import_hook
         spec = importlib.util.find_spec({name!r})
         print(spec.name, spec.loader is not None)
     """
     assert run(program, env=without_rust(tmp_path / "bare")).out == f"{name} True"
-    assert {path for path in own_cache.rglob("*")} == before
+    assert set(own_cache.rglob("*")) == before
 
 
 def test_find_spec_says_none_for_what_is_not_there(kernel, run):

@@ -91,12 +91,13 @@ ADDS = '(m: &Bound<\'_, PyModule>) -> PyResult<()> {\n    m.add("x", 5)\n}\n'
         "#[pyo3::pymodule]\nfn k" + ADDS,
         '#[pymodule(name = "k")]\nfn other' + ADDS,
         '#[pymodule]\n#[pyo3(name = "k")]\nfn other' + ADDS,
-        "#[pymodule]\nmod k {\n    #[pymodule_export]\n    const x: i32 = 5;\n}\n",
+        "#[pymodule]\nmod k {\n"
+        "    #[allow(non_upper_case_globals)]\n    #[pymodule_export]\n    const x: i32 = 5;\n}\n",
     ],
     ids=["a function", "by its path", "a name in brackets", "a name beside it", "a module"],
 )
 def test_a_hand_written_pymodule_stands(kernel, run, body):
-    kernel("k", "#![allow(non_upper_case_globals)]\n" + body if "mod k" in body else body)
+    kernel("k", body)
     program = 'import rsimport.import_hook, k; print(k.x, *[n for n in dir(k) if n[0] != "_"])'
     assert run(program).out == "5 x"
 
