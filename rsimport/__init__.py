@@ -54,4 +54,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-sys.meta_path.insert(0, MetaFinder)
+sys.meta_path.append(MetaFinder)

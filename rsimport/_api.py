@@ -14,6 +14,7 @@ from rsimport import _engine
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._finder import plain
 from rsimport._loader import KernelLoader
+from rsimport._meta import go_first
 from rsimport._reload import loader_of, reload, renew
 
 TYPE_CHECKING = False
@@ -162,6 +163,7 @@ def _load(loader: KernelLoader) -> ModuleType:
             if before is not None:
                 sys.modules[name] = before
             raise
+    go_first()
     parent, _, tail = name.rpartition(".")
     if parent in sys.modules:
         setattr(sys.modules[parent], tail, module)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib._bootstrap_external import _relax_case  # type: ignore[attr-defined]
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -19,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
     from typing_extensions import Unpack
 
@@ -68,27 +68,37 @@ class Hook:
 class KernelFinder(FileFinder):
     """Finds what Python finds in a folder, and kernels.
 
-    The listing of the folder is the one that FileFinder keeps, so a module that is no kernel costs two look-ups in a
-    set. Within one folder a marked crate wins over everything, and a marked file over all but a regular package of its
-    name. Nothing is compiled here: that is the loader's part.
+    Within one folder a marked crate wins over everything, and a marked file over all but a regular package of
+    its name. Nothing is compiled here: that is the loader's part.
     """
 
     _path_cache: set[str]
-    _relaxed_path_cache: set[str]
+    _candidates: set[str]
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        # The base class goes first because it refreshes the listing.
-        spec = super().find_spec(fullname, target)
+        # Every import in the process comes by here, so this does no more than one look-up in a set. Python's own
+        # finder goes first because it refreshes the listing.
+        spec = _find_as_python(self, fullname, target)
         tail = fullname.rpartition(".")[2]
-        names, key = self._path_cache, tail
-        if _relax_case():
-            names, key = self._relaxed_path_cache, tail.lower()
-        loader = None
-        if key in names:
-            loader = _crate(fullname, os.path.join(self.path, tail))
-        if loader is None and key + ".rs" in names and not _is_package(spec):
-            loader = _file(fullname, os.path.join(self.path, tail + ".rs"))
+        return self._find_kernel(fullname, tail, spec) if tail in self._candidates else spec
+
+    def _find_kernel(self, fullname: str, tail: str, spec: ModuleSpec | None) -> ModuleSpec | None:
+        path = os.path.join(self.path, tail)
+        loader = _crate(fullname, path)
+        if loader is None and tail + ".rs" in self._path_cache and not _is_package(spec):
+            loader = _file(fullname, path + ".rs")
         return spec if loader is None else loader.spec()
+
+    def _fill_cache(self) -> None:
+        super()._fill_cache()  # type: ignore[misc]
+        self.note_candidates()
+
+    def note_candidates(self) -> None:
+        """Notes which modules may be kernels: those with a Rust file, and whatever may be a folder."""
+        names = self._path_cache
+        self._candidates = {
+            name.removesuffix(".rs") for name in names if "." not in name or name.endswith(".rs")
+        }
 
 
 def current_settings() -> dict[str, object]:
@@ -131,12 +141,14 @@ def _is_package(spec: ModuleSpec | None) -> bool:
     return spec is not None and spec.loader is not None and spec.submodule_search_locations is not None
 
 
-_STANDARD = (
+_find_as_python = FileFinder.find_spec
+
+path_hook = KernelFinder.path_hook(
     (ExtensionFileLoader, EXTENSION_SUFFIXES),
     (SourceFileLoader, SOURCE_SUFFIXES),
     (SourcelessFileLoader, BYTECODE_SUFFIXES),
 )
-path_hook = KernelFinder.path_hook(*_STANDARD)
+
 _hooks: list[Hook] = []
 
 
@@ -145,18 +157,19 @@ def _enter() -> None:
         names = [getattr(hook, "__name__", None) for hook in sys.path_hooks]
         standard = path_hook.__name__
         sys.path_hooks.insert(names.index(standard) if standard in names else len(names), path_hook)
-    _exchange(FileFinder, KernelFinder)
+    for finder in _finders_in_use(FileFinder):
+        finder.__class__ = KernelFinder
+        finder.note_candidates()
 
 
 def _leave() -> None:
     if path_hook in sys.path_hooks:
         sys.path_hooks.remove(path_hook)
-    _exchange(KernelFinder, FileFinder)
+    for finder in _finders_in_use(KernelFinder):
+        finder.__class__ = FileFinder
 
 
-def _exchange(old: type[FileFinder], new: type[FileFinder]) -> None:
-    # A finder that is in use changes its class instead of being thrown away: so it keeps its listing, which would take
-    # longer to read again than all the rest of installing, and its loaders, which may be those of another hook.
-    for finder in list(sys.path_importer_cache.values()):
-        if type(finder) is old:
-            finder.__class__ = new
+def _finders_in_use(kind: type[FileFinder]) -> list[Any]:
+    # These change their class instead of being thrown away. So they keep their listings, which would take longer
+    # to read again than all the rest of installing, and their loaders, which may be those of another hook.
+    return [finder for finder in list(sys.path_importer_cache.values()) if type(finder) is kind]

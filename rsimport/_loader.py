@@ -172,6 +172,7 @@ _IMPORT_OWNS = {
     LOADED,
 }
 
+
 def _names(module: ModuleType) -> dict[str, object]:
     """What a kernel defined in its new module. Its classes learn where they are, so that they can be pickled."""
     names = {name: value for name, value in vars(module).items() if name not in _IMPORT_OWNS}

@@ -1,6 +1,8 @@
-"""What works without the import hook: reloading a kernel that is loaded, and the kernels that come with rsimport."""
+"""What works without the import hook: reloading a loaded kernel, and importing those that come with rsimport."""
 
 from __future__ import annotations
+
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,11 +14,7 @@ SHIPPED = "rsimport.kernels."
 
 
 class MetaFinder:
-    """Stands on sys.meta_path as soon as rsimport is imported, and has nothing to say about any other import.
-
-    It stands first because a kernel that lies outside sys.path may have the name of a module that lies inside, and
-    that one is not what is to be reloaded.
-    """
+    """Stands last on sys.meta_path as soon as rsimport is imported, where it costs other imports nothing."""
 
     @staticmethod
     def find_spec(
@@ -27,6 +25,16 @@ class MetaFinder:
         if path is not None and fullname.startswith(SHIPPED):
             return _shipped(fullname, path)
         return None
+
+
+def go_first() -> None:
+    """Puts the finder before Python's own.
+
+    A kernel that was loaded by its path may have the name of a module on sys.path, which is not to be loaded in
+    its place when it is reloaded.
+    """
+    if sys.meta_path[0] is not MetaFinder:
+        sys.meta_path[:] = [MetaFinder, *(finder for finder in sys.meta_path if finder is not MetaFinder)]
 
 
 def _reloaded(module: ModuleType) -> ModuleSpec | None:

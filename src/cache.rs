@@ -16,7 +16,7 @@
 //! ```
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -318,8 +318,9 @@ pub fn size_of(folder: &Path) -> u64 {
 
 /// Reads a file that a fault may have made too large.
 pub fn read_bounded(path: &Path) -> Option<Vec<u8>> {
-    let metadata = fs::metadata(path).ok()?;
-    (metadata.is_file() && metadata.len() <= LARGEST_METADATA).then(|| fs::read(path).ok())?
+    let mut bytes = Vec::with_capacity(2048);
+    fs::File::open(path).ok()?.take(LARGEST_METADATA + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= LARGEST_METADATA).then_some(bytes)
 }
 
 /// Creates a folder that only the user can enter. One that exists has to be empty or his own already: the mode of a

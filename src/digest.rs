@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -56,6 +57,26 @@ pub fn checksum(path: &Path) -> io::Result<(u64, String)> {
     }
 }
 
+/// What the file system says of a file: where it is, its size, and when it was last changed by anything. Every write
+/// renews the last of these, and no program can set it back.
+#[cfg(unix)]
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+    Some(Stamp(metadata.dev(), metadata.ino(), metadata.size(), times))
+}
+
+/// There is no time of change that a program cannot set.
+#[cfg(not(unix))]
+pub fn stamp(_: &Path) -> Option<Stamp> {
+    None
+}
+
+/// Device, inode, size, and the times of modification and change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp(u64, u64, u64, [i64; 4]);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +99,14 @@ mod tests {
         bytes[299_999] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(before.0, 300_000);
+        #[cfg(unix)]
+        {
+            // Even with its old date the file does not look as it did.
+            let (stamped, modified) = (stamp(&path), std::fs::metadata(&path).unwrap().modified().unwrap());
+            std::fs::write(&path, &bytes).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            assert!(stamped.is_some() && stamp(&path) != stamped);
+        }
         assert_ne!(checksum(&path).unwrap(), before);
     }
 }

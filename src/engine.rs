@@ -233,6 +233,7 @@ fn publish(
         seconds: started.elapsed().as_secs_f64(),
         warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
         checksum: (0, String::new()),
+        stamp: None,
         created: now().as_secs_f64(),
     };
     let (entry, path) = store::publish(cache, key, staging, &built.library, entry)?;

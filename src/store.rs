@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Cache, Staging, now, read_bounded, size_of};
-use crate::digest::checksum;
+use crate::digest::{Stamp, checksum, stamp};
 use crate::error::{Diagnostic, Result};
 use crate::fingerprint::Fingerprint;
 use crate::inputs::Input;
@@ -39,6 +39,8 @@ pub struct Entry {
     pub library: String,
     /// The library's size in bytes and the digest of its content.
     pub checksum: (u64, String),
+    /// What the file system said of the library when it was published.
+    pub stamp: Option<Stamp>,
     /// Seconds since 1970.
     pub created: f64,
 }
@@ -62,14 +64,13 @@ pub fn find(cache: &Cache, key: &str, base: &Path) -> Found {
         let damage = match read_entry(&folder) {
             Ok(entry) if entry.inputs.iter().all(|input| input.holds(base)) => {
                 let library = folder.join(&entry.library);
-                match checksum(&library) {
-                    Ok(sum) if sum == entry.checksum => {
+                match check(&library, &entry) {
+                    Ok(()) => {
                         renew_date(cache, &folder);
                         found.hit = Some((entry, library));
                         return found;
                     }
-                    Ok(_) => "its content is not what was written".to_owned(),
-                    Err(e) => format!("it cannot be read: {e}"),
+                    Err(why) => why,
                 }
             }
             Ok(_) => continue,
@@ -95,6 +96,7 @@ pub fn publish(
     let prepared = staging.path().join("entry");
     cache.move_file(library, &prepared.join(&entry.library))?;
     entry.checksum = checksum(&prepared.join(&entry.library)).map_err(|e| cache.unwritable(&e))?;
+    entry.stamp = stamp(&prepared.join(&entry.library));
     cache.write(&prepared.join("entry.json"), &serde_json::to_vec(&entry).unwrap_or_default())?;
     let name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
     let folder = cache.layout().join("kernels").join(key).join(name);
@@ -143,6 +145,19 @@ pub fn drop_entry(cache: &Cache, folder: &Path) -> Result<()> {
 /// Was an entry last used that long ago or longer?
 pub fn is_unused(folder: &Path, age: Duration) -> bool {
     last_used(folder).and_then(|used| used.elapsed().ok()).is_some_and(|elapsed| elapsed >= age)
+}
+
+/// Is the library what was published? If nothing has touched the file since, its content need not be read again;
+/// otherwise, as after a copy of the whole cache, its checksum tells.
+fn check(library: &Path, entry: &Entry) -> std::result::Result<(), String> {
+    if entry.stamp.is_some() && stamp(library) == entry.stamp {
+        return Ok(());
+    }
+    match checksum(library) {
+        Ok(sum) if sum == entry.checksum => Ok(()),
+        Ok(_) => Err("its content is not what was written".to_owned()),
+        Err(e) => Err(format!("it cannot be read: {e}")),
+    }
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
