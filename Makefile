@@ -7,7 +7,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard 
            $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench wheel clean
+.PHONY: help setup demo test rust-test python-test lint format bench docs wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,7 +39,8 @@ python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, ag
 
 lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cargo fmt --check
-	rustfmt --check --edition 2024 kernels/*.rs
+	cd kernels && rustfmt --check --edition 2024 *.rs
+	cd templates && rustfmt --check --edition 2024 *.rs
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --quiet --all-targets -- --deny warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -53,6 +54,9 @@ format: $(VENV)/tools ## format everything
 bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
 	$(BIN)/python benchmarks/bench.py
+
+docs: $(VENV)/installed ## write the tables of README.md that come from the engine
+	$(BIN)/python docs/fill_readme.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/
 	$(BIN)/maturin build --release --out dist
