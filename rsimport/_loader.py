@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from importlib._bootstrap_external import spec_from_file_location
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
-from types import ModuleType
 
 from rsimport import _engine
-from rsimport._errors import RsimportError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.machinery import ModuleSpec
     from importlib.readers import FileReader
+    from types import ModuleType
     from typing import TypeVar
 
     from rsimport._engine import Artifact
@@ -38,7 +37,7 @@ def hidden(method: Method) -> Method:
     def call(*args: object) -> object:
         try:
             return method(*args)
-        except RsimportError as exc:
+        except ImportError as exc:
             raise exc.with_traceback(None) from exc.__cause__
 
     call.__code__ = call.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
@@ -89,7 +88,7 @@ class KernelLoader(ExtensionFileLoader):
                     from rsimport._build import build
 
                     self.artifact = build(self.kernel, module, self.settings)
-            except RsimportError as exc:
+            except ImportError as exc:
                 exc.name, exc.path = self.name, self.source
                 raise
             self.path, self.source = self.artifact.path, self.artifact.source
@@ -102,7 +101,7 @@ class KernelLoader(ExtensionFileLoader):
         if LOADED in vars(module):
             # PyO3 before 0.28 knows one module per image and returns it again. It belongs to those who imported it
             # first, so the newcomer gets a module of its own.
-            module = ModuleType(self.name)
+            module = type(module)(self.name)
             vars(module).update(_pristine[self.path])
         return module
 
@@ -147,6 +146,8 @@ class KernelLoader(ExtensionFileLoader):
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:  # A panic of Rust is no Exception.
+            from rsimport._errors import RsimportError
+
             why = str(exc) or type(exc).__name__
             message = f"kernel {self.name} failed to initialise: {why}"
             trace = exc.__traceback__

@@ -36,4 +36,5 @@ pub mod warm;
 pub mod survey;
 pub mod doctor;
 pub mod templates;
+#[cfg(feature = "python")]
 pub mod python;

@@ -84,6 +84,8 @@ impl Plan {
         if !settings.features.is_empty() {
             arguments.push(format!("--features={}", settings.features.join(",")));
         }
+        let flags = format!("{environment:?}{arguments:?}");
+        // These say how cargo may get at the dependencies, not what is compiled.
         if settings.offline {
             arguments.push("--offline".to_owned());
         }
@@ -91,7 +93,6 @@ impl Plan {
         if settings.locked && source.manifest.is_some() {
             arguments.push("--locked".to_owned());
         }
-        let flags = format!("{environment:?}{arguments:?}");
         let dependency_set =
             Digest::default().with(rustc.version.as_bytes()).with(python.pyo3_config().as_bytes()).hex();
         let own = match &manifest {

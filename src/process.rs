@@ -65,14 +65,18 @@ pub fn run(
     let out = running.0.stdout.take().map(|pipe| reader(pipe, Pipe::Out, sender.clone()));
     let err = running.0.stderr.take().map(|pipe| reader(pipe, Pipe::Err, sender));
     let mut ended: Option<Instant> = None;
+    let mut looked = Instant::now();
     loop {
+        if looked.elapsed() >= PULSE {
+            looked = Instant::now();
+            if watch.interrupted() {
+                return Err(Error::interrupted());
+            }
+        }
         match lines.recv_timeout(PULSE) {
             Ok((pipe, line)) => on_line(watch, pipe, &String::from_utf8_lossy(&line)),
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                if watch.interrupted() {
-                    return Err(Error::interrupted());
-                }
                 if ended.is_none() && running.0.try_wait().is_ok_and(|status| status.is_some()) {
                     ended = Some(Instant::now());
                 }

@@ -28,7 +28,8 @@ exec "$@"
 "#;
 
 /// Variables that belong to one run of cargo or of the shell.
-const FLEETING: [&str; 6] = ["CARGO_MAKEFLAGS", "OLDPWD", "PWD", "RUST_RECURSION_COUNT", "SHLVL", "_"];
+const FLEETING: [&str; 7] =
+    ["CARGO_CRATE_NAME", "CARGO_MAKEFLAGS", "OLDPWD", "PWD", "RUST_RECURSION_COUNT", "SHLVL", "_"];
 
 /// A compiler call with holes for what differs from kernel to kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +94,10 @@ impl Recipe {
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
             .chain(recorded.own_environment.iter().cloned())
             .collect();
-        let environment = list("environment")?
+        let environment = list("environment")?;
+        // An `env` that does not know `-0` writes nothing.
+        environment.iter().find(|pair| pair.starts_with("CARGO_CRATE_NAME="))?;
+        let environment = environment
             .iter()
             .filter_map(|pair| pair.split_once('='))
             .filter(|(name, value)| known.get(*name).map(String::as_str) != Some(value) && !FLEETING.contains(name))
@@ -191,8 +195,11 @@ mod tests {
             "-Lown",
         ];
         std::fs::write(folder.join("arguments"), arguments.join("\0") + "\0").unwrap();
-        std::fs::write(folder.join("environment"), "CARGO_PKG_NAME=rsimport-kernel\0CARGO_MAKEFLAGS=-j\0OURS=1\0")
-            .unwrap();
+        std::fs::write(
+            folder.join("environment"),
+            "CARGO_CRATE_NAME=a\0CARGO_PKG_NAME=rsimport-kernel\0CARGO_MAKEFLAGS=-j\0OURS=1\0",
+        )
+        .unwrap();
         std::fs::write(folder.join("folder"), "/w\n").unwrap();
         Recipe::read(&Recorded {
             record: folder,
