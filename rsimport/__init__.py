@@ -1,7 +1,7 @@
 """Import Rust kernels: a `.rs` file whose first line is `// rsimport` becomes a Python module.
 
-`import rsimport.import_hook` switches the import hook on; the functions here work without it. Each of them is loaded
-at its first use, so that importing this package costs next to nothing.
+`import rsimport.import_hook` switches the import hook on; the functions here work without it. Each of them is
+loaded at its first use, so that importing this package costs next to nothing.
 """
 
 from __future__ import annotations

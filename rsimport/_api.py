@@ -30,11 +30,12 @@ __all__ = ["Report", "build", "build_all", "build_filepath", "imp", "imp_from_fi
 def imp(fullname: str, **settings: Unpack[Settings]) -> ModuleType:
     """Builds the kernel of a module's name if need be, loads it and returns the module.
 
-    The kernel is searched for as Python searches for a module (the parents are imported), but needs no marker. A
-    kernel that is loaded already is brought up to date in place.
+    The kernel is searched for as Python searches for a module (the parents are imported), but needs no
+    marker. A kernel that is loaded already is brought up to date in place.
 
-    Raises CompileError if the code does not compile, ConfigError for wrong settings or manifests, ToolchainError or
-    CacheError if the build is not possible here, RsimportError if there is no such kernel or if it fails to initialise.
+    Raises CompileError if the code does not compile, ConfigError for wrong settings or manifests,
+    ToolchainError or CacheError if the build is not possible here, RsimportError if there is no such kernel
+    or if it fails to initialise.
     """
     return _load(_find(fullname, plain(settings)))
 
@@ -44,9 +45,9 @@ def imp_from_filepath(
 ) -> ModuleType:
     """Builds the kernel of a file or crate folder if need be, loads it and returns the module.
 
-    The kernel needs no marker. The module's name is `fullname`, or the file's name without its suffix, and it is
-    entered into sys.modules. The same unchanged file is the same module again; a changed one is brought up to date in
-    place.
+    The kernel needs no marker. The module's name is `fullname`, or the file's name without its suffix, and
+    it is entered into sys.modules. The same unchanged file is the same module again; a changed one is
+    brought up to date in place.
 
     Raises the same errors as imp(), and ConfigError if something else is loaded under the name.
     """
@@ -54,9 +55,10 @@ def imp_from_filepath(
 
 
 def build(fullname: str, **settings: Unpack[Settings]) -> str:
-    """Builds the kernel of a module's name if need be, and returns the path of the artifact. Nothing is loaded.
+    """Builds the kernel of a module's name if need be, and returns the path of the artifact.
 
-    Raises CompileError, ConfigError, ToolchainError, CacheError or RsimportError as imp() does.
+    Nothing is loaded. Raises CompileError, ConfigError, ToolchainError, CacheError or RsimportError as
+    imp() does.
     """
     return _find(fullname, plain(settings)).find_artifact().path
 
@@ -64,7 +66,8 @@ def build(fullname: str, **settings: Unpack[Settings]) -> str:
 def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> str:
     """Builds the kernel of a file or crate folder if need be, and returns the path of the artifact.
 
-    Nothing is loaded. Raises CompileError, ConfigError, ToolchainError or CacheError as imp_from_filepath() does.
+    Nothing is loaded. Raises CompileError, ConfigError, ToolchainError or CacheError
+    as imp_from_filepath() does.
     """
     return _at(path, None, plain(settings)).find_artifact().path
 
@@ -86,7 +89,9 @@ class Report:
 
 
 def build_all(root: str | os.PathLike[str], **settings: Unpack[Settings]) -> list[Report]:
-    """Builds every marked kernel in a folder and below. One that fails does not stop the others: its report has the error.
+    """Builds every marked kernel in a folder and below, and reports on each.
+
+    One that fails does not stop the others: its report has the error.
 
     Raises ConfigError if `root` is no folder or if a setting is wrong.
     """

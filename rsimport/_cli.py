@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.UsageError as exc:
         if exc.ctx is not None:
             click.echo(exc.ctx.get_usage(), err=True)
-        _complain(exc.format_message())
+        command = exc.ctx.command_path if exc.ctx else "rsimport"
+        _complain(f"{exc.format_message()}\nhint: {command} --help")
         return exc.exit_code
     except (RsimportError, OSError) as exc:
         _complain(exc)

@@ -1,4 +1,4 @@
-"""The engine: what decides, builds and remembers. Paths are absolute, `abi` is the suffix of extension modules."""
+"""The engine: what decides, builds and remembers. `abi` is the suffix of extension modules."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal, final
@@ -155,7 +155,10 @@ def crate_source(folder: str) -> str | None:
     """The `lib.rs` of the marked crate in a folder, else None. Never raises."""
 
 def lookup(source: str, module: str, abi: str, settings: _Given) -> Artifact | None:
-    """The fresh artifact of a kernel file or crate folder; None if it has to be built. Starts no process, takes no lock."""
+    """The fresh artifact of a kernel file or crate folder; None if it has to be built.
+
+    Starts no process and takes no lock.
+    """
 
 def build(
     source: str,

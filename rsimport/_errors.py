@@ -1,4 +1,4 @@
-"""What rsimport raises. Everything is an ImportError, so that code which copes with a missing module copes with a broken one."""
+"""What rsimport raises: ImportErrors, since what it does is a part of importing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 class RsimportError(ImportError):
     """A kernel cannot be found, built or loaded; the base class of all errors here.
 
-    `message` says what is wrong in one sentence, `hint` what to do about it (or is None), `kernel` is the path of the
-    kernel's source where one is concerned. `name` is the module's name if an import failed, as in any ImportError.
+    `message` says what is wrong in one sentence, `hint` what to do about it (or is None), `kernel` is the
+    path of the kernel's source where one is concerned. `name` is the module's name if an import failed, as
+    in any ImportError.
     """
 
     message: str
@@ -49,8 +50,8 @@ class RsimportError(ImportError):
 class CompileError(RsimportError):
     """rustc or cargo rejects the kernel.
 
-    `diagnostics` is what rustc said, as data; the text of the error holds it as rustc rendered it, in colour only if
-    stderr is a terminal.
+    `diagnostics` is what rustc said, as data; the text of the error holds it as rustc rendered it, in colour
+    only if stderr is a terminal.
     """
 
     diagnostics: list[Diagnostic]

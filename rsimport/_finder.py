@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def install(**settings: Unpack[Settings]) -> Hook:
     """Installs the import hook and returns a handle to uninstall it again, which is also a context manager.
 
-    The settings hold for the kernels that are imported through the hook. Installing twice is harmless: the hook goes
-    when its last handle is uninstalled, and the settings of the newest one count, on top of those of the older ones.
+    The settings hold for the kernels that are imported through the hook. Installing twice is harmless: the
+    hook goes when its last handle is uninstalled, and the settings of the newest one count, on top of those
+    of the older ones.
 
     Raises ConfigError if a setting is unknown or has a wrong value.
     """
@@ -76,8 +77,9 @@ class KernelFinder(FileFinder):
     _candidates: set[str]
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        # Every import in the process comes by here, so this does no more than one look-up in a set. Python's own
-        # finder goes first because it refreshes the listing.
+        # Every import in the process comes by here, so this does no more than one look-up in a set (and
+        # calls no super(), which costs more). Python's own finder goes first because it refreshes the
+        # listing.
         spec = _find_as_python(self, fullname, target)
         tail = fullname.rpartition(".")[2]
         return self._find_kernel(fullname, tail, spec) if tail in self._candidates else spec
@@ -170,6 +172,6 @@ def _leave() -> None:
 
 
 def _finders_in_use(kind: type[FileFinder]) -> list[Any]:
-    # These change their class instead of being thrown away. So they keep their listings, which would take longer
-    # to read again than all the rest of installing, and their loaders, which may be those of another hook.
+    # These change their class instead of being thrown away. So they keep their listings, which would take
+    # longer to read again than all the rest of installing, and their loaders, which may be another hook's.
     return [finder for finder in list(sys.path_importer_cache.values()) if type(finder) is kind]

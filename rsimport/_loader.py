@@ -1,4 +1,4 @@
-"""Loads kernels: sees to a fresh artifact, and leaves the rest to Python's own loader of extension modules."""
+"""Loads kernels: sees to a fresh artifact, and leaves the rest to Python's loader of extension modules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ABI = EXTENSION_SUFFIXES[0]
 
 LOADED = "__rsimport__"
-"""The attribute in which a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
+"""Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
 
 
 def hidden(method: Method) -> Method:
@@ -47,8 +47,9 @@ def hidden(method: Method) -> Method:
 class KernelLoader(ExtensionFileLoader):
     """Builds a kernel if need be when its module is created, and loads the artifact.
 
-    `kernel` is the kernel's file or crate folder. `path` is the Rust source until there is an artifact, and from then
-    on the artifact, which so becomes the module's `__file__`; the source stays known as `__spec__.loader_state`.
+    `kernel` is the kernel's file or crate folder. `path` is the Rust source until there is an artifact, and
+    from then on the artifact, which so becomes the module's `__file__`; the source stays known as
+    `__spec__.loader_state`.
     """
 
     names: dict[str, object]
@@ -99,8 +100,8 @@ class KernelLoader(ExtensionFileLoader):
         spec.origin, spec.loader_state = self.find_artifact().path, self.source
         module = self._step(super().create_module, spec)
         if LOADED in vars(module):
-            # PyO3 before 0.28 knows one module per image and returns it again. It belongs to those who imported it
-            # first, so the newcomer gets a module of its own.
+            # PyO3 before 0.28 knows one module per image and returns it again. It belongs to those who
+            # imported it first, so the newcomer gets a module of its own.
             module = type(module)(self.name)
             vars(module).update(_pristine[self.path])
         return module
@@ -160,7 +161,7 @@ class KernelLoader(ExtensionFileLoader):
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
 _pristine: dict[str, dict[str, object]] = {}
-# What each artifact in this process defined at first, by its path.
+"""What each artifact in this process defined at first, by its path."""
 
 _IMPORT_OWNS = {
     "__name__",
@@ -175,7 +176,7 @@ _IMPORT_OWNS = {
 
 
 def _names(module: ModuleType) -> dict[str, object]:
-    """What a kernel defined in its new module. Its classes learn where they are, so that they can be pickled."""
+    """What a kernel defined in its new module. Its classes learn where they are, so that they pickle."""
     names = {name: value for name, value in vars(module).items() if name not in _IMPORT_OWNS}
     fullname = module.__name__
     nowhere = ("builtins", fullname.rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""What works without the import hook: reloading a loaded kernel, and importing those that come with rsimport."""
+"""What needs no import hook: reloading a loaded kernel, and importing those that come with rsimport."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class MetaFinder:
 def go_first() -> None:
     """Puts the finder before Python's own.
 
-    A kernel that was loaded by its path may have the name of a module on sys.path, which is not to be loaded in
-    its place when it is reloaded.
+    A kernel that was loaded by its path may have the name of a module on sys.path, which is not to be loaded
+    in its place when it is reloaded.
     """
     if sys.meta_path[0] is not MetaFinder:
         sys.meta_path[:] = [MetaFinder, *(finder for finder in sys.meta_path if finder is not MetaFinder)]

@@ -1,4 +1,4 @@
-"""What a person sees while something is being built: one line, and nothing at all if it is over in a moment."""
+"""What a person sees while something is being built: one line, or nothing if it is over in a moment."""
 
 from __future__ import annotations
 
@@ -131,17 +131,17 @@ class _Lines(_View):
     def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
         if stage == "dependencies" and not self.compiling and self.seconds() > PATIENCE:
             self.compiling = True
-            self.say(f"compiling the dependencies of {self.name}, once for all kernels that share them")
+            self.say("compiling dependencies, once for all kernels that share them")
         elif stage == "kernel":
             self.close()
 
     def close(self) -> None:
         if self.compiling:
             self.compiling = False
-            self.say(f"the dependencies of {self.name} took {self.seconds():.1f} s")
+            self.say(f"the dependencies took {self.seconds():.1f} s")
 
     def say(self, text: str) -> None:
-        print(f"rsimport: {text}", file=sys.stderr, flush=True)
+        print(f"rsimport: {self.name}: {text}", file=sys.stderr, flush=True)
 
 
 def _text(text: str) -> dict[str, str]:

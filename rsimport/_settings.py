@@ -1,4 +1,4 @@
-"""The settings that calls take, for type checkers. The engine declares and checks them; a test holds the two together."""
+"""The settings that calls take, for type checkers. The engine declares and checks them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypedDict
 
 
 class Settings(TypedDict, total=False):
-    """Keyword arguments of every function that builds; they win over environment, kernel and pyproject.toml."""
+    """Keyword arguments of every function that builds; they win over all other places."""
 
     profile: str
     target_cpu: str
