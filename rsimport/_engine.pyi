@@ -36,6 +36,20 @@ _Given = Mapping[str, object]
 class Diagnostic:
     """A message of rustc about the user's code."""
 
+    def __new__(
+        cls,
+        level: str,
+        code: str | None,
+        message: str,
+        file: str | None,
+        line: int | None,
+        column: int | None,
+        rendered: str,
+        ansi: str,
+    ) -> Diagnostic: ...
+    def __getnewargs__(
+        self,
+    ) -> tuple[str, str | None, str, str | None, int | None, int | None, str, str]: ...
     @property
     def level(self) -> str:
         """`error`, `warning`, ..."""

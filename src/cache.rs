@@ -128,10 +128,17 @@ impl Cache {
         let _ = fs::remove_dir(folder);
     }
 
-    /// Removes everything.
+    /// Removes everything, if the folder is a cache and not one that the setting names by mistake.
     pub fn remove_all(&self) -> Result<()> {
         if !self.layout().exists() {
             return Ok(());
+        }
+        if fs::read(self.root.join("CACHEDIR.TAG")).ok().as_deref() != Some(TAG.as_bytes()) {
+            return Err(Error::cache(format!(
+                "{} is not a cache of rsimport, so nothing was removed",
+                self.root.display()
+            ))
+            .hint("RSIMPORT_CACHE_DIR and the setting `cache_dir` name the cache's folder"));
         }
         fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))
     }

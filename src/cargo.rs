@@ -114,11 +114,11 @@ fn write_manifest(cache: &Cache, job: &Job<'_>) -> Result<PathBuf> {
     if let Some(manifest) = &job.view.source.manifest {
         return Ok(manifest.path.clone());
     }
-    let path = job.work.join("Cargo.toml");
+    let path = package(job).join("Cargo.toml");
     let text = job.plan.manifest_text(job.view.root()).unwrap_or_default();
     cache.write(&path, text.as_bytes())?;
     let seed = std::fs::read_to_string(cache.layout().join("Cargo.lock")).unwrap_or_else(|_| seed::SHIPPED.to_owned());
-    cache.write(&job.work.join("Cargo.lock"), seed.as_bytes())?;
+    cache.write(&package(job).join("Cargo.lock"), seed.as_bytes())?;
     Ok(path)
 }
 
@@ -126,7 +126,7 @@ fn write_manifest(cache: &Cache, job: &Job<'_>) -> Result<PathBuf> {
 fn keep_versions(cache: &Cache, job: &Job<'_>) -> Result<()> {
     let path = cache.layout().join("Cargo.lock");
     let seed = std::fs::read_to_string(&path).unwrap_or_else(|_| seed::SHIPPED.to_owned());
-    let chosen = std::fs::read_to_string(job.work.join("Cargo.lock")).unwrap_or_default();
+    let chosen = std::fs::read_to_string(package(job).join("Cargo.lock")).unwrap_or_default();
     cache.write(&path, seed::merged(&seed, &chosen).as_bytes())
 }
 
@@ -197,7 +197,7 @@ fn failure(job: &Job<'_>, heard: Heard) -> Error {
 
 /// The path dependencies among the local packages.
 fn dependencies<'a>(heard: &'a Heard, job: &'a Job<'_>) -> impl Iterator<Item = &'a LocalPackage> {
-    let own = if job.source.manifest.is_some() { job.view.source.base.as_path() } else { job.work };
+    let own = if job.source.manifest.is_some() { job.view.source.base.clone() } else { package(job) };
     heard.local.iter().filter(move |package| normal(&package.folder) != own)
 }
 
@@ -248,7 +248,13 @@ pub fn variables(read: &[(String, Option<String>)]) -> Vec<Input> {
 
 /// The folder in which cargo starts rustc for the kernel.
 fn compiler_folder(job: &Job<'_>) -> PathBuf {
-    if job.source.manifest.is_some() { workspace_folder(&job.view.source.base) } else { job.work.to_path_buf() }
+    if job.source.manifest.is_some() { workspace_folder(&job.view.source.base) } else { package(job) }
+}
+
+/// The folder of the generated package. The copies of a kernel lie beside it, not in it: cargo names files of a package
+/// relative to it, and the user is to read his own path.
+fn package(job: &Job<'_>) -> PathBuf {
+    job.work.join("package")
 }
 
 /// The same input, named by its absolute path.

@@ -98,6 +98,28 @@ struct Check {
 
 #[pymethods]
 impl Diagnostic {
+    #[new]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        level: String,
+        code: Option<String>,
+        message: String,
+        file: Option<String>,
+        line: Option<usize>,
+        column: Option<usize>,
+        rendered: String,
+        ansi: String,
+    ) -> Self {
+        Diagnostic { level, code, message, file, line, column, rendered, ansi }
+    }
+
+    /// What `new` takes, so that an error can cross from one process of a pool to another.
+    fn __getnewargs__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let this = self.clone();
+        (this.level, this.code, this.message, this.file, this.line, this.column, this.rendered, this.ansi)
+            .into_pyobject(py)
+    }
+
     fn __repr__(&self) -> String {
         let place = self.file.as_ref().map_or_else(String::new, |file| {
             format!(" at {file}:{}:{}", self.line.unwrap_or(0), self.column.unwrap_or(0))
