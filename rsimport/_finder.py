@@ -86,7 +86,7 @@ class KernelFinder(FileFinder):
 
     def _find_kernel(self, fullname: str, tail: str, spec: ModuleSpec | None) -> ModuleSpec | None:
         path = os.path.join(self.path, tail)
-        loader = _crate(fullname, path)
+        loader = _crate(fullname, path) if tail in self._path_cache else None
         if loader is None and tail + ".rs" in self._path_cache and not _is_package(spec):
             loader = _file(fullname, path + ".rs")
         return spec if loader is None else loader.spec()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib._bootstrap_external import spec_from_file_location
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 
 from rsimport import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from importlib.machinery import ModuleSpec
     from importlib.readers import FileReader
     from types import ModuleType
     from typing import TypeVar
@@ -70,9 +68,9 @@ class KernelLoader(ExtensionFileLoader):
 
     def spec(self) -> ModuleSpec:
         """The spec of a module that this loader is to load."""
-        spec = spec_from_file_location(self.name, self.path, loader=self)
-        assert spec is not None
-        spec.loader_state = self.source
+        # spec_from_file_location would come to the same, after asking in vain whether this is a package.
+        spec = ModuleSpec(self.name, self, origin=self.path, loader_state=self.source)
+        spec.has_location = True
         return spec
 
     def successor(self) -> KernelLoader:
@@ -124,8 +122,7 @@ class KernelLoader(ExtensionFileLoader):
             # The image is mapped already and knows nothing but the state in which its functions left it.
             self.names = _pristine[self.path]
             return
-        spec = spec_from_file_location(self.name, self.path, loader=self)
-        assert spec is not None
+        spec = self.spec()
         in_use = sys.modules.get(self.name)
         fresh = self._step(super().create_module, spec)
         self._step(super().exec_module, fresh)
@@ -163,7 +160,7 @@ _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._boo
 _pristine: dict[str, dict[str, object]] = {}
 """What each artifact in this process defined at first, by its path."""
 
-_IMPORT_OWNS = {
+_IMPORT_OWNS = (
     "__name__",
     "__loader__",
     "__spec__",
@@ -172,16 +169,22 @@ _IMPORT_OWNS = {
     "__path__",
     "__cached__",
     LOADED,
-}
+)
 
 
 def _names(module: ModuleType) -> dict[str, object]:
     """What a kernel defined in its new module. Its classes learn where they are, so that they pickle."""
-    names = {name: value for name, value in vars(module).items() if name not in _IMPORT_OWNS}
+    names = vars(module).copy()
     fullname = module.__name__
-    nowhere = ("builtins", fullname.rpartition(".")[2])
+    for name in _IMPORT_OWNS:
+        names.pop(name, None)
     for value in names.values():
-        if isinstance(value, type) and _is_open(value) and value.__module__ in nowhere:
+        # PyO3 names no module, or only the last part of its name.
+        if (
+            isinstance(value, type)
+            and _is_open(value)
+            and value.__module__ in ("builtins", fullname.rpartition(".")[2])
+        ):
             value.__module__ = fullname
     return names
 

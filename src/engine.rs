@@ -227,7 +227,6 @@ fn publish(
         library: format!("{}{abi}", source.module),
         abi,
         profile: config.settings.profile.clone(),
-        fingerprint: fingerprint.clone(),
         inputs: inputs.clone(),
         reason,
         seconds: started.elapsed().as_secs_f64(),

@@ -41,7 +41,8 @@ impl Source {
     pub fn open(path: &Path, module: &str) -> Result<Source> {
         check_module_name(path, module)?;
         let path = std::path::absolute(path).map_err(|e| unreadable(path, &e))?;
-        if path.is_dir() {
+        // A crate is named by its folder; most kernels are files, and need not be looked at twice.
+        if path.extension().is_none_or(|extension| extension != "rs") && path.is_dir() {
             let manifest_path = path.join("Cargo.toml");
             let manifest = read_text(&manifest_path)?;
             let lib = lib_path(&path, &manifest);

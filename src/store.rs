@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{Cache, Staging, now, read_bounded, size_of};
 use crate::digest::{Stamp, checksum, stamp};
 use crate::error::{Diagnostic, Result};
-use crate::fingerprint::Fingerprint;
 use crate::inputs::Input;
 
 /// A hit renews the date of its entry at most that often, so that a warm import does not write.
@@ -25,8 +24,6 @@ pub struct Entry {
     pub abi: String,
     /// Cargo's profile.
     pub profile: String,
-    /// What the key was made of.
-    pub fingerprint: Fingerprint,
     /// What the build has read besides.
     pub inputs: Vec<Input>,
     /// Why it was built.
