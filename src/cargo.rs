@@ -29,6 +29,8 @@ pub struct Job<'a> {
     pub view: &'a View,
     /// The kernel's folder in the cache.
     pub work: &'a Path,
+    /// Where rustc puts the library; the same for every build of a kernel.
+    pub output: &'a Path,
     /// Flags for the kernel's own rustc.
     pub own_flags: &'a [String],
     /// The configuration that PyO3's build script reads.
@@ -155,6 +157,7 @@ fn attempt(
     if let Some(recorder) = recorder {
         set("RUSTC_WORKSPACE_WRAPPER", recorder);
         set("RSIMPORT_RECORD", staging.path());
+        set("RSIMPORT_OUTPUT", job.output);
         if job.source.manifest.is_none() {
             set("RSIMPORT_KERNEL_DIR", &job.source.base);
         }

@@ -53,11 +53,13 @@ pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     let mut own_flags = vec![format!("-Cincremental={}", work.join("incremental").join(&task.variant[..12]).display())];
     own_flags.extend(plan.link_flags.iter().map(|flag| (*flag).to_owned()));
     own_flags.extend(view.remap_flag());
+    let output = work.join("output");
+    cache.empty(&output)?;
     let mut stale = Vec::new();
     if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
             watch.progress(Stage::Kernel, 0, 1, &source.name());
-            if let Some(result) = replay(task, &toolchain, &recipe, &plan, &view, &own_flags, watch)? {
+            if let Some(result) = replay(task, &toolchain, &recipe, &plan, &view, &output, &own_flags, watch)? {
                 return result.map_err(|error| view.restored(error));
             }
         }
@@ -73,6 +75,7 @@ pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
         plan: &plan,
         view: &view,
         work,
+        output: &output,
         own_flags: &own_flags,
         pyo3_config: &pyo3_config,
         stale: &stale,
@@ -90,17 +93,18 @@ pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.
+#[allow(clippy::too_many_arguments)]
 fn replay(
     task: &Task<'_>,
     toolchain: &Toolchain,
     recipe: &Recipe,
     plan: &Plan,
     view: &View,
+    output: &Path,
     own_flags: &[String],
     watch: &mut dyn Watch,
 ) -> Result<Option<Result<Built>>> {
     let base = &task.source.base;
-    let output = task.staging.path();
     let kernel_folder = task.source.manifest.is_none().then_some(base.as_path());
     let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
     let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
@@ -129,6 +133,8 @@ fn replay(
     if !library.is_file() {
         return Ok(None);
     }
+    let staged = task.staging.path().join("library");
+    task.cache.move_file(&library, &staged)?;
     let dep_info = DepInfo::read(&output.join(format!("{}.d", plan.crate_name)));
     let files = view.files(&dep_info, recipe.folder());
     let foreign = recipe.inputs.iter().map(|input| match input {
@@ -137,7 +143,7 @@ fn replay(
         other => other.clone(),
     });
     let foreign = foreign.collect();
-    Ok(Some(Ok(Built { library, diagnostics, files, variables: dep_info.variables, foreign, recipe: None })))
+    Ok(Some(Ok(Built { library: staged, diagnostics, files, variables: dep_info.variables, foreign, recipe: None })))
 }
 
 /// Which rustc the folder gets, asked once and remembered while that file stays what it is.

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::inputs::Input;
 
 /// The script that stands between cargo and rustc while a call is recorded. It tells the kernel's code the kernel's own
-/// folder in `CARGO_MANIFEST_DIR`, where cargo would name the folder of the generated manifest.
+/// folder in `CARGO_MANIFEST_DIR`, where cargo would name the folder of the generated manifest. And it gives rustc the
+/// output folder that later calls will have, because incremental data serves only calls with the same one.
 pub const RECORDER: &str = r#"#!/bin/sh
 if [ -n "$CARGO_PRIMARY_PACKAGE" ] && [ -n "$RSIMPORT_RECORD" ]; then
     if [ -n "$RSIMPORT_KERNEL_DIR" ]; then
@@ -22,6 +23,22 @@ if [ -n "$CARGO_PRIMARY_PACKAGE" ] && [ -n "$RSIMPORT_RECORD" ]; then
         printf '%s\0' "$@" > "$RSIMPORT_RECORD/arguments"
         env -0 > "$RSIMPORT_RECORD/environment" 2>/dev/null
         pwd > "$RSIMPORT_RECORD/folder"
+        left=$#
+        while [ "$left" -gt 0 ]; do
+            if [ "$1" = --out-dir ]; then
+                folder=$2
+                set -- "$@" "$1" "$RSIMPORT_OUTPUT"
+                shift 2
+                left=$((left - 2))
+            else
+                set -- "$@" "$1"
+                shift
+                left=$((left - 1))
+            fi
+        done
+        "$@" || exit
+        cp "$RSIMPORT_OUTPUT"/* "$folder"
+        exit
     fi
 fi
 exec "$@"
