@@ -86,13 +86,12 @@ def report(results: dict[str, list[Line]]) -> dict[str, object]:
 
 
 def _cells(line: Line) -> tuple[str, str, str, str]:
-    met = {True: "yes", False: "no", None: "-"}[line.met]
     bar = "-" if line.bar is None else f"{line.bar:g} {line.unit}"
     if line.value is None:
-        return "-", "-", bar, met
+        return "-", "-", bar, line.met
     value = line.value
     error = f" ± {value.error:.3f}" if value.error else ""
-    return f"{value.median:.3f}{error} {line.unit}", f"{value.low:.3f} - {value.high:.3f}", bar, met
+    return f"{value.median:.3f}{error} {line.unit}", f"{value.low:.3f} - {value.high:.3f}", bar, line.met
 
 
 def _positive(text: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from measure import Comparison, Spread
+from measure import Comparison, Cost, Spread, compare
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,28 @@ class Line:
     note: str = ""
 
     @property
-    def met(self) -> bool | None:
-        """Is the median within the bar? None where there is no bar or no value."""
-        return None if self.bar is None or self.value is None else self.value.median <= self.bar
+    def met(self) -> Literal["yes", "no", "unclear", "-"]:
+        """Is the value within the bar? Unclear where the noise is larger than the distance to it."""
+        if self.bar is None or self.value is None:
+            return "-"
+        if abs(self.value.median - self.bar) < self.value.error:
+            return "unclear"
+        return "yes" if self.value.median <= self.bar else "no"
 
 
 def ratio(what: str, against: str, comparison: Comparison, bar: float | None = None) -> Line:
     """A line for a ratio, with the times of both sides as its note."""
     sides = f"{duration(comparison.ours.median)} against {duration(comparison.theirs.median)}"
     return Line(what, against, comparison.ratio, "x", bar, sides)
+
+
+def costs(
+    what: str, against: str, ours: Sequence[Cost], theirs: Sequence[Cost], bar: float | None = None
+) -> Line:
+    """A line for work that is long enough to be disturbed; the note has the processor time too."""
+    line = ratio(what, against, compare([c.wall for c in ours], [c.wall for c in theirs]), bar)
+    processor = compare([c.processor for c in ours], [c.processor for c in theirs]).ratio
+    return replace(line, note=f"{line.note}; processor {processor.median:.3f} ± {processor.error:.3f} x")
 
 
 def milliseconds(what: str, values: Spread, bar: float | None = None) -> Line:

@@ -7,6 +7,7 @@ to machine and from minute to minute; ratios of neighbours hardly do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median, quantiles
 from time import perf_counter
 from typing import NamedTuple, TypeVar
@@ -41,6 +42,13 @@ class Comparison(NamedTuple):
     theirs: Spread
 
 
+class Cost(NamedTuple):
+    """What something takes, in seconds: on the clock, and of the processors, which others do not disturb."""
+
+    wall: float
+    processor: float
+
+
 def alternate(
     runs: int, ours: Callable[[], Sample], theirs: Callable[[], Sample]
 ) -> tuple[list[Sample], list[Sample]]:
@@ -57,6 +65,17 @@ def compare(ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
 
 def seconds(action: Callable[[], object]) -> float:
     """How long an action takes."""
-    start = perf_counter()
+    return cost(action).wall
+
+
+def cost(action: Callable[[], object]) -> Cost:
+    """What an action costs, the processes that it starts included."""
+    used, start = _processor(), perf_counter()
     action()
-    return perf_counter() - start
+    wall = perf_counter() - start
+    return Cost(wall, _processor() - used)
+
+
+def _processor() -> float:
+    usages = (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -10,8 +10,8 @@ import importlib
 import itertools
 
 import kernel
-from line import Line, ratio
-from measure import alternate, compare, seconds
+from line import Line, costs
+from measure import Cost, alternate, cost
 from place import Place
 
 import rsimport
@@ -29,17 +29,16 @@ def lines(place: Place, runs: int) -> list[Line]:
     command = place.crate.build(place.folder("edited-target")).rustc
     our_numbers, their_numbers = itertools.count(1), itertools.count(1)
 
-    def ours() -> float:
+    def ours() -> Cost:
         number = next(our_numbers)
         path.write_text(kernel.edited(number), encoding="utf-8")
-        time = seconds(lambda: importlib.reload(module))
+        taken = cost(lambda: importlib.reload(module))
         if module.logistic(1, 0.0, 0.0) != number:
             raise RuntimeError("the reloaded kernel is not the edited one")
-        return time
+        return taken
 
-    def theirs() -> float:
+    def theirs() -> Cost:
         place.crate.write(kernel.edited(next(their_numbers)))
-        return seconds(lambda: place.crate.rustc(command))
+        return cost(lambda: place.crate.rustc(command))
 
-    comparison = compare(*alternate(runs, ours, theirs))
-    return [ratio("edit to imported", "the bare rustc command", comparison, 1.2)]
+    return [costs("edit to imported", "the bare rustc command", *alternate(runs, ours, theirs), 1.2)]

@@ -7,15 +7,16 @@ folder. Both compile PyO3 in the same version and with the same flags, and neith
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import kernel
-from line import Line, ratio
-from measure import alternate, compare, seconds
+from line import Line, costs
+from measure import Cost, alternate, cost
 from place import Place
 
 RUNS = 3
 
-IMPORT = """
+_IMPORT = """
 import importlib, sys
 from time import perf_counter_ns
 import rsimport.import_hook
@@ -31,19 +32,25 @@ def lines(place: Place, runs: int) -> list[Line]:
     # Before the clock runs, the sources are downloaded and the compiler has been read from the disk once.
     assert place.artifacts and place.crate
     ours, theirs = alternate(runs, lambda: _ours(place), lambda: _theirs(place))
-    comparison = compare(ours, theirs)
-    return [ratio("first kernel on an empty cache", "cargo build --release", comparison, 1.05)]
+    return [costs("first kernel on an empty cache", "cargo build --release", ours, theirs, 1.05)]
 
 
-def _ours(place: Place) -> float:
+def imported(place: Place, folder: Path, name: str, cache: Path | None = None) -> Cost:
+    """The cost of an import statement in a fresh interpreter, whose start counts as processor time only."""
+    times: list[float] = []
+    total = cost(lambda: times.extend(place.times(_IMPORT, folder, name, cache=cache)))
+    return total._replace(wall=times[0])
+
+
+def _ours(place: Place) -> Cost:
     cache = place.folder("empty-cache")
-    (time,) = place.times(IMPORT, place.kernels, kernel.NAME, cache=cache)
+    ours = imported(place, place.kernels, kernel.NAME, cache)
     shutil.rmtree(cache)
-    return time
+    return ours
 
 
-def _theirs(place: Place) -> float:
+def _theirs(place: Place) -> Cost:
     target = place.folder("empty-target")
-    time = seconds(lambda: place.crate.build(target))
+    theirs = cost(lambda: place.crate.build(target))
     shutil.rmtree(target)
-    return time
+    return theirs

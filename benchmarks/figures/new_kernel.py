@@ -11,11 +11,11 @@ import itertools
 
 import kernel
 from crate import Crate
-from line import Line, milliseconds, ratio
-from measure import alternate, compare, seconds
+from line import Line, costs, milliseconds
+from measure import Cost, Spread, alternate, cost
 from place import Place
 
-from figures.first_kernel import IMPORT
+from figures.first_kernel import imported
 
 RUNS = 11
 
@@ -27,19 +27,19 @@ def lines(place: Place, runs: int) -> list[Line]:
     place.crate.build(target)
     our_numbers, their_numbers = itertools.count(1), itertools.count(1)
 
-    def ours() -> float:
+    def ours() -> Cost:
         number = next(our_numbers)
         (folder / f"kernel_{number}.rs").write_text(kernel.edited(number), encoding="utf-8")
-        return place.times(IMPORT, folder, f"kernel_{number}")[0]
+        return imported(place, folder, f"kernel_{number}")
 
-    def theirs() -> float:
+    def theirs() -> Cost:
         number = next(their_numbers)
         crate = Crate(place.folder("new-crate"), kernel.edited(number), f"kernel_{number}")
-        return seconds(lambda: crate.build(target))
+        return cost(lambda: crate.build(target))
 
-    comparison = compare(*alternate(runs, ours, theirs))
+    sides = alternate(runs, ours, theirs)
     what = "another new kernel"
     return [
-        milliseconds(what, comparison.ours, 300.0),
-        ratio(what, "cargo build of a new crate, shared target", comparison),
+        milliseconds(what, Spread.of([one.wall for one in sides[0]]), 300.0),
+        costs(what, "cargo build of a new crate, shared target", *sides),
     ]
