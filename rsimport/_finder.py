@@ -16,6 +16,7 @@ from importlib.machinery import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Set
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
@@ -74,14 +75,21 @@ class KernelFinder(FileFinder):
     """
 
     _path_cache: set[str]
-    _candidates: set[str]
+    _path_mtime: float
+    _stems: Set[str] = frozenset()
+    _candidates: Set[str] = frozenset()
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
-        # Every import in the process comes by here, so this does no more than one look-up in a set (and
-        # calls no super(), which costs more). Python's own finder goes first because it refreshes the
-        # listing.
-        spec = _find_as_python(self, fullname, target)
         tail = fullname.rpartition(".")[2]
+        # Every import in the process comes by here. If the listing is up to date and no name in it begins
+        # like the module's, Python's own finder would find nothing either, after a look-up for each suffix.
+        if tail not in self._stems and _EXACT_CASE:
+            try:
+                if os.stat(self.path or os.getcwd()).st_mtime == self._path_mtime:
+                    return None
+            except OSError:
+                pass
+        spec = _find_as_python(self, fullname, target)
         return self._find_kernel(fullname, tail, spec) if tail in self._candidates else spec
 
     def _find_kernel(self, fullname: str, tail: str, spec: ModuleSpec | None) -> ModuleSpec | None:
@@ -98,6 +106,7 @@ class KernelFinder(FileFinder):
     def note_candidates(self) -> None:
         """Notes which modules may be kernels: those with a Rust file, and whatever may be a folder."""
         names = self._path_cache
+        self._stems = {name.partition(".")[0] for name in names}
         self._candidates = {
             name.removesuffix(".rs") for name in names if "." not in name or name.endswith(".rs")
         }
@@ -144,6 +153,9 @@ def _is_package(spec: ModuleSpec | None) -> bool:
 
 
 _find_as_python = FileFinder.find_spec
+
+# Elsewhere a module may have to be found under a name that differs from the file's.
+_EXACT_CASE = not sys.platform.startswith(("win", "cygwin", "darwin", "ios", "tvos", "watchos", "visionos"))
 
 path_hook = KernelFinder.path_hook(
     (ExtensionFileLoader, EXTENSION_SUFFIXES),

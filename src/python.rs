@@ -30,6 +30,13 @@ mod _engine {
         crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
     };
 
+    /// What every look-up needs is found out before the first one: asking the CPU is slow in a virtual machine.
+    #[pymodule_init]
+    fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
+        super::abi::native_cpu();
+        Ok(())
+    }
+
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");

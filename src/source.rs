@@ -9,6 +9,8 @@ use crate::manifest::frontmatter;
 
 /// How much of a file is looked at for the marker.
 const HEAD: u64 = 64 * 1024;
+/// How much of it is read at first; most markers are among the first bytes.
+const FIRST: u64 = 1024;
 /// A kernel larger than this is taken for an accident.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
@@ -75,10 +77,17 @@ pub fn is_marked(path: &Path) -> bool {
     if !std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
         return false;
     }
-    let mut head = Vec::new();
-    match File::open(path).and_then(|f| f.take(HEAD).read_to_end(&mut head)) {
-        Ok(_) => has_marker(&head),
-        Err(_) => false,
+    let read = |limit: u64| {
+        let mut head = Vec::with_capacity(limit as usize);
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut head)).map(|_| head)
+    };
+    match read(FIRST) {
+        // The start decides, unless it is all blank or the marker may stand further down in a frontmatter.
+        Ok(head) if head.len() < FIRST as usize || has_marker(&head) => has_marker(&head),
+        Ok(head) if head.trim_ascii().is_empty() || head.starts_with(b"---") || head.starts_with(b"#!") => {
+            read(HEAD).is_ok_and(|head| has_marker(&head))
+        }
+        _ => false,
     }
 }
 
