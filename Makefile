@@ -53,10 +53,11 @@ format: $(VENV)/tools ## format everything
 
 bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py --json docs/figures.json
 
-docs: $(VENV)/installed ## write the tables of README.md that come from the engine
+docs: $(VENV)/installed ## write the tables and the picture of README.md, with the figures measured last
 	$(BIN)/python docs/fill_readme.py
+	$(BIN)/python docs/picture.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/
 	$(BIN)/maturin build --release --out dist

@@ -21,6 +21,8 @@ class Line:
     bar: float | None = None
     """The value should be at most this. None: there is no bar, the line is there to explain another."""
     note: str = ""
+    seconds: tuple[float, float] | None = None
+    """The medians of both sides of a ratio."""
 
     @property
     def met(self) -> Literal["yes", "no", "unclear", "-"]:
@@ -34,8 +36,9 @@ class Line:
 
 def ratio(what: str, against: str, comparison: Comparison, bar: float | None = None) -> Line:
     """A line for a ratio, with the times of both sides as its note."""
-    sides = f"{duration(comparison.ours.median)} against {duration(comparison.theirs.median)}"
-    return Line(what, against, comparison.ratio, "x", bar, sides)
+    ours, theirs = comparison.ours.median, comparison.theirs.median
+    note = f"{duration(ours)} against {duration(theirs)}"
+    return Line(what, against, comparison.ratio, "x", bar, note, (ours, theirs))
 
 
 def costs(

@@ -1,4 +1,7 @@
-"""Writes the tables of README.md that come from elsewhere: the settings as the engine declares them.
+"""Writes the tables of README.md that come from elsewhere.
+
+These are the settings as the engine declares them, and the figures that `benchmarks/bench.py --json
+docs/figures.json` measured last.
 
 `make docs` runs it; a test holds the README against the engine.
 """
@@ -8,15 +11,20 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from rsimport import _engine
 
 README = Path(__file__).resolve().parent.parent / "README.md"
+FIGURES = Path(__file__).resolve().parent / "figures.json"
 
 
 def main() -> None:
     text = README.read_text(encoding="utf-8")
-    README.write_text(filled(text, "settings", settings()), encoding="utf-8")
+    text = filled(text, "settings", settings())
+    if FIGURES.exists():
+        text = filled(text, "figures", figures(json.loads(FIGURES.read_text(encoding="utf-8"))))
+    README.write_text(text, encoding="utf-8")
 
 
 def settings() -> str:
@@ -26,6 +34,15 @@ def settings() -> str:
         where = "yes" if setting.in_kernel else "no"
         default = json.dumps(setting.default)
         rows.append(f"| `{setting.name}` | `{default}` | `{setting.env}` | {where} | {setting.help} |")
+    return "\n".join(rows)
+
+
+def figures(report: Any) -> str:
+    """One row for each line that the benchmark measured."""
+    rows = ["| figure | against | median | times |", "|---|---|---|---|"]
+    for line in (line for group in report["figures"].values() for line in group if line["value"]):
+        value = f"{line['value']['median']:.3g} {line['unit']}"
+        rows.append(f"| {line['what']} | {line['against']} | {value} | {line['note']} |")
     return "\n".join(rows)
 
 
