@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -13,9 +14,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from helpers import BARRIER, LIMIT, Barrier, Result, package, value, write
+from helpers import BARRIER, LIMIT, REPORT, Barrier, Result, package, value, write
 
 MODULE = """
 #[pymodule]
@@ -221,6 +223,16 @@ def look(run: Callable[..., Result]) -> Callable[..., tuple[int, bool, str]]:
         return int(number), built == "True", reason
 
     return look_at
+
+
+@pytest.fixture
+def report(run: Callable[..., Result]) -> Callable[..., dict[str, Any]]:
+    """Imports `k` in a fresh interpreter and tells what was raised."""
+
+    def tell(**options: object) -> dict[str, Any]:
+        return json.loads(run(REPORT, **options).out.splitlines()[-1])
+
+    return tell
 
 
 def _copy(source: Path, target: Path) -> None:

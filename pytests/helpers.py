@@ -115,6 +115,26 @@ def gone(pids: Iterable[int], seconds: float = 20.0) -> bool:
     return True
 
 
+REPORT = """
+import json, rsimport, rsimport.import_hook
+try:
+    import k
+except rsimport.RsimportError as error:
+    assert isinstance(error, ImportError)
+    diagnostics = [
+        {n: getattr(d, n) for n in ("level", "code", "message", "file", "line", "column", "rendered", "ansi")}
+        for d in getattr(error, "diagnostics", [])
+    ]
+    print(json.dumps({
+        "kind": type(error).__name__, "text": str(error), "hint": error.hint, "kernel": error.kernel,
+        "name": error.name, "diagnostics": diagnostics,
+    }))
+else:
+    print(json.dumps({"kind": None}))
+"""
+"""Imports `k` and prints as JSON what was raised."""
+
+
 class Barrier:
     """Holds rustc in the middle of a kernel's compilation, and counts how often the kernel was compiled.
 

@@ -92,12 +92,9 @@ def test_a_removed_cache_is_built_again(kernel, run, own_cache, shared_cache):
     assert run(TELL).out == "1 True"
 
 
-def test_the_cache_is_private_and_tagged(kernel, run, empty_cache, cli):
-    assert cli("cache", "dir").out == str(empty_cache)
-    kernel("k", "#[pyfunction]\nfn value() -> i64 {\n    missing()\n}\n")
-    run("import rsimport.import_hook, k", check=False)
-    assert empty_cache.stat().st_mode & 0o777 == 0o700
-    tag = (empty_cache / "CACHEDIR.TAG").read_text()
+def test_the_cache_is_private_and_tagged(shared_cache):
+    assert shared_cache.stat().st_mode & 0o777 == 0o700
+    tag = (shared_cache / "CACHEDIR.TAG").read_text()
     assert tag.startswith("Signature: 8a477f597d28d172789f06886806bc55")
 
 
@@ -111,6 +108,14 @@ def test_the_cache_lies_in_the_users_cache_folder_when_nothing_is_said(cli, tmp_
     assert cli("cache", "dir", env={**environment, "RSIMPORT_CACHE_DIR": str(tmp_path / "c")}).out == str(
         tmp_path / "c"
     )
+
+
+def test_a_cache_folder_given_relative_to_the_working_folder(kernel, look, own_cache, project):
+    own_cache.rename(project / "cache")
+    kernel("k", value(1))
+    assert look(env={"RSIMPORT_CACHE_DIR": "cache"})[:2] == (1, True)
+    assert look(env={"RSIMPORT_CACHE_DIR": "cache"})[:2] == (1, False)
+    assert look(env={"RSIMPORT_CACHE_DIR": str(project / "cache")})[:2] == (1, False)
 
 
 def test_on_a_read_only_cache_a_cached_kernel_loads(kernel, run, own_cache):

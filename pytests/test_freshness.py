@@ -194,6 +194,7 @@ def test_the_flags_and_the_target_cpu_are_part_of_the_key(kernel, look):
     native = look()[0]
     assert look(env={"RSIMPORT_RUSTFLAGS": "--cfg=fancy"})[:2] == (native + 1, True)
     assert look(env={"RSIMPORT_TARGET_CPU": "x86-64"})[:2] == (0, True)
+    assert look(env={"RUSTFLAGS": "--cfg=fancy"})[0] == native + 1
     assert look()[:2] == (native, False)
     if " avx " in Path("/proc/cpuinfo").read_text():
         assert native == 2
@@ -229,15 +230,24 @@ def test_edited_while_compiling_the_loaded_module_is_the_text_on_disk(
     assert look()[:2] == (2, False)
 
 
-def test_a_second_kernel_compiles_no_dependency_again(kernel, look, shared_cache):
+def test_a_second_kernel_compiles_no_dependency_again(kernel, look, own_cache):
     kernel("k", value(1))
     look()
-    before = rlibs(shared_cache, "pyo3")
+    before = rlibs(own_cache, "pyo3")
     kernel("k", value(2))
     kernel("j", value(3))
     assert look()[:2] == (2, True) and look("j")[:2] == (3, True)
-    after = rlibs(shared_cache, "pyo3")
-    assert before and {path: after[path] for path in before} == before
+    assert before and rlibs(own_cache, "pyo3") == before
+
+
+@pytest.mark.parametrize(
+    "name", ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_CRATE_NAME"]
+)
+def test_a_variable_of_cargo_does_not_make_every_import_a_build(kernel, look, name):
+    kernel("k", value(f'env!("{name}").len() as i64'))
+    first = look()
+    assert first[1] is True
+    assert look() == (first[0], False, first[2])
 
 
 def test_the_artifact_of_an_earlier_text_is_left_alone(kernel, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -111,15 +112,33 @@ def test_a_process_that_waits_takes_over_when_the_builder_is_killed(barrier, ker
     assert stdout.strip() == "1", stderr
 
 
-def test_sigkill_at_many_moments_and_the_cache_stays_whole(kernel, start, look, own_cache):
+@pytest.mark.parametrize("how", ["SIGKILL to python alone", "SIGKILL to the whole group", "Ctrl-C"])
+def test_after_an_end_at_any_moment_the_next_import_is_the_text_on_disk(kernel, start, look, own_cache, how):
+    """Killed alone, Python leaves a compiler behind that writes for a while. Killed with it, the compiler
+    leaves incremental data of which one half is the old text's and the other half the new one's.
+    """
     clean = _folders(own_cache)
-    for moment in range(12):
+    kernel("k", value(999))
+    look()
+    kernel("k", value(1000))
+    began = time.monotonic()
+    look()
+    usual = time.monotonic() - began
+    groups = []
+    for moment in range(1, 21):
         kernel("k", value(1000 + moment))
         process = start(IMPORT)
-        time.sleep(0.03 + 0.03 * moment)
-        os.killpg(process.pid, signal.SIGKILL)
+        groups.append(process.pid)
+        time.sleep(usual * moment / 20)
+        if how == "Ctrl-C":
+            os.kill(process.pid, signal.SIGINT)
+        elif how == "SIGKILL to python alone":
+            os.kill(process.pid, signal.SIGKILL)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=30)
         assert look()[0] == 1000 + moment
+    assert _ended(groups)
     kernel("j", value(1))
     look("j")
     assert not _leftovers(own_cache, clean)
@@ -142,6 +161,18 @@ def test_sigkill_at_every_step_of_publishing_leaves_a_cache_that_works(
     kernel("j", value(1))
     look("j")
     assert not _leftovers(own_cache, clean)
+
+
+def _ended(groups, seconds=60.0):
+    """Whether every process of these groups ends soon."""
+    end = time.monotonic() + seconds
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.killpg(group, 0)
+                time.sleep(0.02)
+            return False
+    return True
 
 
 def _folders(cache):

@@ -77,6 +77,21 @@ def test_other_modules_are_loaded_by_pythons_own_loaders(run, project):
     assert run(program).out == "True"
 
 
+def test_a_working_folder_that_is_gone_harms_nothing(run):
+    program = """
+        import os, sys
+        os.mkdir("gone")
+        os.chdir("gone")
+        os.rmdir("../gone")
+        import rsimport.import_hook, colorsys
+        try:
+            import nothing_of_the_kind
+        except ModuleNotFoundError as error:
+            print(error.name)
+    """
+    assert run(program).out == "nothing_of_the_kind"
+
+
 def test_errors_of_other_modules_are_as_they_were(run, project):
     write(
         project,

@@ -8,7 +8,7 @@ import re
 import select
 
 import pytest
-from helpers import package, value, write
+from helpers import value, write
 
 RECORDS = """
 import logging
@@ -100,30 +100,19 @@ def test_with_no_logging_set_up_a_pipe_stays_quiet(kernel, run):
 
 
 @pytest.mark.parametrize(("progress", "shown"), [("1", True), ("0", False)])
-def test_progress_is_shown_on_a_terminal_and_can_be_switched_off(kernel, start, project, progress, shown):
-    manifest = package("helper")
-    write(
-        project, {"helper/Cargo.toml": manifest, "helper/src/lib.rs": "pub fn number() -> i64 {\n    1\n}\n"}
-    )
-    kernel(
-        "k",
-        value("helper::number()"),
-        block="//! ```cargo\n//! [dependencies]\n//! helper = { path = 'helper' }\n//! ```\n",
-    )
+def test_progress_of_a_long_build_is_shown_on_a_terminal_and_can_be_switched_off(
+    barrier, kernel, start, progress, shown
+):
+    kernel("k", barrier.wait + value(1), block=barrier.block)
     ours, theirs = pty.openpty()
     environment = {"RSIMPORT_PROGRESS": progress, "TERM": "xterm", "CI": None}
     process = start("import rsimport.import_hook, k; print(k.value())", stderr=theirs, env=environment)
+    barrier.reached()
+    assert bool(select.select([ours], [], [], 30 if shown else 2)[0]) == shown
+    barrier.go()
     os.close(theirs)
-    text = b""
-    while process.poll() is None or select.select([ours], [], [], 0.2)[0]:
-        if select.select([ours], [], [], 0.2)[0]:
-            try:
-                text += os.read(ours, 65536)
-            except OSError:
-                break
-    os.close(ours)
     assert process.communicate(timeout=60)[0].strip() == "1"
-    assert bool(text.strip()) == shown, text
+    os.close(ours)
 
 
 def test_damage_is_a_warning_that_names_the_file(kernel, run):

@@ -185,6 +185,21 @@ def test_info_names_the_source_the_artifact_and_the_build(kernel, run):
     assert run(program).out == str(path)
 
 
+def test_two_kernels_of_the_same_text_are_two_modules(kernel, run, project):
+    kernel("k", value(1), folder=project / "a")
+    kernel("k", value(1), folder=project / "b")
+    program = """
+        import rsimport, rsimport.import_hook
+        import a.k, b.k
+        print(a.k is b.k, a.k.__name__, b.k.__name__, a.k.value() + b.k.value())
+        print(rsimport.info(a.k).source, rsimport.info(b.k).source)
+    """
+    assert run(program).out.splitlines() == [
+        "False a.k b.k 2",
+        f"{project / 'a/k.rs'} {project / 'b/k.rs'}",
+    ]
+
+
 def test_functions_and_classes_pickle_by_reference(kernel, run, project):
     body = value(1) + '#[pyclass(module = "pkg.k")]\nstruct Thing;\n'
     kernel("k", body, folder=project / "pkg")

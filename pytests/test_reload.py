@@ -165,6 +165,20 @@ def test_a_reload_of_an_unchanged_kernel_is_a_hit(kernel, run, reload):
 
 
 @pytest.mark.parametrize("reload", RELOADERS)
+def test_a_reload_goes_forth_and_back(kernel, run, reload):
+    kernel("k", value(1))
+    program = f"""
+seen = [k.value()]
+for old, new in ("12", "21", "12", "23", "31"):
+    edit(f"    {{old}}\\n", f"    {{new}}\\n")
+    {reload}(k)
+    seen.append(k.value())
+print(*seen)
+"""
+    assert run(HEAD + program).out == "1 2 1 2 3 1"
+
+
+@pytest.mark.parametrize("reload", RELOADERS)
 def test_a_kernel_in_a_package_reloads(kernel, run, project, reload):
     kernel("k", value(1), folder=project / "pkg")
     program = f"""
