@@ -7,7 +7,7 @@ import os
 import platform
 import struct
 import sys
-from sysconfig import get_config_var
+from sysconfig import get_config_vars
 
 from rsimport import _engine
 from rsimport._loader import ABI
@@ -39,22 +39,25 @@ def warm(deps: list[str], settings: dict[str, object]) -> float:
 
 def interpreter() -> dict[str, object]:
     """The running Python as PyO3's build script wants it described, so that it need not start one to ask."""
-    windows, framework = sys.platform == "win32", get_config_var("PYTHONFRAMEWORK")
+    windows, framework = sys.platform == "win32", _CONFIG.get("PYTHONFRAMEWORK")
     # Conda's static interpreter comes with a shared library, which PyO3 prefers for the same reason.
     conda = os.path.exists(os.path.join(sys.base_prefix, "conda-meta"))
-    flags = [flag for flag in _BUILD_FLAGS if get_config_var(flag)]
+    flags = [flag for flag in _BUILD_FLAGS if _CONFIG.get(flag)]
     major, minor = sys.version_info[:2]
     suffix = ("t" if "Py_GIL_DISABLED" in flags else "") + ("_d" if windows and ABI.startswith("_d") else "")
     return {
         "implementation": platform.python_implementation(),
         "version": f"{major}.{minor}",
-        "shared": bool(windows or framework or conda or get_config_var("Py_ENABLE_SHARED")),
-        "lib_name": f"python{major}{minor}{suffix}" if windows else f"python{get_config_var('LDVERSION')}",
-        "lib_dir": os.path.join(sys.base_prefix, "libs") if windows else get_config_var("LIBDIR"),
+        "shared": bool(windows or framework or conda or _CONFIG.get("Py_ENABLE_SHARED")),
+        "lib_name": f"python{major}{minor}{suffix}" if windows else f"python{_CONFIG.get('LDVERSION')}",
+        "lib_dir": os.path.join(sys.base_prefix, "libs") if windows else _CONFIG.get("LIBDIR"),
         "pointer_width": struct.calcsize("P") * 8,
         "build_flags": ",".join(flags),
-        "python_framework_prefix": get_config_var("PYTHONFRAMEWORKPREFIX") or None,
+        "python_framework_prefix": _CONFIG.get("PYTHONFRAMEWORKPREFIX") or None,
     }
 
 
+# Filled while this module is imported, which one thread does: sysconfig fills its table without a lock, and a
+# second thread would find it half empty.
+_CONFIG = get_config_vars()
 _BUILD_FLAGS = ("Py_DEBUG", "Py_REF_DEBUG", "Py_TRACE_REFS", "COUNT_ALLOCS", "Py_GIL_DISABLED")

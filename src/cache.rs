@@ -5,8 +5,8 @@
 //!   CACHEDIR.TAG                   tells backup programs to leave it out
 //!   v1/                            raised when the layout changes; an older layout is left alone
 //!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards
-//!     work/<identity>/             per kernel: generated manifest, copies, incremental data, last.json
-//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain and ABI
+//!     work/<identity>/             per kernel: generated manifest, copies, last.json, ground-*/ (output, incremental data)
+//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
 //!     recipes/<recipe>.json        recorded compiler calls
 //!     toolchains/<selection>.json  which rustc a folder gets
 //!     python/<digest>.txt          what PyO3's build script is told about an interpreter
@@ -121,6 +121,11 @@ impl Cache {
     pub fn remove(&self, folder: &Path) -> Result<()> {
         let grave = self.layout().join("tmp").join(format!("removed-{:x}", now().as_nanos()));
         fs::rename(folder, &grave).and_then(|()| fs::remove_dir_all(&grave)).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Removes a file, if it is there.
+    pub fn remove_file(&self, file: &Path) {
+        let _ = fs::remove_file(file);
     }
 
     /// Removes a folder if it is empty.
@@ -267,8 +272,11 @@ impl Cache {
                 entry.metadata().and_then(|m| m.modified()).is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD));
             if path.extension().is_some_and(|extension| extension == "lock") {
                 if let Some(lock) = Lock::try_acquire(&path) {
-                    let _ = fs::remove_dir_all(path.with_extension(""));
-                    let _ = fs::remove_file(&path);
+                    // A compiler that outlived its Python may still write to the folder; then it is left for later.
+                    let folder = path.with_extension("");
+                    if !folder.exists() || fs::remove_dir_all(&folder).is_ok() {
+                        let _ = fs::remove_file(&path);
+                    }
                     drop(lock);
                 } else if old {
                     let _ = fs::remove_dir_all(path.with_extension(""));

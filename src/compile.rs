@@ -1,5 +1,6 @@
 //! Compiling a kernel into a staging folder: with the recorded compiler call where there is one that holds, else with cargo.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::abi::{Platform, Python};
@@ -8,9 +9,10 @@ use crate::cargo::{Built, Job, build as cargo_build};
 use crate::cargo_config::CargoConfig;
 use crate::config::Config;
 use crate::depinfo::DepInfo;
-use crate::diagnostics::{compile_error, from_rustc};
+use crate::diagnostics::{compile_error, disk_full, from_rustc};
 use crate::digest::Digest;
-use crate::error::{Diagnostic, Kind, Result};
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::ground::Ground;
 use crate::inputs::Input;
 use crate::lock::Lock;
 use crate::plan::Plan;
@@ -41,55 +43,80 @@ pub struct Task<'a> {
     pub variant: &'a str,
     /// Where the library goes.
     pub staging: &'a Staging,
+    /// Is the kernel's folder locked? Where the file system has no locks it is not.
+    pub locked: bool,
 }
 
 /// Compiles the kernel. The caller holds the lock of the kernel's folder.
 pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
+    run_compiler(task, watch).map_err(|error| {
+        // What a compiler cannot write to the cache is no fault of the kernel.
+        let said = error.diagnostics.iter().map(|diagnostic| diagnostic.ansi.as_str()).chain([error.message.as_str()]);
+        match said.map(disk_full).any(|full| full) {
+            true => task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path),
+            false => error,
+        }
+    })
+}
+
+fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
     let view = View::of(source, &config.manifest, cache, work)?;
     let toolchain = Toolchain::find(&config.settings)?;
     let rustc = rustc_identity(&toolchain, cache, &source.base)?;
     let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
-    let mut own_flags = vec![format!("-Cincremental={}", work.join("incremental").join(&task.variant[..12]).display())];
-    own_flags.extend(plan.link_flags.iter().map(|flag| (*flag).to_owned()));
-    own_flags.extend(view.remap_flag());
-    let output = work.join("output");
-    cache.empty(&output)?;
+    let mut ground = Ground::enter(cache, work, task.staging, task.locked)?;
     let mut stale = Vec::new();
     if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
             watch.progress(Stage::Kernel, 0, 1, &source.name());
-            if let Some(result) = replay(task, &toolchain, &recipe, &plan, &view, &output, &own_flags, watch)? {
+            let flags = own_flags(task, &plan, &view, &ground);
+            if let Some(result) = replay(task, &toolchain, &recipe, &plan, &view, &ground, &flags, watch)? {
+                ground.leave(cache);
                 return result.map_err(|error| view.restored(error));
             }
+            ground = ground.renewed(cache, work)?;
         }
         if !recipe.changed_inputs().is_empty() {
             stale.clone_from(&recipe.packages);
         }
         cache.forget("recipes", &plan.recipe);
     }
-    let pyo3_config = write_pyo3_config(cache, task.python)?;
     let job = Job {
         source,
         manifest: &config.manifest,
         plan: &plan,
         view: &view,
         work,
-        output: &output,
-        own_flags: &own_flags,
-        pyo3_config: &pyo3_config,
+        output: &ground.output(),
+        own_flags: &own_flags(task, &plan, &view, &ground),
+        pyo3_config: &write_pyo3_config(cache, task.python)?,
         stale: &stale,
     };
     // Cargo lets only one build into a target folder; holding a lock of our own over it as well keeps the library from
     // being overwritten by a kernel of the same name before it is copied.
     let timeout = config.settings.lock_timeout;
     let _lock = Lock::acquire(&cache.lock(&plan.dependency_set), "the shared dependencies", timeout, watch)?;
-    let mut built = cargo_build(&toolchain, cache, task.staging, &job, watch).map_err(|error| view.restored(error))?;
+    let built = cargo_build(&toolchain, cache, task.staging, &job, watch);
+    // rustc that complains about the code has ended by itself; of anything else one cannot be sure.
+    let complained = |error: &Error| error.diagnostics.iter().any(|diagnostic| diagnostic.file.is_some());
+    if built.as_ref().map_or_else(complained, |_| true) {
+        ground.leave(cache);
+    }
+    let mut built = built.map_err(|error| view.restored(error))?;
     view.restore(&mut built.diagnostics);
     if let Some(recipe) = built.recipe.take() {
         cache.keep("recipes", &plan.recipe, &recipe);
     }
     Ok(built)
+}
+
+/// The flags for the kernel's own rustc.
+fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<String> {
+    let incremental = ground.incremental(&task.variant[..12]);
+    let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
+    let link = plan.link_flags.iter().map(|flag| (*flag).to_owned());
+    incremental.into_iter().chain(link).chain(view.remap_flag()).collect()
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.
@@ -100,11 +127,12 @@ fn replay(
     recipe: &Recipe,
     plan: &Plan,
     view: &View,
-    output: &Path,
+    ground: &Ground,
     own_flags: &[String],
     watch: &mut dyn Watch,
 ) -> Result<Option<Result<Built>>> {
     let base = &task.source.base;
+    let output = &ground.output();
     let kernel_folder = task.source.manifest.is_none().then_some(base.as_path());
     let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
     let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };

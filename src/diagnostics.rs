@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::diagnostic::{Diagnostic as Message, DiagnosticLevel};
+use cargo_metadata::diagnostic::{Diagnostic as Message, DiagnosticLevel, DiagnosticSpan};
 
 use crate::error::{Diagnostic, Error, Kind};
 use crate::manifest::Manifest;
@@ -31,7 +31,7 @@ pub fn from_message(message: Message, folder: &Path) -> Option<Diagnostic> {
         DiagnosticLevel::Ice => "error".to_owned(),
         level => serde_json::to_value(level).ok()?.as_str().unwrap_or("error").to_owned(),
     };
-    let span = message.spans.iter().find(|span| span.is_primary);
+    let span = message.spans.iter().find(|span| span.is_primary).map(users_own);
     Some(Diagnostic {
         level,
         code: message.code.map(|code| code.code),
@@ -41,6 +41,22 @@ pub fn from_message(message: Message, folder: &Path) -> Option<Diagnostic> {
         ansi: message.rendered.unwrap_or_else(|| message.message.clone()),
         message: message.message,
     })
+}
+
+/// The place in the user's code: of what a macro of the standard library wrote, the place where it was called.
+fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
+    match &span.expansion {
+        Some(expansion) if span.file_name.starts_with("/rustc/") || span.file_name.starts_with('<') => {
+            users_own(&expansion.span)
+        }
+        _ => span,
+    }
+}
+
+/// Says a text that the disk ran full while a compiler wrote to the cache?
+pub fn disk_full(text: &str) -> bool {
+    let full = ["No space left on device", "Disk quota exceeded", "not enough space on the disk"];
+    full.iter().any(|words| text.contains(words))
 }
 
 /// Writes the user's own paths where the text names the copies that rustc was given.

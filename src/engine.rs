@@ -92,7 +92,7 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
     first.cache.prepare()?;
     let identity = identity(&first.source);
     let settings = &first.config.settings;
-    let _lock = Lock::acquire(&first.cache.lock(&identity), &first.source.name(), settings.lock_timeout, watch)?;
+    let lock = Lock::acquire(&first.cache.lock(&identity), &first.source.name(), settings.lock_timeout, watch)?;
     let started = Instant::now();
     let mut uncertain: Option<Vec<Input>> = None;
     for _ in 0..ATTEMPTS {
@@ -119,6 +119,7 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
             work: &known.cache.work(&identity),
             variant: &known.fingerprint.variant(),
             staging: &staging,
+            locked: lock.is_held(),
         };
         let outcome = compile(&task, watch);
         let unchanged = known.source.reread().is_ok_and(|now| {

@@ -25,6 +25,7 @@ pub mod recipe;
 pub mod seed;
 pub mod cache;
 pub mod store;
+pub mod ground;
 pub mod mirror;
 pub mod view;
 pub mod messages;

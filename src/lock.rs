@@ -52,6 +52,11 @@ impl Lock {
         }
     }
 
+    /// Does the file system have locks?
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Takes the lock if nobody has it.
     pub fn try_acquire(path: &Path) -> Option<Lock> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok()?;

@@ -56,6 +56,12 @@ impl Manifest {
             let DeValue::Table(inner) = value.get_ref() else {
                 return Err(fault(line, format!("`{name}` has to be a table")));
             };
+            if name == "dependencies" {
+                for (dependency, spec) in inner {
+                    check_dependency(dependency.get_ref(), spec.get_ref(), path)
+                        .map_err(|what| fault(line_of(dependency.span().start), what))?;
+                }
+            }
             if name == "package" {
                 for (key, value) in inner {
                     let name = key.get_ref().as_ref();
@@ -167,6 +173,35 @@ fn find_block(path: &Path, text: &str) -> Result<Option<Block>> {
         ))
         .hint("put all dependencies into one block")
         .kernel(path)),
+    }
+}
+
+/// Finds the faults of a dependency that cargo would report against the generated manifest, which the user never sees.
+fn check_dependency(name: &str, spec: &DeValue<'_>, kernel: &Path) -> std::result::Result<(), String> {
+    let check_version = |value: &DeValue<'_>| match value {
+        DeValue::String(text) => {
+            semver::VersionReq::parse(text).map(drop).map_err(|e| format!("`{name} = {text:?}` is not a version: {e}"))
+        }
+        _ => Err(format!("the version of dependency `{name}` has to be a text")),
+    };
+    let table = match spec {
+        DeValue::Table(table) => table,
+        DeValue::String(_) => return check_version(spec),
+        _ => return Err(format!("dependency `{name}` has to be a version or a table, such as {name} = \"1\"")),
+    };
+    let value =
+        |key: &str| table.iter().find(|(known, _)| known.get_ref().as_ref() == key).map(|(_, value)| value.get_ref());
+    if let Some(version) = value("version") {
+        check_version(version)?;
+    }
+    match value("path") {
+        Some(DeValue::String(path)) => {
+            let folder = kernel.parent().unwrap_or(Path::new("/")).join(path.as_ref());
+            let found = folder.join("Cargo.toml").is_file();
+            if found { Ok(()) } else { Err(format!("dependency `{name}`: there is no crate in {}", folder.display())) }
+        }
+        Some(_) => Err(format!("the path of dependency `{name}` has to be a text")),
+        None => Ok(()),
     }
 }
 

@@ -69,6 +69,7 @@ impl Plan {
         };
         let manifest = source.manifest.is_none().then(|| Manifest::of(source, config, &crate_name));
         let (mut environment, mut arguments) = flags(settings, cargo);
+        let rustflags = format!("{environment:?}{arguments:?}");
         environment.extend([
             ("PYO3_BUILD_EXTENSION_MODULE", "1".to_owned()),
             // Incremental compilation is asked for where it pays, so cargo's own choice (none under CI) must not decide.
@@ -93,8 +94,11 @@ impl Plan {
         if settings.locked && source.manifest.is_some() {
             arguments.push("--locked".to_owned());
         }
-        let dependency_set =
-            Digest::default().with(rustc.version.as_bytes()).with(python.pyo3_config().as_bytes()).hex();
+        // Nothing is shared between builds with different flags, so they need not wait for each other either.
+        let dependency_set = [rustc.version.as_str(), &python.pyo3_config(), &rustflags]
+            .iter()
+            .fold(Digest::default(), |digest, part| digest.with(part.as_bytes()))
+            .hex();
         let own = match &manifest {
             Some(manifest) => manifest.text("", "kernel"),
             None => format!("{} {}", source.base.display(), source.module),
@@ -229,9 +233,15 @@ mod tests {
         check("", &format!("pyo3 = \"{PYO3}\""));
         check("[dependencies]\npyo3 = \"0.26\"", "pyo3 = \"0.26\"");
         check("[dependencies]\np = { package = \"pyo3\", version = \"0.26\" }", "0.26");
-        check("[dependencies]\nd = { path = \"../d\" }", "path = \"/d\"");
         check("[package]\nedition = \"2021\"", "edition = \"2021\"");
         check("[profile.release]\npanic = \"unwind\"", "[profile.release]");
+    }
+
+    #[test]
+    fn a_path_starts_from_the_kernels_folder() {
+        let mut table: Table = "d = { path = '../d' }\n[e]\npath = '/e'".parse().unwrap();
+        absolute_paths(&mut table, Path::new("/k"));
+        assert_eq!(table, "d = { path = '/d' }\n[e]\npath = '/e'".parse().unwrap());
     }
 
     #[test]

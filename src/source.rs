@@ -52,6 +52,9 @@ impl Source {
             let manifest = Some(CrateManifest { path: manifest_path, text: manifest });
             return Ok(Source { path: lib, base: path, module: module.to_owned(), text, manifest });
         }
+        // rustc looks for `mod` files beside the path that it is given, and they lie beside the file, not beside a link.
+        let linked = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
+        let path = if linked { std::fs::canonicalize(&path).map_err(|e| unreadable(&path, &e))? } else { path };
         let text = read_text(&path)?;
         let base = path.parent().unwrap_or(Path::new("/")).to_path_buf();
         Ok(Source { path, base, module: module.to_owned(), text, manifest: None })
