@@ -52,10 +52,8 @@ pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     run_compiler(task, watch).map_err(|error| {
         // What a compiler cannot write to the cache is no fault of the kernel.
         let said = error.diagnostics.iter().map(|diagnostic| diagnostic.ansi.as_str()).chain([error.message.as_str()]);
-        match said.map(disk_full).any(|full| full) {
-            true => task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path),
-            false => error,
-        }
+        let full = said.map(disk_full).any(|full| full);
+        if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
     })
 }
 
