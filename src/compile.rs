@@ -51,8 +51,7 @@ pub struct Task<'a> {
 pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     run_compiler(task, watch).map_err(|error| {
         // What a compiler cannot write to the cache is no fault of the kernel.
-        let said = error.diagnostics.iter().map(|diagnostic| diagnostic.ansi.as_str()).chain([error.message.as_str()]);
-        let full = said.map(disk_full).any(|full| full);
+        let full = disk_full(&error.message) || error.diagnostics.iter().any(|said| disk_full(&said.ansi));
         if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
     })
 }
