@@ -34,8 +34,9 @@ test: rust-test lint python-test ## run all tests and checks
 rust-test: ## run the tests of the engine
 	cargo test --quiet --no-default-features
 
+# From their own folder, where `import rsimport` cannot find the sources in the checkout.
 python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, against the installed one
-	$(BIN)/pytest -n 2
+	cd pytests && ../$(BIN)/pytest -n 2
 
 lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cargo fmt --check

@@ -60,7 +60,7 @@ def shared_cache(common: Path) -> Iterator[Path]:
             write(common, {"held.rs": held})
             for name in ("plain.rs", "held.rs"):
                 code = f"import rsimport; rsimport.build_filepath({str(common / name)!r})"
-                subprocess.run([sys.executable, "-c", code], check=True, timeout=2 * LIMIT)
+                subprocess.run([sys.executable, "-c", code], check=True, timeout=2 * LIMIT, cwd=common)
             _copy(cache, seed)
     yield cache
     os.environ.pop("RSIMPORT_CACHE_DIR", None)
