@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import platform
-import struct
 import sys
 from sysconfig import get_config_vars
 
@@ -22,7 +19,10 @@ def build(kernel: str, module: str, settings: dict[str, object]) -> Artifact:
     """Builds a kernel's artifact, or waits for whoever builds it; shows progress and logs what was done."""
     with showing(module, bool(_engine.settings(kernel, settings)["progress"])) as progress:
         artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
-    if artifact.built:
+    # As long as nobody has imported logging, nobody has asked for more than its warnings.
+    if artifact.built and ("logging" in sys.modules or artifact.warnings):
+        import logging
+
         logger = logging.getLogger("rsimport")
         name = os.path.basename(kernel)
         logger.info("built %s in %.2f s: %s", name, artifact.seconds, artifact.reason)
@@ -46,12 +46,12 @@ def interpreter() -> dict[str, object]:
     major, minor = sys.version_info[:2]
     suffix = ("t" if "Py_GIL_DISABLED" in flags else "") + ("_d" if windows and ABI.startswith("_d") else "")
     return {
-        "implementation": platform.python_implementation(),
+        "implementation": _IMPLEMENTATIONS.get(sys.implementation.name, "CPython"),
         "version": f"{major}.{minor}",
         "shared": bool(windows or framework or conda or _CONFIG.get("Py_ENABLE_SHARED")),
         "lib_name": f"python{major}{minor}{suffix}" if windows else f"python{_CONFIG.get('LDVERSION')}",
         "lib_dir": os.path.join(sys.base_prefix, "libs") if windows else _CONFIG.get("LIBDIR"),
-        "pointer_width": struct.calcsize("P") * 8,
+        "pointer_width": 64 if sys.maxsize > 2**32 else 32,
         "build_flags": ",".join(flags),
         "python_framework_prefix": _CONFIG.get("PYTHONFRAMEWORKPREFIX") or None,
     }
@@ -60,4 +60,5 @@ def interpreter() -> dict[str, object]:
 # Filled while this module is imported, which one thread does: sysconfig fills its table without a lock, and a
 # second thread would find it half empty.
 _CONFIG = get_config_vars()
+_IMPLEMENTATIONS = {"pypy": "PyPy", "graalpy": "GraalVM"}
 _BUILD_FLAGS = ("Py_DEBUG", "Py_REF_DEBUG", "Py_TRACE_REFS", "COUNT_ALLOCS", "Py_GIL_DISABLED")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from threading import Lock, Timer
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from rsimport._engine import _Progress as Progress
     from rsimport._engine import _Stage as Stage
@@ -64,6 +64,8 @@ class _Terminal(_View):
     """One line that changes in place and disappears at the end."""
 
     def __init__(self, name: str) -> None:
+        from threading import Lock, Timer
+
         super().__init__(name)
         self.live: Any = None
         self.closed = False

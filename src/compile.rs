@@ -112,8 +112,9 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
 fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<String> {
     let incremental = ground.incremental(&task.variant[..12]);
     let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
+    let units = incremental.is_some().then(|| plan.codegen_units.map(str::to_owned)).flatten();
     let link = plan.link_flags.iter().map(|flag| (*flag).to_owned());
-    incremental.into_iter().chain(link).chain(view.remap_flag()).collect()
+    incremental.into_iter().chain(units).chain(link).chain(view.remap_flag()).collect()
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.
