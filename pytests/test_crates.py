@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -179,22 +180,35 @@ def test_locked_refuses_a_lock_file_that_is_out_of_date(crate, look, run):
     assert run(program).out == "True True"
 
 
-def test_a_crate_without_a_pymodule_works_or_is_told_what_it_needs(crate, run):
-    root = crate("k", value(1))
+def test_a_crate_without_a_pymodule_gets_one(crate, look, run, project):
+    body = """
+        mod part;
+        #[pyfunction]
+        fn value() -> i64 {
+            part::number() + include_str!("../data.txt").trim().len() as i64
+        }
+    """
+    root = crate("k", textwrap.dedent(body))
     lib = root / "src/lib.rs"
-    lib.write_text(
-        lib.read_text().replace("#[pymodule]", "").replace("fn k(", "#[allow(dead_code)]\nfn other(")
-    )
+    lib.write_text(lib.read_text().split("#[pymodule]")[0])
+    write(root, {"src/part.rs": "pub fn number() -> i64 {\n    1\n}\n", "data.txt": "abc\n"})
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert look()[:2] == (4, True)
+    write(root, {"src/part.rs": "pub fn number() -> i64 {\n    2\n}\n"})
+    assert look()[:2] == (5, True)
+    lib.write_text(lib.read_text().replace("part::number()", "part::nothing()"))
     program = """
         import rsimport, rsimport.import_hook
         try:
             import k
-            print(k.value())
-        except rsimport.ConfigError as error:
-            print(error)
+        except rsimport.CompileError as error:
+            found = error.diagnostics[0]
+            print(found.file, found.line, error)
     """
     said = run(program).out
-    assert said == "1" or (str(lib) in said and "#[pymodule]" in said)
+    line = 1 + lib.read_text().split("part::nothing")[0].count("\n")
+    assert said.startswith(f"{lib} {line} ")
+    assert {path for path in root.rglob("*") if path.is_file()} - {root / "Cargo.lock"} == set(before)
 
 
 def test_a_copy_of_a_crate_is_a_hit(crate, look, project, tmp_path):

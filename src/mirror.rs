@@ -1,13 +1,14 @@
-//! Building a crate whose folder cannot be written to.
+//! Building a crate that cannot be compiled as it lies there.
 //!
-//! Cargo wants to write `Cargo.lock` beside the manifest. In a read-only folder it is given a folder of links instead:
-//! the same tree, seen through the cache, in which only `Cargo.lock` is a file of its own. Nothing is copied but that.
+//! Cargo wants to write `Cargo.lock` beside the manifest, and a crate without a `#[pymodule]` needs one in its `lib.rs`. In
+//! a read-only folder, and for a generated module, cargo is given a folder of links instead: the same tree, seen through
+//! the cache, in which only `Cargo.lock` and a changed `lib.rs` are files of their own. Nothing else is copied.
 
 use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
 use crate::error::Result;
-use crate::source::{CrateManifest, Source};
+use crate::source::{CrateManifest, Source, workspace_folder};
 
 /// A crate as it is seen through a folder of links.
 #[derive(Debug, Clone)]
@@ -16,27 +17,35 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Makes the links that a crate needs; `None` where cargo can write to the crate's own workspace.
-    pub fn of(source: &Source, workspace: &Path, cache: &Cache, root: &Path) -> Result<Option<Mirror>> {
-        if source.manifest.is_none() || writable(workspace) {
+    /// Makes the links that a crate needs, with this text of its `lib.rs` if one is given; `None` where the crate can be
+    /// compiled as it is.
+    pub fn of(source: &Source, lib: Option<&str>, cache: &Cache, root: &Path) -> Result<Option<Mirror>> {
+        let workspace = workspace_folder(&source.base);
+        if lib.is_none() && writable(&workspace) {
             return Ok(None);
         }
         let mirror = Mirror { root: root.to_path_buf() };
+        let lock = workspace.join("Cargo.lock");
+        // A lock file that cargo has made here keeps its versions for the next build.
+        let versions = std::fs::read(&lock).or_else(|_| std::fs::read(mirror.inside(&lock)));
         cache.empty(root)?;
         // Path dependencies may lie anywhere beside the workspace, so every folder above it is seen through links too.
-        for folder in workspace.ancestors() {
-            let below = workspace.strip_prefix(folder).ok().and_then(|rest| rest.components().next());
+        let deepest = if lib.is_some() { source.path.as_path() } else { workspace.as_path() };
+        for folder in deepest.ancestors().filter(|folder| folder.is_dir()) {
+            let below = deepest.strip_prefix(folder).ok().and_then(|rest| rest.components().next());
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 let name = entry.file_name();
                 let on_the_way = below.is_some_and(|part| part.as_os_str() == name);
-                let lock = folder == workspace && name == "Cargo.lock";
-                if !on_the_way && !lock {
+                if !on_the_way && entry.path() != lock {
                     cache.link(&mirror.inside(&entry.path()), &entry.path())?;
                 }
             }
         }
-        if let Ok(lock) = std::fs::read(workspace.join("Cargo.lock")) {
-            cache.write(&mirror.inside(&workspace.join("Cargo.lock")), &lock)?;
+        if let Some(lib) = lib {
+            cache.write(&mirror.inside(&source.path), lib.as_bytes())?;
+        }
+        if let Ok(versions) = versions {
+            cache.write(&mirror.inside(&lock), &versions)?;
         }
         Ok(Some(mirror))
     }

@@ -9,7 +9,8 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::inputs::normal;
 use crate::manifest::Manifest;
 use crate::mirror::Mirror;
-use crate::source::{Source, workspace_folder};
+use crate::module;
+use crate::source::Source;
 use crate::stage::{Stage, stage};
 
 /// What the compiler is given, and what that is called on the user's side.
@@ -26,7 +27,8 @@ impl View {
     pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path) -> Result<View> {
         if source.manifest.is_some() {
             let links = work.join("mirror");
-            return Ok(match Mirror::of(source, &workspace_folder(&source.base), cache, &links)? {
+            let lib = with_module(source, manifest);
+            return Ok(match Mirror::of(source, lib.as_deref(), cache, &links)? {
                 Some(mirror) => View { source: mirror.source(source), replaced: Some((links, PathBuf::from("/"))) },
                 None => View { source: source.clone(), replaced: None },
             });
@@ -91,4 +93,17 @@ impl View {
         }
         error
     }
+}
+
+/// The `lib.rs` of a crate with a generated module; `None` where the crate has one, or nothing to make one from. It may
+/// stand in any file of the crate, so one that names it anywhere is left alone.
+fn with_module(source: &Source, manifest: &Manifest) -> Option<String> {
+    let sources = walkdir::WalkDir::new(source.path.parent()?).into_iter().flatten().map(walkdir::DirEntry::into_path);
+    let mut rust = sources.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    if rust.any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("pymodule"))) {
+        return None;
+    }
+    let file = syn::parse_file(&source.text).ok();
+    let appended = module::generated(source, file.as_ref(), manifest).ok()??;
+    Some(format!("{}\n{appended}", source.text))
 }
