@@ -1,7 +1,7 @@
 //! The folder in which a kernel's compiler works: its output, and its incremental data.
 //!
 //! A compiler that was killed leaves incremental data that are half the old text's and half the new one's, and rustc
-//! takes them for good: it has linked files of the last session into the new one and written to them. So a build marks
+//! takes them for good; presumably it writes to files that it has linked from the session before. So a build marks
 //! its folder before it starts the compiler and takes the mark away when the compiler has ended by itself. A folder that
 //! is still marked is never used again, and neither can a compiler that outlived its Python disturb the next build.
 

@@ -32,8 +32,8 @@ pub struct Plan {
     pub arguments: Vec<String>,
     /// Flags for the rustc that compiles the kernel itself.
     pub link_flags: &'static [&'static str],
-    /// How many pieces an optimised kernel is compiled in. rustc would take 256 for incremental data, and spend a quarter
-    /// of a new kernel's time on that; `None` where the user has said how many, or where nothing is optimised.
+    /// How many pieces an optimised kernel is compiled in. rustc would take up to 256 for incremental data, and a new
+    /// kernel would pay for that; `None` where the user has said how many, or where nothing is optimised.
     pub codegen_units: Option<&'static str>,
     /// Environment for cargo and all that it starts.
     pub environment: Vec<(&'static str, String)>,
