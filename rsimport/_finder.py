@@ -14,6 +14,9 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 
+from rsimport import _engine
+from rsimport._loader import KernelLoader
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from rsimport._loader import KernelLoader
     from rsimport._settings import Settings
 
 
@@ -38,8 +40,6 @@ def install(**settings: Unpack[Settings]) -> Hook:
     """
     given = plain(settings)
     if given:
-        from rsimport import _engine
-
         _engine.settings(None, given)
     hook = Hook({**current_settings(), **given})
     _hooks.append(hook)
@@ -81,35 +81,41 @@ class KernelFinder(FileFinder):
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         tail = fullname.rpartition(".")[2]
-        # Every import in the process comes by here. If the listing is up to date and no name in it begins
-        # like the module's, Python's own finder would find nothing either, after a look-up for each suffix.
-        if tail not in self._stems and _EXACT_CASE:
-            try:
-                if os.stat(self.path or os.getcwd()).st_mtime == self._path_mtime:
-                    return None
-            except OSError:
-                pass
-        spec = _find_as_python(self, fullname, target)
+        # Every import in the process comes by here. If the listing is up to date and nothing but a Rust file
+        # in it begins like the module's name, Python's own finder would look for each suffix in vain.
+        if tail not in self._stems and _EXACT_CASE and self._is_fresh():
+            spec = None
+        else:
+            spec = _find_as_python(self, fullname, target)
         return self._find_kernel(fullname, tail, spec) if tail in self._candidates else spec
 
+    def _is_fresh(self) -> bool:
+        try:
+            return os.stat(self.path or os.getcwd()).st_mtime == self._path_mtime
+        except OSError:
+            return False
+
     def _find_kernel(self, fullname: str, tail: str, spec: ModuleSpec | None) -> ModuleSpec | None:
-        path = os.path.join(self.path, tail)
-        loader = _crate(fullname, path) if tail in self._path_cache else None
-        if loader is None and tail + ".rs" in self._path_cache and not _is_package(spec):
-            loader = _file(fullname, path + ".rs")
-        return spec if loader is None else loader.spec()
+        if tail in self._path_cache:
+            folder = os.path.join(self.path, tail)
+            source = _crate_source(folder)
+            if source is not None:
+                return KernelLoader(fullname, folder, current_settings(), source).spec()
+        if tail + ".rs" in self._path_cache and not _is_package(spec):
+            file = os.path.join(self.path, tail + ".rs")
+            if _engine.marked(file):
+                return KernelLoader(fullname, file, current_settings(), file).spec()
+        return spec
 
     def _fill_cache(self) -> None:
         super()._fill_cache()  # type: ignore[misc]
         self.note_candidates()
 
     def note_candidates(self) -> None:
-        """Notes which modules may be kernels: those with a Rust file, and whatever may be a folder."""
-        names = self._path_cache
-        self._stems = {name.partition(".")[0] for name in names}
-        self._candidates = {
-            name.removesuffix(".rs") for name in names if "." not in name or name.endswith(".rs")
-        }
+        """Notes which modules may be Python's, and which may be kernels: Rust files, and maybe folders."""
+        stems = {name: name.removesuffix(".rs") for name in self._path_cache}
+        self._stems = {stem.partition(".")[0] for name, stem in stems.items() if stem == name or "." in stem}
+        self._candidates = {stem for stem in stems.values() if "." not in stem}
 
 
 def current_settings() -> dict[str, object]:
@@ -125,26 +131,11 @@ def plain(settings: Settings) -> dict[str, object]:
     }
 
 
-def _crate(fullname: str, folder: str) -> KernelLoader | None:
-    # Most folders are packages, and for them the engine need not even be loaded.
+def _crate_source(folder: str) -> str | None:
+    # Most folders are packages.
     if not os.path.isfile(os.path.join(folder, "Cargo.toml")):
         return None
-    from rsimport import _engine
-
-    source = _engine.crate_source(folder)
-    return None if source is None else _loader(fullname, folder, source)
-
-
-def _file(fullname: str, path: str) -> KernelLoader | None:
-    from rsimport import _engine
-
-    return _loader(fullname, path, path) if _engine.marked(path) else None
-
-
-def _loader(fullname: str, kernel: str, source: str) -> KernelLoader:
-    from rsimport._loader import KernelLoader
-
-    return KernelLoader(fullname, kernel, current_settings(), source)
+    return _engine.crate_source(folder)
 
 
 def _is_package(spec: ModuleSpec | None) -> bool:

@@ -5,6 +5,7 @@
 //!   CACHEDIR.TAG                   tells backup programs to leave it out
 //!   v1/                            raised when the layout changes; an older layout is left alone
 //!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards
+//!     kernels/<key>/newest         a link to the entry that was published last
 //!     work/<identity>/             per kernel: generated manifest, copies, last.json, ground-*/ (output, incremental data)
 //!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
 //!     recipes/<recipe>.json        recorded compiler calls
@@ -15,6 +16,7 @@
 //!     Cargo.lock                   the versions that were chosen so far, a seed for new lock files
 //! ```
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -197,7 +199,8 @@ impl Cache {
 
     /// A value that was kept; a garbled one is as good as none.
     pub fn kept<T: DeserializeOwned>(&self, bucket: &str, name: &str) -> Option<T> {
-        serde_json::from_slice(&read_bounded(&self.layout().join(bucket).join(format!("{name}.json")))?).ok()
+        let file = fs::File::open(self.layout().join(bucket).join(format!("{name}.json"))).ok()?;
+        serde_json::from_slice(&read_bounded(file)?).ok()
     }
 
     /// Forgets a kept value.
@@ -224,6 +227,14 @@ impl Cache {
         let make = std::os::windows::fs::symlink_file::<&Path, &Path>;
         let made = link.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| make(target, link));
         made.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Makes a symbolic link to a neighbour in the place of an older one; without it a search is only longer.
+    pub fn point(&self, link: &Path, neighbour: &OsStr) {
+        let new = self.layout().join("tmp").join(format!("link-{:x}", now().as_nanos()));
+        if self.link(&new, Path::new(neighbour)).is_ok() && fs::rename(&new, link).is_err() {
+            self.remove_file(&new);
+        }
     }
 
     /// cargo's target folder for a set of dependencies.
@@ -332,9 +343,9 @@ pub fn size_of(folder: &Path) -> u64 {
 }
 
 /// Reads a file that a fault may have made too large.
-pub fn read_bounded(path: &Path) -> Option<Vec<u8>> {
+pub fn read_bounded(file: fs::File) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(2048);
-    fs::File::open(path).ok()?.take(LARGEST_METADATA + 1).read_to_end(&mut bytes).ok()?;
+    file.take(LARGEST_METADATA + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= LARGEST_METADATA).then_some(bytes)
 }
 

@@ -30,12 +30,9 @@ pub struct CargoConfig {
 impl CargoConfig {
     /// Reads what cargo would read when started in a folder.
     pub fn of(folder: &Path) -> CargoConfig {
-        let above = folder.ancestors().map(|folder| folder.join(".cargo"));
+        // One look at a folder spares two at its files, and most folders have none.
+        let above = folder.ancestors().map(|folder| folder.join(".cargo")).filter(|folder| folder.is_dir());
         let files = above.chain(cargo_home()).filter_map(|folder| {
-            // One look at the folder spares two at its files, and most folders have none.
-            if !folder.is_dir() {
-                return None;
-            }
             let text =
                 ["config.toml", "config"].iter().find_map(|name| std::fs::read_to_string(folder.join(name)).ok())?;
             let mut table: toml::Table = text.parse().ok()?;
@@ -68,10 +65,10 @@ impl CargoConfig {
 /// The relevant environment variables, sorted, one a line.
 pub fn environment() -> String {
     let mut lines: Vec<String> = std::env::vars_os()
+        .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())))
         .filter_map(|(name, value)| {
-            let name = name.to_str()?;
-            let relevant = PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !HARMLESS.contains(&name);
-            relevant.then(|| format!("{name}={}\n", value.to_string_lossy()))
+            let name = name.to_str().filter(|name| !HARMLESS.contains(name))?;
+            Some(format!("{name}={}\n", value.to_string_lossy()))
         })
         .collect();
     lines.sort();

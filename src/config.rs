@@ -23,7 +23,7 @@ pub struct Config {
 /// Where a value was written, for messages.
 enum Origin<'a> {
     File(&'a Path, Option<usize>),
-    Variable(String),
+    Variable(&'a str),
     Call,
 }
 
@@ -52,7 +52,7 @@ impl Config {
             let setting = declared(&key, &origin)?;
             if !setting.in_kernel {
                 return Err(Error::config(format!("{origin}: `{key}` cannot be set by a kernel"))
-                    .hint(format!("set it in pyproject.toml under [tool.rsimport], or as {}", setting.variable()))
+                    .hint(format!("set it in pyproject.toml under [tool.rsimport], or as {}", setting.variable))
                     .kernel(&source.path));
             }
             settings.set(&key, checked(setting, value, &origin)?);
@@ -91,13 +91,12 @@ fn apply_project(settings: &mut Settings, folder: &Path) -> Result<()> {
 
 fn apply_environment_and_call(settings: &mut Settings, given: &Given) -> Result<()> {
     for setting in declared_settings() {
-        let variable = setting.variable();
-        let Some(text) = std::env::var_os(&variable) else { continue };
+        let Some(text) = std::env::var_os(&setting.variable) else { continue };
         let text = text.to_string_lossy();
         if text.is_empty() {
             continue;
         }
-        let origin = Origin::Variable(variable);
+        let origin = Origin::Variable(&setting.variable);
         settings.set(setting.name, checked(setting, from_text(setting, &text), &origin)?);
     }
     for (key, value) in given {

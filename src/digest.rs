@@ -22,7 +22,8 @@ impl Digest {
 
     /// The digest in hexadecimal, shortened to 160 bits so that paths stay short.
     pub fn hex(self) -> String {
-        self.0.finalize()[..20].iter().map(|byte| format!("{byte:02x}")).collect()
+        let nibble = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+        self.0.finalize()[..20].iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
     }
 
     /// The digest of one part.

@@ -2,6 +2,8 @@
 //!
 //! ARCHITECTURE.md has the table of what is in it, and of what is deliberately not.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::abi::native_cpu;
@@ -17,7 +19,7 @@ const FORMAT: &str = "1";
 
 /// The inputs of a build that are known before it, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint(Vec<(String, String)>);
+pub struct Fingerprint(Vec<(Cow<'static, str>, String)>);
 
 impl Fingerprint {
     /// Enumerates the inputs of a kernel.
@@ -40,19 +42,19 @@ impl Fingerprint {
             ("cargo environment", environment()),
             ("cargo configuration", cargo.digest()),
         ];
-        Fingerprint(inputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Fingerprint(inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
     }
 
     /// The key under which artifacts are found.
     pub fn key(&self) -> String {
-        let parts = self.0.iter().flat_map(|(name, value)| [name, value]);
-        parts.fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex()
+        let parts = self.0.iter().flat_map(|(name, value)| [name.as_ref(), value]);
+        parts.fold(Digest::default(), |digest, part: &str| digest.with(part.as_bytes())).hex()
     }
 
     /// The key of everything but the source: what tells one variant of a kernel from another.
     pub fn variant(&self) -> String {
-        let parts = self.0.iter().filter(|(name, _)| name != "source").flat_map(|(name, value)| [name, value]);
-        parts.fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex()
+        let parts = self.0.iter().filter(|(name, _)| name != "source").flat_map(|(name, value)| [name.as_ref(), value]);
+        parts.fold(Digest::default(), |digest, part: &str| digest.with(part.as_bytes())).hex()
     }
 
     /// The value of an input.
@@ -64,7 +66,7 @@ impl Fingerprint {
     pub fn difference(&self, older: &Fingerprint, source_name: &str) -> Vec<String> {
         let differs = self.0.iter().filter(|(name, value)| older.value(name) != value);
         differs
-            .map(|(name, value)| match (name.as_str(), older.value(name)) {
+            .map(|(name, value)| match (name.as_ref(), older.value(name)) {
                 ("source", _) => format!("{source_name} changed"),
                 ("profile" | "toolchain" | "Python ABI", old) => {
                     format!("{name} changed from {} to {}", shown(old), shown(value))

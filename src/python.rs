@@ -197,13 +197,12 @@ fn settings_table(py: Python<'_>) -> PyResult<Vec<Setting>> {
     table()
         .into_iter()
         .map(|setting| {
-            let env = setting.variable();
             let default = object(py, &setting.default)?;
             Ok(Setting {
                 name: setting.name,
                 kind: setting.kind.name(),
                 default,
-                env,
+                env: setting.variable,
                 help: setting.help,
                 in_kernel: setting.in_kernel,
             })

@@ -36,6 +36,8 @@ impl ValueKind {
 pub struct Setting {
     /// Its name in pyproject.toml, in a manifest block and as a Python argument.
     pub name: &'static str,
+    /// The environment variable that sets it.
+    pub variable: String,
     /// The type of its value.
     pub kind: ValueKind,
     /// Its value where nothing sets it.
@@ -44,13 +46,6 @@ pub struct Setting {
     pub help: &'static str,
     /// May a kernel set it for itself in `[package.metadata.rsimport]`?
     pub in_kernel: bool,
-}
-
-impl Setting {
-    /// The environment variable that sets it.
-    pub fn variable(&self) -> String {
-        format!("RSIMPORT_{}", self.name.to_uppercase())
-    }
 }
 
 /// Declares the struct of effective values and the table of settings together, so that they cannot differ.
@@ -70,6 +65,7 @@ macro_rules! settings {
         pub fn table() -> Vec<Setting> {
             vec![$(Setting {
                 name: stringify!($name),
+                variable: format!("RSIMPORT_{}", stringify!($name).to_uppercase()),
                 kind: ValueKind::$kind,
                 default: toml::Value::try_from(<$type>::from($default)).expect("a default is a TOML value"),
                 help: concat!($($help),+).trim_ascii(),
@@ -128,7 +124,7 @@ mod tests {
         settings.set("lock_timeout", 1.5.into());
         assert_eq!((settings.profile.as_str(), settings.lock_timeout), ("dev", 1.5));
         assert_eq!(settings.rustflags, ["-Cdebuginfo=1"]);
-        assert_eq!(table()[0].variable(), "RSIMPORT_PROFILE");
+        assert_eq!(table()[0].variable, "RSIMPORT_PROFILE");
         assert_eq!(
             table()[1].help,
             "CPU to compile for; `native` is this machine's, `generic` runs on any of its kind."

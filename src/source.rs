@@ -1,6 +1,6 @@
 //! A kernel's source: its path, its module name, its text. The one place that knows the marker.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -53,9 +53,15 @@ impl Source {
             return Ok(Source { path: lib, base: path, module: module.to_owned(), text, manifest });
         }
         // rustc looks for `mod` files beside the path that it is given, and they lie beside the file, not beside a link.
-        let linked = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
-        let path = if linked { std::fs::canonicalize(&path).map_err(|e| unreadable(&path, &e))? } else { path };
-        let text = read_text(&path)?;
+        let metadata = std::fs::symlink_metadata(&path).map_err(|e| unreadable(&path, &e))?;
+        let (path, text) = if metadata.is_symlink() {
+            let path = std::fs::canonicalize(&path).map_err(|e| unreadable(&path, &e))?;
+            let text = read_text(&path)?;
+            (path, text)
+        } else {
+            let text = read_described(&path, &metadata)?;
+            (path, text)
+        };
         let base = path.parent().unwrap_or(Path::new("/")).to_path_buf();
         Ok(Source { path, base, module: module.to_owned(), text, manifest: None })
     }
@@ -134,7 +140,10 @@ fn has_marker(head: &[u8]) -> bool {
 
 /// Reads a text file with a bound on its size; the message names the line of a byte that is not UTF-8.
 fn read_text(path: &Path) -> Result<String> {
-    let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
+    read_described(path, &std::fs::metadata(path).map_err(|e| unreadable(path, &e))?)
+}
+
+fn read_described(path: &Path, metadata: &Metadata) -> Result<String> {
     if !metadata.is_file() {
         return Err(Error::config(format!("{} is not a regular file", path.display())).kernel(path));
     }
