@@ -50,6 +50,8 @@ def shared_cache(common: Path) -> Iterator[Path]:
     ]:
         del os.environ[name]
     os.environ["RSIMPORT_CACHE_DIR"] = str(cache)
+    # No build goes on in the background when a test has ended and its folders are removed.
+    os.environ["RSIMPORT_TIER"] = "fast"
     with _locked(common / "lock"):
         if not seed.exists():
             write(common / "barrier", BARRIER)
@@ -63,7 +65,8 @@ def shared_cache(common: Path) -> Iterator[Path]:
                 subprocess.run([sys.executable, "-c", code], check=True, timeout=2 * LIMIT, cwd=common)
             _copy(cache, seed)
     yield cache
-    os.environ.pop("RSIMPORT_CACHE_DIR", None)
+    for name in ("RSIMPORT_CACHE_DIR", "RSIMPORT_TIER"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

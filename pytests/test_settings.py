@@ -9,6 +9,7 @@ import rsimport
 from rsimport import _engine
 
 DEFAULTS = {
+    "tier": "auto",
     "profile": "release",
     "target_cpu": "native",
     "rustflags": [],
@@ -59,7 +60,8 @@ def test_later_places_beat_earlier_ones(effective, places, expected):
     assert effective(**places) == expected
 
 
-def test_the_defaults(project):
+def test_the_defaults(project, monkeypatch):
+    monkeypatch.delenv("RSIMPORT_TIER")
     write(project, {"k.rs": "// rsimport\n"})
     settings = _engine.settings(str(project / "k.rs"), {})
     assert {name: settings[name] for name in DEFAULTS} == DEFAULTS

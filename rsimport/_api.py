@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib._bootstrap import _ModuleLockManager, module_from_spec  # type: ignore[attr-defined]
@@ -57,19 +58,19 @@ def imp_from_filepath(
 def build(fullname: str, **settings: Unpack[Settings]) -> str:
     """Builds the kernel of a module's name if need be, and returns the path of the artifact.
 
-    Nothing is loaded. Raises CompileError, ConfigError, ToolchainError, CacheError or RsimportError as
-    imp() does.
+    Nothing is loaded, and unless a setting says otherwise the artifact is an optimised one. Raises
+    CompileError, ConfigError, ToolchainError, CacheError or RsimportError as imp() does.
     """
-    return _find(fullname, plain(settings)).find_artifact().path
+    return _finished(_find(fullname, plain(settings))).path
 
 
 def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> str:
     """Builds the kernel of a file or crate folder if need be, and returns the path of the artifact.
 
-    Nothing is loaded. Raises CompileError, ConfigError, ToolchainError or CacheError
-    as imp_from_filepath() does.
+    Nothing is loaded, and unless a setting says otherwise the artifact is an optimised one. Raises
+    CompileError, ConfigError, ToolchainError or CacheError as imp_from_filepath() does.
     """
-    return _at(path, None, plain(settings)).find_artifact().path
+    return _finished(_at(path, None, plain(settings))).path
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,18 @@ def report(kernel: str, settings: dict[str, object]) -> Report:
     start = time.perf_counter()
     artifact = error = None
     try:
-        artifact = _at(kernel, None, settings).find_artifact()
+        artifact = _finished(_at(kernel, None, settings))
     except RsimportError as exc:
         error = exc
     return Report(kernel, artifact, error, time.perf_counter() - start)
+
+
+def _finished(loader: KernelLoader) -> Artifact:
+    """The artifact of a kernel that nobody is waiting to try: optimised, unless a setting says otherwise."""
+    with suppress(RsimportError):  # find_artifact() raises it again and says of which module.
+        if _engine.settings(loader.kernel, loader.settings)["tier"] == "auto":
+            loader.settings = {**loader.settings, "tier": "optimized"}
+    return loader.find_artifact()
 
 
 def _find(fullname: str, settings: dict[str, object]) -> KernelLoader:

@@ -15,6 +15,7 @@ __all__ = [
     "cache_dir",
     "cache_entries",
     "checks",
+    "claim",
     "crate_source",
     "inplace",
     "kernels",
@@ -91,6 +92,9 @@ class Artifact:
     @property
     def fingerprint(self) -> str:
         """The digest of everything that the build depended on, in hexadecimal."""
+    @property
+    def tier(self) -> Literal["fast", "optimized", "profile"]:
+        """How much it was optimised; `profile` where the user's profile alone decides that."""
     @property
     def profile(self) -> str:
         """The cargo profile it was built with."""
@@ -183,6 +187,9 @@ def build(
     progress: _Progress | None,
 ) -> Artifact:
     """Looks up again under the lock, and builds if that is needed."""
+
+def claim(source: str, module: str, abi: str, settings: _Given) -> bool:
+    """Is it this process that should have the optimised build of a kernel made in the background?"""
 
 def kernels(root: str) -> list[str]:
     """The marked kernel files and crate folders below a folder."""

@@ -91,6 +91,10 @@ class KernelLoader(ExtensionFileLoader):
                 exc.name, exc.path = self.name, self.source
                 raise
             self.path, self.source = self.artifact.path, self.artifact.source
+            if self.artifact.tier == "fast" and _engine.claim(self.kernel, module, ABI, self.settings):
+                from rsimport._optimize import optimize
+
+                optimize(self.kernel, module, self.settings)
         return self.artifact
 
     @hidden

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 
 class Settings(TypedDict, total=False):
@@ -14,6 +14,7 @@ class Settings(TypedDict, total=False):
     rustflags: list[str]
     features: list[str]
     toolchain: str
+    tier: Literal["auto", "optimized", "fast"]
     offline: bool
     locked: bool
     force_rebuild: bool

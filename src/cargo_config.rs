@@ -52,6 +52,11 @@ impl CargoConfig {
         }
     }
 
+    /// Is a cargo profile changed here?
+    pub fn has_profile(&self) -> bool {
+        self.files.iter().any(|file| file.contains_key("profile"))
+    }
+
     /// Does a `target.*.rustflags` key exist? Cargo ignores `build.rustflags` then.
     pub fn has_target_rustflags(&self) -> bool {
         self.files

@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::process::{Pipe, Stage, Watch, run};
 use crate::recipe::{Call, Recipe};
 use crate::source::Source;
+use crate::tier::Tier;
 use crate::toolchain::{Identity, Toolchain};
 use crate::view::View;
 
@@ -39,6 +40,8 @@ pub struct Task<'a> {
     pub cache: &'a Cache,
     /// The kernel's folder in the cache.
     pub work: &'a Path,
+    /// How much it is optimised.
+    pub tier: Tier,
     /// Names the variant of the kernel (profile, flags, ABI): each has incremental data of its own.
     pub variant: &'a str,
     /// Where the library goes.
@@ -62,7 +65,7 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     let toolchain = Toolchain::find(&config.settings)?;
     let rustc = rustc_identity(&toolchain, cache, &source.base)?;
     let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
-    let mut ground = Ground::enter(cache, work, task.staging, task.locked)?;
+    let mut ground = Ground::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
     let mut stale = Vec::new();
     if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
@@ -112,9 +115,8 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
 fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<String> {
     let incremental = ground.incremental(&task.variant[..12]);
     let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
-    let units = incremental.is_some().then(|| plan.codegen_units.map(str::to_owned)).flatten();
-    let link = plan.link_flags.iter().map(|flag| (*flag).to_owned());
-    incremental.into_iter().chain(units).chain(link).chain(view.remap_flag()).collect()
+    let flags = task.tier.flags().iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
+    incremental.into_iter().chain(flags).chain(view.remap_flag()).collect()
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.

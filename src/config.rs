@@ -168,6 +168,9 @@ fn checked(setting: &Setting, value: toml::Value, origin: &Origin<'_>) -> Result
         ("profile" | "target_cpu", toml::Value::String(text)) if !plain(&text) => {
             Err(Error::config(format!("{origin}: `{name}` cannot be {text:?}")))
         }
+        ("tier", toml::Value::String(text)) if !["auto", "fast", "optimized"].contains(&text.as_str()) => {
+            Err(Error::config(format!("{origin}: `tier` has to be auto, fast or optimized, not {text:?}")))
+        }
         (_, toml::Value::Integer(number)) => Ok(toml::Value::Float(number as f64)),
         (_, value) => Ok(value),
     }
@@ -244,6 +247,10 @@ mod tests {
         check("[tool.rsimport]\n\nprofil = 'dev'\n", "pyproject.toml:3: rsimport has no setting `profil`");
         check("[tool.rsimport]\noffline = 'yes'\n", "pyproject.toml:2: `offline` has to be true or false, not \"yes\"");
         check("[tool.rsimport]\nprofile = '../x'\n", "pyproject.toml:2: `profile` cannot be \"../x\"");
+        check(
+            "[tool.rsimport]\ntier = 'best'\n",
+            "pyproject.toml:2: `tier` has to be auto, fast or optimized, not \"best\"",
+        );
         check("[tool.rsimport\n", "pyproject.toml:1: this is not TOML: unclosed table, expected `]`");
     }
 }

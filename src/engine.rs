@@ -18,7 +18,8 @@ use crate::inputs::Input;
 use crate::lock::Lock;
 use crate::process::Watch;
 use crate::source::Source;
-use crate::store::{self, Entry, Found};
+use crate::store::{self, Entry};
+use crate::tier::Tier;
 use crate::verify::verify;
 
 /// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
@@ -26,8 +27,11 @@ const KEPT: usize = 32;
 const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
+/// A background build is given so long before another one is started for the same text.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// File systems date a write by a clock that lags behind by up to this.
 const CLOCK_LAG: Duration = Duration::from_millis(10);
+
 /// Which kernel, for which Python, with which settings.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -63,6 +67,8 @@ pub struct Artifact {
 struct Last {
     fingerprint: Fingerprint,
     inputs: Vec<Input>,
+    /// Seconds since 1970.
+    built: f64,
     /// The entries that were published for this kernel, the oldest first.
     published: Vec<PathBuf>,
 }
@@ -74,7 +80,15 @@ struct Known {
     cargo: CargoConfig,
     cache: Cache,
     fingerprint: Fingerprint,
-    key: String,
+    /// The tiers in which it may be had, the best first.
+    tiers: &'static [Tier],
+}
+
+/// What a lookup came to.
+#[derive(Default)]
+struct Lookup {
+    hit: Option<Artifact>,
+    damaged: bool,
 }
 
 /// The warm path: finds the artifact of a kernel. Starts no process, takes no lock, needs no toolchain.
@@ -83,30 +97,54 @@ pub fn lookup(request: &Request, watch: &mut dyn Watch) -> Result<Option<Artifac
     if known.config.settings.force_rebuild {
         return Ok(None);
     }
-    Ok(found(&known, watch).hit.map(|(entry, path)| artifact(&known, entry, path, false)))
+    Ok(found(&known, known.tiers, watch).hit)
+}
+
+/// Is it this process that should have the optimised build of a kernel made in the background? Only where the kernel is
+/// to be optimised at all and nobody else has been told so lately.
+pub fn claim(request: &Request, watch: &mut dyn Watch) -> Result<bool> {
+    let known = know(request)?;
+    let rest = known.tiers.contains(&Tier::Fast) && known.config.settings.tier == "auto";
+    if !rest || found(&known, &[Tier::Optimized], watch).hit.is_some() {
+        return Ok(false);
+    }
+    let name = format!("{}/claimed", place(&known.source, Tier::Optimized));
+    let key = known.fingerprint.key();
+    let claimed: Option<(String, f64)> = known.cache.kept("work", &name);
+    let at = now().as_secs_f64();
+    if claimed.is_some_and(|(of, since)| of == key && (0.0..PATIENCE.as_secs_f64()).contains(&(at - since))) {
+        return Ok(false);
+    }
+    known.cache.keep("work", &name, &(key, at));
+    Ok(true)
 }
 
 /// Finds the artifact of a kernel, or builds it.
 pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Result<Artifact> {
     let first = know(request)?;
     first.cache.prepare()?;
-    let identity = identity(&first.source);
+    let tier = wanted(&first);
+    let identity = place(&first.source, tier);
     let settings = &first.config.settings;
     let lock = Lock::acquire(&first.cache.lock(&identity), &first.source.name(), settings.lock_timeout, watch)?;
     let started = Instant::now();
     let mut uncertain: Option<Vec<Input>> = None;
     for _ in 0..ATTEMPTS {
         let known = know(request)?;
-        let last: Option<Last> = known.cache.kept("work", &format!("{identity}/last"));
-        let mut damaged = false;
+        let last = last(&known);
+        let mut reason = None;
         if !known.config.settings.force_rebuild {
-            let found = found(&known, watch);
-            if let Some((entry, path)) = found.hit {
-                return Ok(artifact(&known, entry, path, false));
+            let found = found(&known, known.tiers, watch);
+            if let Some(artifact) = found.hit {
+                return Ok(artifact);
             }
-            damaged = !found.damaged.is_empty();
+            reason = found.damaged.then(|| "the cached artifact was damaged".to_owned());
         }
-        let reason = reason(&known, last.as_ref(), damaged);
+        if tier == Tier::Optimized {
+            // What was built fast is optimised for the reason for which it was built.
+            reason = reason.or(self::found(&known, &[Tier::Fast], watch).hit.map(|fast| fast.entry.reason));
+        }
+        let reason = reason.unwrap_or_else(|| self::reason(&known, last.as_ref()));
         let before = last.map(|last| confirmed(&last.inputs, &known.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
         let staging = known.cache.staging()?;
@@ -117,6 +155,7 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
             python,
             cache: &known.cache,
             work: &known.cache.work(&identity),
+            tier,
             variant: &known.fingerprint.variant(),
             staging: &staging,
             locked: lock.is_held(),
@@ -140,7 +179,7 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
             continue;
         }
         verify(&built.library, &known.source)?;
-        return publish(&known, &identity, &staging, built, inputs, reason, started);
+        return publish(&known, tier, &staging, built, inputs, reason, started);
     }
     Err(Error::config(format!("{} was changed again and again while it was compiled", first.source.path.display()))
         .hint("import it once the file is no longer written to")
@@ -154,24 +193,51 @@ fn know(request: &Request) -> Result<Known> {
     let cargo = CargoConfig::of(&source.base);
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo);
-    let key = fingerprint.key();
-    Ok(Known { source, config, cargo, cache, fingerprint, key })
+    let tiers = Tier::of(&source, &config, &cargo);
+    Ok(Known { source, config, cargo, cache, fingerprint, tiers })
 }
 
-fn found(known: &Known, watch: &mut dyn Watch) -> Found {
-    let found = store::find(&known.cache, &known.key, &known.source.base);
-    found.damaged.iter().for_each(|text| watch.warning(text));
-    found
+fn found(known: &Known, tiers: &[Tier], watch: &mut dyn Watch) -> Lookup {
+    let mut lookup = Lookup::default();
+    for tier in tiers {
+        let key = known.fingerprint.key_of(*tier);
+        let found = store::find(&known.cache, &key, &known.source.base);
+        found.damaged.iter().for_each(|text| watch.warning(text));
+        lookup.damaged |= !found.damaged.is_empty();
+        if let Some((entry, path)) = found.hit {
+            lookup.hit = Some(artifact(known, key, entry, path, false));
+            break;
+        }
+    }
+    lookup
 }
 
-fn artifact(known: &Known, entry: Entry, path: PathBuf, built: bool) -> Artifact {
+fn artifact(known: &Known, fingerprint: String, entry: Entry, path: PathBuf, built: bool) -> Artifact {
     let inputs = entry.inputs.iter().filter_map(|input| input.path(&known.source.base)).collect();
-    Artifact { path, source: known.source.path.clone(), fingerprint: known.key.clone(), built, entry, inputs }
+    Artifact { path, source: known.source.path.clone(), fingerprint, built, entry, inputs }
 }
 
-/// Names a kernel whatever its content is: by its path and its module's name.
-fn identity(source: &Source) -> String {
-    Digest::default().with(source.path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes()).hex()
+/// The tier of a new build. The first one of a kernel is optimised at once: it has no incremental data to gain from, and
+/// whoever only uses the kernel need not know of tiers.
+fn wanted(known: &Known) -> Tier {
+    match known.tiers {
+        [Tier::Optimized, Tier::Fast] if known.config.settings.tier == "fast" || last(known).is_some() => Tier::Fast,
+        tiers => tiers[0],
+    }
+}
+
+/// Names a kernel whatever its content is, by its path and its module's name. What is optimised in the background does
+/// not meet what is compiled meanwhile.
+fn place(source: &Source, tier: Tier) -> String {
+    let digest = Digest::default().with(source.path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes());
+    let suffix = if tier == Tier::Optimized { "-optimized" } else { "" };
+    format!("{}{suffix}", digest.hex())
+}
+
+/// What is remembered of the last build, of whatever tier.
+fn last(known: &Known) -> Option<Last> {
+    let kept = |tier| known.cache.kept::<Last>("work", &format!("{}/last", place(&known.source, tier)));
+    [Tier::Fast, Tier::Optimized].into_iter().filter_map(kept).max_by(|a, b| a.built.total_cmp(&b.built))
 }
 
 /// The inputs that have not changed since they were written down.
@@ -180,12 +246,9 @@ fn confirmed(inputs: &[Input], base: &Path) -> Vec<Input> {
 }
 
 /// Why a build is needed, in words.
-fn reason(known: &Known, last: Option<&Last>, damaged: bool) -> String {
+fn reason(known: &Known, last: Option<&Last>) -> String {
     if known.config.settings.force_rebuild {
         return "forced".to_owned();
-    }
-    if damaged {
-        return "the cached artifact was damaged".to_owned();
     }
     let Some(last) = last else { return "first build".to_owned() };
     let mut changes = known.fingerprint.difference(&last.fingerprint, &known.source.name());
@@ -213,14 +276,15 @@ fn inputs(built: &Built, source: &Source) -> Vec<Input> {
 
 fn publish(
     known: &Known,
-    identity: &str,
+    tier: Tier,
     staging: &Staging,
     built: Built,
     inputs: Vec<Input>,
     reason: String,
     started: Instant,
 ) -> Result<Artifact> {
-    let Known { source, config, cache, fingerprint, key, .. } = known;
+    let Known { source, config, cache, fingerprint, .. } = known;
+    let (key, place) = (fingerprint.key_of(tier), place(source, tier));
     let abi = fingerprint.value("Python ABI").to_owned();
     let entry = Entry {
         module: source.module.clone(),
@@ -228,6 +292,7 @@ fn publish(
         library: format!("{}{abi}", source.module),
         abi,
         profile: config.settings.profile.clone(),
+        tier,
         inputs: inputs.clone(),
         reason,
         seconds: started.elapsed().as_secs_f64(),
@@ -236,15 +301,16 @@ fn publish(
         stamp: None,
         created: now().as_secs_f64(),
     };
-    let (entry, path) = store::publish(cache, key, staging, &built.library, entry)?;
-    let published = remembered(cache, identity, &path);
-    cache.keep("work", &format!("{identity}/last"), &Last { fingerprint: fingerprint.clone(), inputs, published });
-    Ok(artifact(known, entry, path, true))
+    let (entry, path) = store::publish(cache, &key, staging, &built.library, entry)?;
+    let published = remembered(cache, &place, &path);
+    let last = Last { fingerprint: fingerprint.clone(), inputs, built: entry.created, published };
+    cache.keep("work", &format!("{place}/last"), &last);
+    Ok(artifact(known, key, entry, path, true))
 }
 
 /// The published entries of a kernel with a new one, after removing those that nobody will come back to.
-fn remembered(cache: &Cache, identity: &str, library: &Path) -> Vec<PathBuf> {
-    let last: Option<Last> = cache.kept("work", &format!("{identity}/last"));
+fn remembered(cache: &Cache, place: &str, library: &Path) -> Vec<PathBuf> {
+    let last: Option<Last> = cache.kept("work", &format!("{place}/last"));
     let mut published = last.map(|last| last.published).unwrap_or_default();
     published.extend(library.parent().map(Path::to_path_buf));
     let old = published.len().saturating_sub(KEPT);

@@ -11,11 +11,12 @@ use crate::cargo_config::{CargoConfig, environment};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::source::Source;
+use crate::tier::Tier;
 
 /// The PyO3 that kernels get which name none: the version that rsimport was tested with.
 pub const PYO3: &str = "0.30.1";
 /// Raised whenever an artifact of an older engine must not be used any more.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The inputs of a build that are known before it, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +46,18 @@ impl Fingerprint {
         Fingerprint(inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
     }
 
-    /// The key under which artifacts are found.
+    /// The key of all inputs.
     pub fn key(&self) -> String {
         let parts = self.0.iter().flat_map(|(name, value)| [name.as_ref(), value]);
         parts.fold(Digest::default(), |digest, part: &str| digest.with(part.as_bytes())).hex()
+    }
+
+    /// The key under which the artifacts of a tier are found.
+    pub fn key_of(&self, tier: Tier) -> String {
+        match tier {
+            Tier::Fast => Digest::default().with(self.key().as_bytes()).with(tier.name().as_bytes()).hex(),
+            Tier::Optimized | Tier::Profile => self.key(),
+        }
     }
 
     /// The key of everything but the source: what tells one variant of a kernel from another.

@@ -11,6 +11,7 @@ pub mod settings;
 pub mod config;
 pub mod abi;
 pub mod cargo_config;
+pub mod tier;
 pub mod toolchain;
 pub mod fingerprint;
 pub mod inputs;

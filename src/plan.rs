@@ -32,9 +32,6 @@ pub struct Plan {
     pub arguments: Vec<String>,
     /// Flags for the rustc that compiles the kernel itself.
     pub link_flags: &'static [&'static str],
-    /// How many pieces an optimised kernel is compiled in. rustc would take up to 256 for incremental data, and a new
-    /// kernel would pay for that; `None` where the user has said how many, or where nothing is optimised.
-    pub codegen_units: Option<&'static str>,
     /// Environment for cargo and all that it starts.
     pub environment: Vec<(&'static str, String)>,
     /// Names the compiled dependencies: kernels with the same value share a target folder.
@@ -114,7 +111,6 @@ impl Plan {
             folder: source.base.clone(),
             arguments,
             link_flags: Platform::HERE.link_flags(),
-            codegen_units: codegen_units(source, config),
             environment,
             dependency_set: dependency_set[..16].to_owned(),
             recipe,
@@ -201,16 +197,6 @@ fn library_name(manifest: &str) -> String {
     let table: Table = manifest.parse().unwrap_or_default();
     let name = |part: &str| table.get(part)?.get("name")?.as_str().map(|name| name.replace('-', "_"));
     name("lib").or_else(|| name("package")).unwrap_or_default()
-}
-
-fn codegen_units(source: &Source, config: &Config) -> Option<&'static str> {
-    let given = |profile: &Value| profile.get("codegen-units").is_some();
-    let profiles = config.manifest.table.get("profile").and_then(Value::as_table);
-    let said = profiles.is_some_and(|profiles| profiles.values().any(given))
-        || source.manifest.is_some()
-        || config.settings.rustflags.iter().any(|flag| flag.contains("codegen-units"))
-        || crate::cargo_config::environment().contains("CODEGEN_UNITS");
-    (!said && config.settings.profile != "dev").then_some("-Ccodegen-units=4")
 }
 
 /// The module's name where rustc takes it as a crate's name.

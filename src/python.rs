@@ -26,7 +26,7 @@ use crate::templates::TEMPLATES;
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Setting, build, cache_clear, cache_dir, cache_entries, checks,
+        Artifact, CacheEntry, Check, Diagnostic, Setting, build, cache_clear, cache_dir, cache_entries, checks, claim,
         crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
     };
 
@@ -64,6 +64,7 @@ struct Artifact {
     module: String,
     fingerprint: String,
     profile: String,
+    tier: &'static str,
     built: bool,
     reason: Option<String>,
     seconds: f64,
@@ -183,6 +184,13 @@ fn build(
     let request = Request { path: source, module, abi, given: given(settings)? };
     let python = interpreter(python)?;
     watched(py, progress, |watch| engine::build(&request, &python, watch)).map(Artifact::from)
+}
+
+/// Is it this process that should have the optimised build of a kernel made in the background?
+#[pyfunction]
+fn claim(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    engine::claim(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))
 }
 
 /// The marked kernel files and the folders of marked crates below a folder.
@@ -337,6 +345,7 @@ impl From<engine::Artifact> for Artifact {
             module: from.entry.module,
             fingerprint: from.fingerprint,
             profile: from.entry.profile,
+            tier: from.entry.tier.name(),
             built: from.built,
             reason: Some(from.entry.reason),
             seconds: from.entry.seconds,

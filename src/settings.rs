@@ -98,6 +98,8 @@ settings! {
     features: Vec<String> = Vec::new(), List, in_kernel;
     /// Name of the rustup toolchain to build with; empty means rustup's own choice.
     toolchain: String = "", Str, in_kernel;
+    /// How much to optimise: `auto` loads an edit fast and optimises it in the background, `optimized` waits, `fast` stays.
+    tier: String = "auto", Str, in_kernel;
     /// Build without touching the network.
     offline: bool = false, Bool, in_kernel;
     /// Refuse to change a crate's Cargo.lock.

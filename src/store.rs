@@ -10,6 +10,7 @@ use crate::cache::{Cache, Staging, now, read_bounded, size_of};
 use crate::digest::{Stamp, checksum, stamp};
 use crate::error::{Diagnostic, Result};
 use crate::inputs::Input;
+use crate::tier::Tier;
 
 /// A hit renews the date of its entry at most that often, so that a warm import does not write.
 const DATE_PRECISION: Duration = Duration::from_secs(24 * 3600);
@@ -29,6 +30,8 @@ pub struct Entry {
     pub abi: String,
     /// Cargo's profile.
     pub profile: String,
+    /// How much it was optimised.
+    pub tier: Tier,
     /// What the build has read besides.
     pub inputs: Vec<Input>,
     /// Why it was built.
@@ -232,6 +235,7 @@ mod tests {
                 source: "/k.rs".into(),
                 abi: ".so".into(),
                 profile: "release".into(),
+                tier: Tier::Optimized,
                 inputs: vec![Input::Variable { name: name.into(), value: None }],
                 reason: String::new(),
                 seconds: 0.0,

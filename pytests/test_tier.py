@@ -1,0 +1,165 @@
+"""The two tiers: an edit is loaded as soon as it is compiled fast, and optimised in the background."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from helpers import LIMIT, alive, block, value, wait_for
+
+TELL = """
+import json, rsimport, rsimport.import_hook, k
+seen = rsimport.info(k)
+print(json.dumps([k.value(), seen.tier, seen.built, seen.reason]))
+"""
+
+
+@pytest.fixture
+def tell(run):
+    """Imports `k` in a fresh interpreter: its value, its tier, whether it was built just now, and why."""
+
+    def tell_of(tier: str | None = "auto", **env: str | None) -> list[object]:
+        return json.loads(run(TELL, env={"RSIMPORT_TIER": tier, **env}).out)
+
+    return tell_of
+
+
+def eventually(look, tier: str) -> list[object]:
+    """What is seen once the tier is there; the background build has all the time it needs."""
+    end = time.monotonic() + LIMIT
+    while (seen := look())[1] != tier:
+        assert time.monotonic() < end, f"still {seen}"
+        time.sleep(0.1)
+    return seen
+
+
+def test_the_first_build_is_optimised_at_once(kernel, tell):
+    kernel("k", value(1))
+    assert tell() == [1, "optimized", True, "first build"]
+    assert tell() == [1, "optimized", False, "first build"]
+
+
+def test_an_edit_is_fast_and_the_next_process_finds_it_optimised(kernel, tell):
+    kernel("k", value(1))
+    tell()
+    kernel("k", value(2))
+    assert tell() == [2, "fast", True, "k.rs changed"]
+    assert eventually(tell, "optimized") == [2, "optimized", False, "k.rs changed"]
+
+
+def test_a_reload_takes_the_optimised_build(kernel, run):
+    kernel("k", value(1))
+    code = f"""
+    import time, rsimport, rsimport.import_hook, k
+    text = open("k.rs").read()
+    open("k.rs", "w").write(text.replace("    1\\n", "    2\\n"))
+    rsimport.reload(k)
+    print(k.value(), rsimport.info(k).tier)
+    end = time.monotonic() + {LIMIT}
+    while rsimport.info(k).tier == "fast" and time.monotonic() < end:
+        time.sleep(0.1)
+        rsimport.reload(k)
+    print(k.value(), rsimport.info(k).tier)
+    """
+    assert run(code, env={"RSIMPORT_TIER": None}).out.splitlines() == ["2 fast", "2 optimized"]
+
+
+def test_whoever_wants_to_wait_gets_an_edit_optimised(kernel, tell):
+    kernel("k", value(1))
+    tell("optimized")
+    kernel("k", value(2))
+    assert tell("optimized") == [2, "optimized", True, "k.rs changed"]
+
+
+def test_whoever_waits_is_not_given_the_fast_build(kernel, tell):
+    kernel("k", value(1))
+    assert tell("fast")[1] == "fast"
+    assert tell("optimized") == [1, "optimized", True, "first build"]
+    assert tell("fast") == [1, "optimized", False, "first build"]
+
+
+def test_nothing_goes_on_in_the_background_of_the_fast_tier(kernel, run, tell):
+    kernel("k", value(1))
+    assert tell("fast")[1] == "fast"
+    claim = "from rsimport import _engine, _loader; print(_engine.claim('k.rs', 'k', _loader.ABI, {}))"
+    assert run(claim, env={"RSIMPORT_TIER": "fast"}).out == "False"
+    assert run(claim, env={"RSIMPORT_TIER": "auto"}).out == "True"
+    # The process that was told so has it done; another one need not.
+    assert run(claim, env={"RSIMPORT_TIER": "auto"}).out == "False"
+
+
+@pytest.mark.parametrize("said", ["lto = 'thin'", "lto = true", "codegen-units = 2", "incremental = false"])
+def test_a_profile_of_the_users_own_is_left_alone(kernel, tell, said):
+    kernel("k", value(1), block=block("[profile.release]", said))
+    assert tell()[1] == "profile"
+    kernel("k", value(2), block=block("[profile.release]", said))
+    assert tell() == [2, "profile", True, "k.rs changed"]
+
+
+@pytest.mark.parametrize("variable", ["CARGO_PROFILE_RELEASE_LTO", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS"])
+def test_a_variable_of_cargo_that_optimises_is_left_alone(kernel, tell, variable):
+    kernel("k", value(1))
+    assert tell("auto", **{variable: "1" if variable.endswith("UNITS") else "thin"})[1] == "profile"
+
+
+def test_what_is_built_ahead_is_optimised(kernel, run):
+    kernel("k", value(1))
+    code = """
+    import rsimport
+    rsimport.imp_from_filepath("k.rs")
+    text = open("k.rs").read()
+    open("k.rs", "w").write(text.replace("    1\\n", "    2\\n"))
+    rsimport.build_filepath("k.rs")
+    import rsimport.import_hook
+    print(rsimport.info(rsimport.imp_from_filepath("k.rs")).tier)
+    """
+    assert run(code, env={"RSIMPORT_TIER": None}).out == "optimized"
+
+
+def test_an_unknown_tier_is_an_error(kernel, report):
+    kernel("k", value(1))
+    seen = report(env={"RSIMPORT_TIER": "best"})
+    assert seen["kind"] == "ConfigError"
+    assert "RSIMPORT_TIER: `tier` has to be auto, fast or optimized" in seen["text"]
+
+
+def test_the_background_stops_when_the_kernel_is_edited_again(kernel, barrier, own_cache, project, tell):
+    kernel("k", "const A: i64 = 1;\n" + value(1), block=barrier.block)
+    tell()
+    kernel("k", barrier.wait + value(2), block=barrier.block)
+    barrier.go()
+    tell("fast")
+    (barrier.folder / "go").unlink()
+    barrier.started.unlink()
+    # The fast build is there and is loaded; the optimised one hangs in the barrier.
+    assert tell()[:2] == [2, "fast"]
+    wait_for(barrier.started)
+    compilers = barrier.compilers()
+    kernel("k", value(3), block=barrier.block)
+    end = time.monotonic() + LIMIT
+    while any(alive(pid) for pid in compilers):
+        assert time.monotonic() < end, "the compiler goes on"
+        time.sleep(0.05)
+    assert tell("fast")[:2] == [3, "fast"]
+    assert not list(Path(own_cache, "v1", "tmp").glob("build-*/ground"))
+
+
+def test_a_killed_background_leaves_the_fast_build(kernel, barrier, own_cache, tell):
+    kernel("k", value(1), block=barrier.block)
+    tell()
+    kernel("k", barrier.wait + value(2), block=barrier.block)
+    barrier.go()
+    tell("fast")
+    (barrier.folder / "go").unlink()
+    barrier.started.unlink()
+    assert tell()[:2] == [2, "fast"]
+    wait_for(barrier.started)
+    for pid in barrier.compilers():
+        os.kill(pid, signal.SIGKILL)
+    barrier.go()
+    assert tell("auto")[0] == 2
+    assert tell("optimized")[:2] == [2, "optimized"]
