@@ -276,3 +276,63 @@ def test_another_python_on_the_same_cache_has_its_own_artifact(kernel, look, tmp
     assert look(**other)[:2] == (1, True)
     assert look()[:2] == (1, False)
     assert look(**other)[:2] == (1, False)
+
+
+CHANGES = {
+    "a feature": ({"RSIMPORT_FEATURES": "loud"}, {}),
+    "the flags": ({"RUSTFLAGS": "--cfg=loud"}, {}),
+    "the flags of the settings": ({"RSIMPORT_RUSTFLAGS": "--cfg=loud"}, {}),
+    "the profile": ({"RSIMPORT_PROFILE": "dev"}, {}),
+    "a variable that env! reads": ({"LOUD": "1"}, {}),
+    "the code of a path dependency": ({}, {"helper/src/deep.rs": NUMBER.replace("1", "2")}),
+    "the version of a dependency": ({}, {"helper/Cargo.toml": package("helper").replace("0.1.0", "0.2.0")}),
+    "a feature of a dependency": (
+        {},
+        {"helper/Cargo.toml": package("helper") + "[features]\ndefault = ['loud']\nloud = []\n"},
+    ),
+    "the input of a build script": ({}, {"scripted/input.txt": "2"}),
+}
+SCRIPT = """
+fn main() {
+    println!("cargo:rerun-if-changed=input.txt");
+    let text = std::fs::read_to_string("input.txt").unwrap();
+    println!("cargo:rustc-env=INPUT={}", text.trim());
+}
+"""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_repeated_compiler_call_has_all_that_has_changed(kernel, look, project, change):
+    """Each change comes after an edit, for which the recorded call of the compiler was repeated."""
+    env, files = CHANGES[change]
+    write(
+        project,
+        {
+            **HELPER,
+            "helper/src/lib.rs": "mod deep;\npub fn number() -> i64 {\n    deep::number()"
+            ' + (env!("CARGO_PKG_VERSION") != "0.1.0") as i64 + cfg!(feature = "loud") as i64\n}\n',
+            "scripted/Cargo.toml": package("scripted"),
+            "scripted/build.rs": SCRIPT,
+            "scripted/input.txt": "1",
+            "scripted/src/lib.rs": 'pub const INPUT: &str = env!("INPUT");\n',
+        },
+    )
+    manifest = block(
+        "[features]",
+        "loud = []",
+        "[dependencies]",
+        'helper = { path = "helper" }',
+        'scripted = { path = "scripted" }',
+    )
+    body = (
+        'helper::number() + scripted::INPUT.parse::<i64>().unwrap() + cfg!(feature = "loud") as i64'
+        ' + cfg!(loud) as i64 + cfg!(debug_assertions) as i64 + option_env!("LOUD").is_some() as i64'
+    )
+    kernel("k", value(f"{body} + 10"), block=manifest)
+    assert look()[0] == 12
+    kernel("k", value(f"{body} + 20"), block=manifest)
+    assert look()[:2] == (22, True)
+    write(project, files)
+    assert look(env=env)[:2] == (23, True)
+    kernel("k", value(f"{body} + 30"), block=manifest)
+    assert look(env=env)[:2] == (33, True)

@@ -13,6 +13,9 @@ from subprocess import DEVNULL, Popen
 
 _started: list[_Detached] = []
 
+_QUIET = 1.0
+"""Seconds for which the source has to stay as it is: whoever edits it now will edit it again."""
+
 _LOOK = 0.25
 """Seconds between two looks at the source."""
 
@@ -51,6 +54,7 @@ def main() -> None:
     """The process that is started: builds what its only argument describes."""
     from contextlib import suppress
     from threading import Thread
+    from time import sleep
 
     from rsimport._build import build
     from rsimport._errors import RsimportError
@@ -62,6 +66,7 @@ def main() -> None:
     quiet = {"tier": "optimized", "progress": False, "force_rebuild": False}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt):
+        sleep(_QUIET)
         build(kernel, module, {**settings, **quiet})
 
 
