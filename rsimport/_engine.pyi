@@ -8,6 +8,7 @@ __all__ = [
     "CacheEntry",
     "Check",
     "Diagnostic",
+    "Follower",
     "Setting",
     "__version__",
     "build",
@@ -165,6 +166,20 @@ class Check:
     def detail(self) -> str: ...
     @property
     def hint(self) -> str | None: ...
+
+@final
+class Follower:
+    """Tells which files were saved. Folders are followed with everything that kernels can lie in below them."""
+
+    def __new__(cls) -> Follower: ...
+    def follow(self, paths: list[str]) -> bool:
+        """Follows these from now on, and nothing else.
+
+        Returns whether anything is followed now that was not, so that it may have changed unseen. Raises
+        ConfigError if the system's limit is reached.
+        """
+    def wait(self) -> list[str]:
+        """Waits for a burst of changes and returns the paths that changed, also of other files beside."""
 
 def marked(path: str) -> bool:
     """Is this file a marked kernel? Never raises."""

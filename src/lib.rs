@@ -36,6 +36,7 @@ pub mod compile;
 pub mod engine;
 pub mod warm;
 pub mod survey;
+pub mod watch;
 pub mod doctor;
 pub mod templates;
 #[cfg(feature = "python")]

@@ -2,6 +2,7 @@
 //! The one module that names PyO3's types.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -20,14 +21,15 @@ use crate::source;
 use crate::store;
 use crate::survey;
 use crate::templates::TEMPLATES;
+use crate::watch;
 
 /// Builds, keeps and finds compiled kernels.
 #[pymodule]
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Setting, build, cache_clear, cache_dir, cache_entries, checks, claim,
-        crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
+        Artifact, CacheEntry, Check, Diagnostic, Follower, Setting, build, cache_clear, cache_dir, cache_entries,
+        checks, claim, crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
     };
 
     /// What every look-up needs is found out before the first one: asking the CPU is slow in a virtual machine.
@@ -95,6 +97,10 @@ struct CacheEntry {
     path: String,
 }
 
+/// Follows files as they are saved.
+#[pyclass(frozen, module = "rsimport._engine")]
+struct Follower(Mutex<watch::Follower>);
+
 /// One thing that `rsimport doctor` looked at.
 #[pyclass(frozen, get_all, module = "rsimport._engine")]
 struct Check {
@@ -140,6 +146,27 @@ impl Diagnostic {
 impl Artifact {
     fn __repr__(&self) -> String {
         format!("<Artifact {} ({}) at {}>", self.module, self.profile, self.path)
+    }
+}
+
+#[pymethods]
+impl Follower {
+    #[new]
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        watch::Follower::new().map(|follower| Follower(Mutex::new(follower))).map_err(|e| raised(py, e))
+    }
+
+    /// Follows these files and folders from now on; True if there is anything among them that was not followed before.
+    fn follow(&self, py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<bool> {
+        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).follow(&paths)).map_err(|e| raised(py, e))
+    }
+
+    /// Waits until something was saved, and returns the paths that changed.
+    fn wait(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        watched(py, None, |watch| {
+            let changed = self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(|| watch.interrupted());
+            Ok(changed.into_iter().map(text).collect())
+        })
     }
 }
 

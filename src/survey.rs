@@ -1,4 +1,4 @@
-//! Finding all marked kernels below a folder.
+//! Finding all marked kernels below a folder, and where they can lie.
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,12 @@ pub fn kernels(root: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// The folders in which the kernels below a folder and the files of its crates lie, the folder itself first.
+pub fn folders(root: &Path) -> Vec<PathBuf> {
+    let walk = WalkDir::new(root).into_iter().filter_entry(|entry| entry.file_type().is_dir() && !passed_over(entry));
+    walk.filter_map(Result::ok).map(DirEntry::into_path).collect()
 }
 
 fn passed_over(entry: &DirEntry) -> bool {
