@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Examples:
       rsimport new step           write a kernel and its test
       rsimport build .            compile every marked kernel in this folder and below
+      rsimport watch .            the same, and again whenever one is saved
       rsimport doctor             say what is missing, and how to get it
     """,
 )
@@ -88,6 +90,28 @@ def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
     for error in failures:
         _complain(error)
     return 1 if failures else 0
+
+
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport watch .
+      rsimport watch logistic.rs kernels/ --profile dev
+    """
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+@setting_options()
+def watch(paths: Sequence[str], **options: Any) -> None:
+    """Compile kernels whenever they are saved, so that the next import finds them ready.
+
+    A folder stands for all marked kernels in it and below, also for those that are new there. Whatever else a
+    kernel is made of is watched too: `mod` files, included files, path dependencies. Nothing is loaded.
+    Ctrl-C ends it, with exit code 0.
+    """
+    from rsimport._watch import watch as follow
+
+    with suppress(KeyboardInterrupt):
+        follow(paths, given(options), _report)
 
 
 @cli.command(
@@ -213,6 +237,12 @@ def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _report(line: str, error: object) -> None:
+    click.echo(line)
+    if error is not None:
+        _complain(error)
 
 
 def _moment(seconds: float) -> str:

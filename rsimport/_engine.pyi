@@ -169,7 +169,7 @@ class Check:
 
 @final
 class Follower:
-    """Tells which files were saved. Folders are followed with everything that kernels can lie in below them."""
+    """Tells which files were saved. Folders are followed with all that kernels can lie in below them."""
 
     def __new__(cls) -> Follower: ...
     def follow(self, paths: list[str]) -> bool:
