@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import BARRIER, LIMIT, REPORT, Barrier, Result, package, value, write
+from helpers import BARRIER, LIMIT, REPORT, SLOW_SCRIPT, Barrier, Result, block, package, value, write
 
 MODULE = """
 #[pymodule]
@@ -147,6 +147,15 @@ def barrier(common: Path, tmp_path: Path) -> Iterator[Barrier]:
     held = Barrier(common / "barrier", folder)
     yield held
     held.go()
+
+
+@pytest.fixture
+def slow_dependency(project: Path, barrier: Barrier) -> str:
+    """The manifest block of a kernel whose dependency has a build script that waits for the barrier."""
+    manifest = package("slow")
+    script = SLOW_SCRIPT.replace("FOLDER", f'"{barrier.folder}"')
+    write(project / "slow", {"Cargo.toml": manifest, "src/lib.rs": "", "build.rs": script})
+    return block("[dependencies]", 'slow = { path = "slow" }')
 
 
 @pytest.fixture

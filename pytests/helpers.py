@@ -184,6 +184,21 @@ BARRIER = {
 }
 
 
+SLOW_SCRIPT = """
+fn main() {
+    let folder = std::path::Path::new(FOLDER);
+    std::fs::write(folder.join("started"), std::process::id().to_string()).unwrap();
+    for _ in 0..6000 {
+        if folder.join("go").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+"""
+"""A build script that waits for the barrier."""
+
+
 # Ways to make a machine misbehave. Each is a list of words to put before a command.
 
 

@@ -19,7 +19,7 @@ def test_the_script_is_installed(run, project):
     if not script.exists():
         pytest.skip("the package is on the path but not installed")
     seen = run([str(script), "--help"])
-    assert all(word in seen.out for word in ("build", "new", "cache", "doctor", "warm"))
+    assert all(word in seen.out for word in ("build", "watch", "new", "cache", "doctor", "warm"))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,7 @@ def test_the_script_is_installed(run, project):
         ["nonsense"],
         ["build"],
         ["build", "--profil", "dev", "k.rs"],
+        ["watch"],
         ["new"],
         ["cache"],
         ["cache", "burn"],

@@ -157,6 +157,40 @@ def test_an_uncaught_error_shows_the_compilers_words(kernel, run):
     assert "CompileError" in stderr and "E0425" in stderr and f"{path}:{line_of(path, 'missing')}" in stderr
 
 
+TRACEBACKS = {
+    "an import": "import rsimport.import_hook, k",
+    "imp": "import rsimport; rsimport.imp('k')",
+    "imp_from_filepath": "import rsimport; rsimport.imp_from_filepath('k.rs')",
+    "build": "import rsimport; rsimport.build('k')",
+    "build_filepath": "import rsimport; rsimport.build_filepath('k.rs')",
+    "rsimport.reload": "import rsimport, good, edit; rsimport.reload(good)",
+    "importlib.reload": "import importlib, good, edit; importlib.reload(good)",
+    "imp of what is loaded": "import rsimport, good, edit; rsimport.imp('good')",
+    "an import in an imported package": "import rsimport, rsimport.import_hook; rsimport.imp('package.j')",
+}
+EDIT = """
+from pathlib import Path
+Path('good.rs').write_text(Path('good.rs').read_text().replace('    1\\n', '    missing()\\n'))
+"""
+
+
+@pytest.mark.parametrize("way", TRACEBACKS)
+def test_the_traceback_shows_the_users_line_and_next_to_nothing_of_rsimport(kernel, run, project, way):
+    kernel("k", value("missing()"))
+    kernel("good", value(1))
+    write(project, {"edit.py": EDIT, "package/__init__.py": "import k  # the user's\n"})
+    lead = "import rsimport.import_hook\n" if "reload" in way or "loaded" in way else ""
+    write(project, {"script.py": f"{lead}{TRACEBACKS[way]}\n"})
+    seen = run(["script.py"], check=False, env={"RSIMPORT_PROGRESS": "0"})
+    files = [line for line in seen.stderr.splitlines() if line.startswith("  File ")]
+    ours = os.path.dirname(rsimport.__file__)
+    assert seen.returncode == 1 and "script.py" in files[0] and TRACEBACKS[way] in seen.stderr
+    assert sum(ours in line for line in files) <= 1 and len(files) <= 4, seen.stderr
+    assert "During handling" not in seen.stderr and seen.stderr.count("Traceback") == 1
+    assert "rsimport.CompileError: " in seen.stderr and "E0425" in seen.stderr and "^^^^^^^" in seen.stderr
+    assert ("# the user's" in seen.stderr) == ("package" in way)
+
+
 def test_several_errors_are_all_reported_in_order(kernel, report):
     kernel("k", value("first()", "a") + value("second()", "b"))
     lines = [d["line"] for d in report()["diagnostics"] if d["line"]]

@@ -8,30 +8,9 @@ import signal
 import time
 
 import pytest
-from helpers import block, gone, package, strace, value, wait_for, write
+from helpers import gone, strace, value, wait_for
 
 IMPORT = "import rsimport.import_hook, k; print(k.value())"
-SLOW_SCRIPT = """
-fn main() {
-    let folder = std::path::Path::new(FOLDER);
-    std::fs::write(folder.join("started"), std::process::id().to_string()).unwrap();
-    for _ in 0..6000 {
-        if folder.join("go").exists() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-}
-"""
-
-
-@pytest.fixture
-def slow_dependency(project, barrier):
-    """The manifest block of a kernel whose dependency has a build script that waits for the barrier."""
-    manifest = package("slow")
-    script = SLOW_SCRIPT.replace("FOLDER", f'"{barrier.folder}"')
-    write(project / "slow", {"Cargo.toml": manifest, "src/lib.rs": "", "build.rs": script})
-    return block("[dependencies]", 'slow = { path = "slow" }')
 
 
 @pytest.fixture(params=["the kernel", "a dependency"])

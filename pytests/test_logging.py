@@ -8,7 +8,7 @@ import re
 import select
 
 import pytest
-from helpers import value, write
+from helpers import block, line_of, package, value, write
 
 RECORDS = """
 import logging
@@ -95,7 +95,7 @@ def test_the_logger_is_an_ordinary_one(run):
 
 def test_with_no_logging_set_up_a_pipe_stays_quiet(kernel, run):
     kernel("k", value(1))
-    seen = run("import rsimport.import_hook, k; print(k.value())")
+    seen = run("import rsimport.import_hook, k; print(k.value())", env={"RSIMPORT_PROGRESS": "0"})
     assert (seen.out, seen.stderr) == ("1", "")
 
 
@@ -113,6 +113,38 @@ def test_progress_of_a_long_build_is_shown_on_a_terminal_and_can_be_switched_off
     os.close(theirs)
     assert process.communicate(timeout=60)[0].strip() == "1"
     os.close(ours)
+
+
+WARNED = "import rsimport, rsimport.import_hook, k; print(len(rsimport.info(k).warnings))"
+
+
+def test_a_warning_is_shown_once_for_each_build_and_kept(kernel, run):
+    """No logging is set up here, as in most scripts."""
+    path = kernel("k", "fn unused() {}\n" + value(1))
+    first, second, forced = (
+        run(WARNED, env={"RSIMPORT_PROGRESS": "0", "RSIMPORT_FORCE_REBUILD": force}) for force in "001"
+    )
+    assert first.stderr.count("function `unused` is never used") == 1
+    assert f"{path}:{line_of(path, 'unused')}" in first.stderr
+    assert second.stderr == "" and forced.stderr == first.stderr
+    assert first.out == second.out == forced.out == "1"
+
+
+def test_a_warning_goes_to_the_logging_that_is_set_up(kernel, run):
+    kernel("k", "fn unused() {}\n" + value(1))
+    (level, *_), (second, name, message), *_ = records(run)
+    assert (level, second, name) == ("INFO", "WARNING", "rsimport") and "`unused` is never used" in message
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["first build", "an edit"])
+def test_warnings_of_dependencies_are_not_shown(kernel, run, project, edited):
+    write(project, {"helper/Cargo.toml": package("helper"), "helper/src/lib.rs": "fn unused() {}\n"})
+    path = kernel("k", value(1), block=block("[dependencies]", 'helper = { path = "helper" }'))
+    if edited:
+        run(WARNED)
+        path.write_text(path.read_text().replace("    1\n", "    2\n"))
+    seen = run(WARNED, env={"RSIMPORT_PROGRESS": "0"})
+    assert (seen.out, seen.stderr) == ("0", "")
 
 
 def test_damage_is_a_warning_that_names_the_file(kernel, run):

@@ -12,7 +12,7 @@ from importlib._bootstrap import _ModuleLockManager, module_from_spec  # type: i
 from types import ModuleType
 
 from rsimport import _engine
-from rsimport._errors import ConfigError, RsimportError
+from rsimport._errors import ConfigError, RsimportError, concise
 from rsimport._finder import plain
 from rsimport._loader import KernelLoader
 from rsimport._meta import go_first
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Report", "build", "build_all", "build_filepath", "imp", "imp_from_filepath", "info", "reload"]
 
 
+@concise
 def imp(fullname: str, **settings: Unpack[Settings]) -> ModuleType:
     """Builds the kernel of a module's name if need be, loads it and returns the module.
 
@@ -41,6 +42,7 @@ def imp(fullname: str, **settings: Unpack[Settings]) -> ModuleType:
     return _load(_find(fullname, plain(settings)))
 
 
+@concise
 def imp_from_filepath(
     path: str | os.PathLike[str], fullname: str | None = None, **settings: Unpack[Settings]
 ) -> ModuleType:
@@ -55,6 +57,7 @@ def imp_from_filepath(
     return _load(_at(path, fullname, plain(settings)))
 
 
+@concise
 def build(fullname: str, **settings: Unpack[Settings]) -> str:
     """Builds the kernel of a module's name if need be, and returns the path of the artifact.
 
@@ -64,6 +67,7 @@ def build(fullname: str, **settings: Unpack[Settings]) -> str:
     return _finished(_find(fullname, plain(settings))).path
 
 
+@concise
 def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -> str:
     """Builds the kernel of a file or crate folder if need be, and returns the path of the artifact.
 
@@ -89,6 +93,7 @@ class Report:
         return self.artifact is not None and self.artifact.built
 
 
+@concise
 def build_all(root: str | os.PathLike[str], **settings: Unpack[Settings]) -> list[Report]:
     """Builds every marked kernel in a folder and below, and reports on each.
 
@@ -104,6 +109,7 @@ def build_all(root: str | os.PathLike[str], **settings: Unpack[Settings]) -> lis
     return [report(kernel, given) for kernel in _engine.kernels(folder)]
 
 
+@concise
 def info(module: ModuleType) -> Artifact:
     """What a kernel's module was loaded from: artifact, source, profile, and when and why it was built.
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import wraps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import ParamSpec, TypeVar
+
     from rsimport._engine import Diagnostic
+
+    Parameters = ParamSpec("Parameters")
+    Result = TypeVar("Result")
 
 
 class RsimportError(ImportError):
@@ -89,6 +97,30 @@ class CacheError(RsimportError):
 
 for _error in (RsimportError, CompileError, ConfigError, ToolchainError, CacheError):
     _error.__module__ = "rsimport"  # where everybody imports them from
+
+
+def concise(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Keeps rsimport's frames out of the traceback of its errors: the user could change nothing there."""
+
+    @wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except RsimportError as exc:
+            raise exc.with_traceback(_outside(exc.__traceback__))  # noqa: B904
+
+    return call
+
+
+def _outside(trace: TracebackType | None) -> TracebackType | None:
+    """The frames that are neither rsimport's nor those of Python's import machinery."""
+    if trace is None:
+        return None
+    file, rest = trace.tb_frame.f_code.co_filename, _outside(trace.tb_next)
+    if file.startswith("<frozen importlib") or os.path.dirname(file) == os.path.dirname(__file__):
+        return rest
+    trace.tb_next = rest
+    return trace
 
 
 def _is_coloured() -> bool:

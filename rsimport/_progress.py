@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PATIENCE = 0.5
 """Seconds after which something is shown."""
 
+PREPARING = "preparing"
+
 
 @contextmanager
 def showing(name: str, wanted: bool) -> Iterator[Progress | None]:
@@ -37,14 +39,14 @@ class _View:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.what = "preparing"
+        self.what = PREPARING
         self.started = time.monotonic()
 
     def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
         if stage == "waiting":
             self.what = f"waiting for {detail}"
         elif stage == "kernel":
-            self.what = "compiling"
+            self.what = "compiling kernel"
         elif total:
             self.what = f"compiling dependencies, {done} of {total} crates"
         else:
@@ -60,19 +62,32 @@ class _View:
         pass
 
 
-class _Terminal(_View):
-    """One line that changes in place and disappears at the end."""
+class _Patient(_View):
+    """A view that appears by itself, whether or not anything is reported at that moment."""
 
     def __init__(self, name: str) -> None:
         from threading import Lock, Timer
 
         super().__init__(name)
-        self.live: Any = None
         self.closed = False
         self.lock = Lock()
         self.timer = Timer(PATIENCE, self.show)
         self.timer.daemon = True
         self.timer.start()
+
+    def show(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.timer.cancel()
+        with self.lock:
+            self.closed = True
+
+
+class _Terminal(_Patient):
+    """One line that changes in place and disappears at the end."""
+
+    live: Any = None
 
     def show(self) -> None:
         from rich.console import Console
@@ -91,11 +106,9 @@ class _Terminal(_View):
                 self.live.start()
 
     def close(self) -> None:
-        self.timer.cancel()
-        with self.lock:
-            self.closed = True
-            if self.live is not None:
-                self.live.stop()
+        super().close()
+        if self.live is not None:
+            self.live.stop()
 
 
 class _Notebook(_View):
@@ -123,24 +136,27 @@ class _Notebook(_View):
         self.handle.update(_text(text), raw=True)
 
 
-class _Lines(_View):
-    """Two lines in a log file, about dependencies: they can take a while, and are compiled once."""
+class _Lines(_Patient):
+    """Two lines in a log file, at the start and at the end."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.compiling = False
+    shown = False
 
     def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
-        if stage == "dependencies" and not self.compiling and self.seconds() > PATIENCE:
-            self.compiling = True
-            self.say("compiling dependencies, once for all kernels that share them")
-        elif stage == "kernel":
-            self.close()
+        super().report(stage, done, total, detail)
+        if self.seconds() > PATIENCE:
+            self.show()
+
+    def show(self) -> None:
+        with self.lock:
+            # The first line says what takes so long, which is not known before anything was reported.
+            if not self.shown and not self.closed and self.what != PREPARING:
+                self.shown = True
+                self.say(self.what)
 
     def close(self) -> None:
-        if self.compiling:
-            self.compiling = False
-            self.say(f"the dependencies took {self.seconds():.1f} s")
+        super().close()
+        if self.shown:
+            self.say(f"ended after {self.seconds():.1f} s")
 
     def say(self, text: str) -> None:
         print(f"rsimport: {self.name}: {text}", file=sys.stderr, flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib._bootstrap import _ModuleLockManager  # type: ignore[attr-defined]
 
-from rsimport._errors import RsimportError
+from rsimport._errors import RsimportError, concise
 from rsimport._loader import LOADED, KernelLoader
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+@concise
 def reload(module: ModuleType) -> ModuleType:
     """Brings a kernel's module up to date with its source, in place, and returns it.
 

@@ -180,16 +180,16 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let (folder, file) = (top.path().join("sub"), top.path().join("sub/k.rs"));
         let mut follower = Follower::new().unwrap();
-        assert!(follower.follow(&[file.clone()]).unwrap());
+        assert!(follower.follow(std::slice::from_ref(&file)).unwrap());
         for _ in 0..2 {
             std::fs::create_dir(&folder).unwrap();
             assert_eq!(seen(&mut follower), ["sub"]);
-            assert!(follower.follow(&[file.clone()]).unwrap());
+            assert!(follower.follow(std::slice::from_ref(&file)).unwrap());
             std::fs::write(&file, "").unwrap();
             assert_eq!(seen(&mut follower), ["k.rs"]);
             std::fs::remove_dir_all(&folder).unwrap();
             seen(&mut follower);
-            assert!(follower.follow(&[file.clone()]).unwrap());
+            assert!(follower.follow(std::slice::from_ref(&file)).unwrap());
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
         let file = folder.path().join("k.rs");
         std::fs::write(&file, "").unwrap();
         let mut follower = Follower::new().unwrap();
-        follower.follow(&[file.clone()]).unwrap();
+        follower.follow(std::slice::from_ref(&file)).unwrap();
         std::fs::read(&file).unwrap();
         std::fs::write(folder.path().join("later.rs"), "").unwrap();
         assert_eq!(seen(&mut follower), ["later.rs"]);
