@@ -7,6 +7,7 @@ import pty
 import queue
 import shutil
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -53,7 +54,7 @@ def watch(start):
     """Starts the command and waits until everything was built once; its errors are among its lines."""
 
     def start_watching(*arguments, ready=True, **options):
-        options = {"stderr": -2, **options}  # -2: into stdout
+        options = {"stderr": subprocess.STDOUT, **options}
         watching = Watching(start(["-u", "-m", "rsimport", "watch", *map(str, arguments)], **options))
         if ready:
             watching.until(READY)
@@ -210,6 +211,27 @@ def test_a_file_that_was_missing_mends_the_kernel(kernel, watch, project, body, 
     assert any("k.rs: failed" in line for line in watching.seen)
     write(project, {missing: "\n"})
     watching.until("k.rs: built")
+    assert is_hit(path)
+
+
+def test_a_kernel_behind_a_link_is_watched_where_it_is(kernel, watch, project):
+    path = kernel("k", value("missing()"), folder=project / "elsewhere")
+    (project / "k.rs").symlink_to(path)
+    watching = watch("k.rs")
+    by_rename(path, path.read_text().replace("missing()", "1"))
+    watching.until("k.rs: built")
+    assert is_hit(project / "k.rs")
+
+
+def test_the_project_file_is_watched_too(kernel, watch, project):
+    path = kernel("k", value(1), folder=project / "deep/er")
+    write(project, {"pyproject.toml": "[tool.rsimport]\nprofile = 'dev'\n"})
+    watching = watch("deep")
+    write(project, {"pyproject.toml": "[tool.rsimport]\nprofile = 3\n"})
+    watching.until("k.rs: failed")
+    watching.until("pyproject.toml:2")
+    write(project, {"pyproject.toml": "[tool.rsimport]\nprofile = 'release'\n"})
+    watching.until("k.rs: built", "profile changed from dev to release")
     assert is_hit(path)
 
 

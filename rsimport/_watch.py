@@ -60,7 +60,7 @@ class _Kernel:
     def __init__(self, path: str) -> None:
         self.path = path
         self.name = os.path.relpath(path)
-        self.inputs = [path, *_project(path)]
+        self.inputs = [path, os.path.realpath(path), *_project(path)]
         self.last: Report | None = None
 
     def look(
