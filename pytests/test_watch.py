@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 import pytest
-from helpers import block, gone, package, value, write
+from helpers import block, gone, package, strace, value, write
 
 from rsimport import _engine
 from rsimport._loader import ABI
@@ -300,6 +300,14 @@ def test_a_wrong_setting_is_said_once_and_ends_it(cli, kernel):
     kernel("k", value(1))
     seen = cli("watch", ".", env={"RSIMPORT_OFFLINE": "perhaps"})
     assert seen.returncode == 1 and seen.stderr.count("RSIMPORT_OFFLINE") == 1
+
+
+def test_a_system_that_watches_no_more_folders_says_what_to_do(cli, kernel, tmp_path):
+    kernel("k", value(1))
+    inject = "inject=inotify_add_watch:error=ENOSPC"
+    seen = cli("watch", ".", wrap=strace("-f", "-o", str(tmp_path / "calls"), "-e", inject))
+    assert seen.returncode == 1 and "max_user_watches" in seen.stderr.splitlines()[-1]
+    assert "cannot be watched: " in seen.stderr.splitlines()[0] and "Traceback" not in seen.stderr
 
 
 def test_force_builds_everything_once(barrier, kernel, watch):

@@ -23,8 +23,10 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub struct Follower {
     watcher: RecommendedWatcher,
     events: Receiver<notify::Result<Event>>,
-    /// What was asked for, besides whatever else lies in the watched folders.
+    /// What was asked for.
     followed: BTreeSet<PathBuf>,
+    /// The folders in which other files matter as well: a kernel can begin to use them.
+    inside: BTreeSet<PathBuf>,
     watched: BTreeSet<PathBuf>,
 }
 
@@ -32,22 +34,26 @@ impl Follower {
     /// Follows nothing yet.
     pub fn new() -> Result<Follower> {
         let (sender, events) = channel();
-        let watcher = notify::recommended_watcher(sender).map_err(|e| refused(&e))?;
-        Ok(Follower { watcher, events, followed: BTreeSet::new(), watched: BTreeSet::new() })
+        let watcher = notify::recommended_watcher(sender).map_err(refused)?;
+        Ok(Follower { watcher, events, followed: BTreeSet::new(), inside: BTreeSet::new(), watched: BTreeSet::new() })
     }
 
     /// Follows these from now on and nothing else: files, whether or not they are there, and folders with all that kernels
     /// can lie in below them. Tells whether anything is watched now that was not: what happened there before is unknown.
     pub fn follow(&mut self, paths: &[PathBuf]) -> Result<bool> {
         self.followed = paths.iter().map(|path| real(path)).collect();
+        self.inside.clear();
         let mut wanted = BTreeSet::new();
         for path in &self.followed {
             if path.is_dir() {
-                wanted.extend(folders(path));
+                self.inside.extend(folders(path));
+            } else {
+                self.inside.extend(path.parent().map(Path::to_path_buf));
             }
-            // This tells when the folder itself comes, goes, or is exchanged for another one.
+            // This tells when the path itself comes, goes, or is exchanged for another one.
             wanted.extend(path.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_path_buf));
         }
+        wanted.extend(self.inside.iter().cloned());
         for folder in self.watched.difference(&wanted) {
             let _ = self.watcher.unwatch(folder);
         }
@@ -59,7 +65,7 @@ impl Follower {
             }
             match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => more |= self.watched.insert(folder),
-                Err(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => return Err(refused(&error)),
+                Err(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => return Err(refused(error)),
                 // Nobody can save in a folder that is gone or closed to the user.
                 Err(_) => {}
             }
@@ -113,10 +119,12 @@ impl Follower {
         }
     }
 
-    /// Editors keep hidden files and backups beside the user's.
     fn matters(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !(name.starts_with('.') || name.ends_with('~')) || self.followed.contains(path)
+        // Editors keep hidden files and backups beside the user's.
+        let visible = !(name.starts_with('.') || name.ends_with('~'));
+        visible && path.parent().is_some_and(|folder| self.inside.contains(folder))
+            || self.followed.iter().any(|followed| followed.starts_with(path))
     }
 }
 
@@ -141,14 +149,16 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-fn refused(error: &notify::Error) -> Error {
+fn refused(error: notify::Error) -> Error {
     let limit = matches!(error.kind, notify::ErrorKind::MaxFilesWatch);
     let hint = if limit {
         "name fewer folders, or raise the limit: sysctl fs.inotify.max_user_watches"
     } else {
         "name the kernels to `rsimport build` instead, after each edit"
     };
-    Error::config(format!("the files cannot be watched: {error}")).hint(hint)
+    let folder = error.paths.first().map_or_else(|| "the files".to_owned(), |path| path.display().to_string());
+    let why = notify::Error::new(error.kind).to_string();
+    Error::config(format!("{folder} cannot be watched: {}", why.trim_end_matches('.'))).hint(hint)
 }
 
 #[cfg(test)]
@@ -191,6 +201,18 @@ mod tests {
             seen(&mut follower);
             assert!(follower.follow(std::slice::from_ref(&file)).unwrap());
         }
+    }
+
+    #[test]
+    fn what_lies_beside_a_followed_folder_does_not_matter() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = top.path().join("sub");
+        std::fs::create_dir(&folder).unwrap();
+        let mut follower = Follower::new().unwrap();
+        follower.follow(std::slice::from_ref(&folder)).unwrap();
+        std::fs::write(top.path().join("beside.rs"), "").unwrap();
+        std::fs::write(folder.join("k.rs"), "").unwrap();
+        assert_eq!(seen(&mut follower), ["k.rs"]);
     }
 
     #[test]
