@@ -74,7 +74,7 @@ class _Kernel:
         last, self.last = self.last, self.last
         if last and last.error and not self.may_be_mended(str(last.error), changed, kernels):
             return
-        report = _api.report(self.path, settings)
+        report = _api.report(self.path, settings, soon=True)
         if report.error and not os.path.exists(self.path):
             return
         self.last = report
