@@ -37,11 +37,18 @@ __all__ = [
     "reload",
 ]
 
-_HOMES = {"Hook": "_finder", "install": "_finder", "__version__": "_engine"}
+_HOMES = {
+    "Hook": "_finder",
+    "install": "_finder",
+    "__version__": "_engine",
+    # `%load_ext rsimport` looks for these.
+    "load_ipython_extension": "_notebook",
+    "unload_ipython_extension": "_notebook",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in __all__ and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 

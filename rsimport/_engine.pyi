@@ -233,6 +233,9 @@ def warm(
 ) -> float:
     """Compiles shared dependencies (`numpy=0.30`); returns the seconds that it took."""
 
+def write_cell(name: str, text: str, deps: list[str], notebook: str, settings: _Given) -> str:
+    """Writes the text of a notebook's cell to a kernel file in the cache; returns its path."""
+
 def checks(settings: _Given) -> list[Check]:
     """What a build needs, and whether it is there."""
 

@@ -112,28 +112,32 @@ class _Terminal(_Patient):
 
 
 class _Notebook(_View):
-    """One line in the cell's output, emptied at the end."""
+    """One line in the cell's output, which ends as an output without content: nothing is shown of that."""
 
     def __init__(self, name: str) -> None:
+        from contextvars import copy_context
+        from threading import Event, Thread
+
         super().__init__(name)
-        self.handle: Any = None
+        self.ended = Event()
+        # The context says which cell the output belongs to.
+        self.thread = Thread(target=copy_context().run, args=(self.show,), daemon=True)
+        self.thread.start()
 
-    def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
-        super().report(stage, done, total, detail)
-        if self.handle is not None:
-            self.write(self.line())
-        elif self.seconds() > PATIENCE:
-            from IPython.display import DisplayHandle
+    def show(self) -> None:
+        if self.ended.wait(PATIENCE):
+            return
+        from IPython.display import DisplayHandle
 
-            self.handle = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
-            self.handle.display(_text(self.line()), raw=True)
+        handle = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
+        handle.display(_text(self.line()), raw=True)
+        while not self.ended.wait(PATIENCE):
+            handle.update(_text(self.line()), raw=True)
+        handle.update({}, raw=True)
 
     def close(self) -> None:
-        if self.handle is not None:
-            self.write("")
-
-    def write(self, text: str) -> None:
-        self.handle.update(_text(text), raw=True)
+        self.ended.set()
+        self.thread.join()
 
 
 class _Lines(_Patient):

@@ -187,7 +187,8 @@ fn clean(toolchain: &Toolchain, manifest: &Path, target: &Path, job: &Job<'_>, w
     run(command, watch, |_, _, _| {}).map(drop)
 }
 
-fn failure(job: &Job<'_>, heard: Heard) -> Error {
+fn failure(job: &Job<'_>, mut heard: Heard) -> Error {
+    job.view.restore(&mut heard.own);
     let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
     if failed(&heard.own) {
         compile_error(job.source, heard.own)

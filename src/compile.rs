@@ -116,7 +116,7 @@ fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<
     let incremental = ground.incremental(&task.variant[..12]);
     let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
     let flags = task.tier.flags().iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
-    incremental.into_iter().chain(flags).chain(view.remap_flag()).collect()
+    incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.

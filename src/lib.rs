@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod digest;
+pub mod cell;
 pub mod manifest;
 pub mod source;
 pub mod settings;

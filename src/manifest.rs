@@ -5,6 +5,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::cell;
 use crate::error::{Error, Result};
 
 /// The top-level tables that a kernel's manifest may have.
@@ -36,8 +37,26 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest block of a kernel file; a file without one has an empty manifest.
+    /// Reads the manifest block of a kernel file; a file without one has an empty manifest. What the magic of a cell
+    /// asks for is added to it.
     pub fn of_kernel(path: &Path, text: &str) -> Result<Manifest> {
+        let mut manifest = Manifest::of_block(path, text)?;
+        if let Some(asked) = cell::dependencies(text) {
+            check_dependencies(&asked, path)?;
+            let asked: toml::Table = asked.parse().unwrap_or_default();
+            for (name, table) in asked {
+                let own = manifest.table.entry(name).or_insert_with(|| toml::Table::new().into());
+                if let (toml::Value::Table(own), toml::Value::Table(asked)) = (own, table) {
+                    for (name, spec) in asked {
+                        own.entry(name).or_insert(spec);
+                    }
+                }
+            }
+        }
+        Ok(manifest)
+    }
+
+    fn of_block(path: &Path, text: &str) -> Result<Manifest> {
         let Some(block) = find_block(path, text)? else { return Ok(Manifest::default()) };
         let fault =
             |line: usize, what: String| Error::config(format!("{}:{line}: {what}", path.display())).kernel(path);
@@ -176,6 +195,17 @@ fn find_block(path: &Path, text: &str) -> Result<Option<Block>> {
     }
 }
 
+/// Finds the faults of the dependencies that the magic of a cell asks for.
+fn check_dependencies(toml: &str, kernel: &Path) -> Result<()> {
+    let Ok(spanned) = DeTable::parse(toml) else { return Ok(()) };
+    let tables = spanned.get_ref().iter().filter_map(|(_, value)| value.get_ref().as_table());
+    for (name, spec) in tables.flatten() {
+        check_dependency(name.get_ref(), spec.get_ref(), kernel)
+            .map_err(|what| Error::config(format!("{}:1: {what}", kernel.display())).kernel(kernel))?;
+    }
+    Ok(())
+}
+
 /// Finds the faults of a dependency that cargo would report against the generated manifest, which the user never sees.
 fn check_dependency(name: &str, spec: &DeValue<'_>, kernel: &Path) -> std::result::Result<(), String> {
     let check_version = |value: &DeValue<'_>| match value {
@@ -196,7 +226,7 @@ fn check_dependency(name: &str, spec: &DeValue<'_>, kernel: &Path) -> std::resul
     }
     match value("path") {
         Some(DeValue::String(path)) => {
-            let folder = kernel.parent().unwrap_or(Path::new("/")).join(path.as_ref());
+            let folder = cell::folder_of(kernel).join(path.as_ref());
             let found = folder.join("Cargo.toml").is_file();
             if found { Ok(()) } else { Err(format!("dependency `{name}`: there is no crate in {}", folder.display())) }
         }

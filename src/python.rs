@@ -11,7 +11,9 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::abi;
 use crate::cache::{Cache, copy_out, size_of};
+use crate::cell::{self, CELLS, PLACE};
 use crate::config::{Config, Given};
+use crate::digest::Digest;
 use crate::doctor;
 use crate::engine::{self, Request};
 use crate::error::{self, Error, Kind};
@@ -30,6 +32,7 @@ mod _engine {
     use super::{
         Artifact, CacheEntry, Check, Diagnostic, Follower, Setting, build, cache_clear, cache_dir, cache_entries,
         checks, claim, crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
+        write_cell,
     };
 
     /// What every look-up needs is found out before the first one: asking the CPU is slow in a virtual machine.
@@ -317,6 +320,32 @@ fn warm(
     Ok(started.elapsed().as_secs_f64())
 }
 
+/// Writes the text of a notebook's cell, with its dependencies, to a kernel file in the cache, and returns its path.
+#[pyfunction]
+fn write_cell(
+    py: Python<'_>,
+    name: &str,
+    text: &str,
+    deps: Vec<String>,
+    notebook: &str,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<String> {
+    let cache = opened(py, settings)?;
+    let folder = current_folder();
+    let written = || -> error::Result<PathBuf> {
+        let identity = Digest::default().with(folder.as_os_str().as_encoded_bytes()).with(notebook.as_bytes()).hex();
+        let place = cache.layout().join(CELLS).join(&identity[..16]);
+        let path = place.join(format!("{name}.rs"));
+        source::check_module_name(&path, name)?;
+        let text = cell::file_text(text, &deps)?;
+        cache.prepare()?;
+        cache.write(&place.join(PLACE), folder.to_string_lossy().as_bytes())?;
+        cache.write(&path, text.as_bytes())?;
+        Ok(path)
+    };
+    written().map(self::text).map_err(|e| raised(py, e))
+}
+
 /// Looks at everything that a build needs.
 #[pyfunction]
 fn checks(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Vec<Check>> {
@@ -442,6 +471,7 @@ fn watched<T: Send>(
 
 /// The Python exception for an error of the engine.
 fn raised(py: Python<'_>, error: Error) -> PyErr {
+    let error = cell::named(error);
     let class = match error.kind {
         Kind::Interrupted => return PyKeyboardInterrupt::new_err(()),
         Kind::Compile => "CompileError",

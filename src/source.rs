@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::cell::{Cell, folder_of};
 use crate::error::{Error, Result};
 use crate::manifest::frontmatter;
 
@@ -19,7 +20,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub struct Source {
     /// The absolute path of the crate root: the kernel file, or the `lib.rs` of a crate.
     pub path: PathBuf,
-    /// The folder that relative paths start from: the file's folder, or the crate's.
+    /// The folder that relative paths start from: the file's folder, the crate's, or that of a cell's notebook.
     pub base: PathBuf,
     /// The last component of the Python module's name.
     pub module: String,
@@ -62,7 +63,7 @@ impl Source {
             let text = read_described(&path, &metadata)?;
             (path, text)
         };
-        let base = path.parent().unwrap_or(Path::new("/")).to_path_buf();
+        let base = folder_of(&path);
         Ok(Source { path, base, module: module.to_owned(), text, manifest: None })
     }
 
@@ -74,6 +75,9 @@ impl Source {
 
     /// The file's name without its folder, for messages.
     pub fn name(&self) -> String {
+        if let Some(cell) = Cell::of(&self.path) {
+            return cell.label;
+        }
         let path = if self.manifest.is_some() { &self.base } else { &self.path };
         path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -167,7 +171,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::config(format!("{} cannot be read: {error}", path.display())).kernel(path)
 }
 
-fn check_module_name(path: &Path, module: &str) -> Result<()> {
+/// Refuses a name that no Rust module for Python can have.
+pub fn check_module_name(path: &Path, module: &str) -> Result<()> {
     let mut letters = module.chars();
     let first = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if first && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Expr, Item, ItemMod, Lit, Meta};
 
+use crate::cell::Cell;
 use crate::error::Result;
 use crate::inputs::normal;
 use crate::manifest::Manifest;
@@ -36,7 +37,8 @@ pub fn stage(source: &Source, manifest: &Manifest) -> Result<Stage> {
     };
     let file = syn::parse_file(&text).ok();
     let appended = module::generated(source, file.as_ref(), manifest)?;
-    if hidden.is_none() && appended.is_none() {
+    // rustc would look for what belongs to a cell beside the cell's file in the cache.
+    if hidden.is_none() && appended.is_none() && Cell::of(&source.path).is_none() {
         return Ok(Stage::Direct);
     }
     let name = PathBuf::from(source.path.file_name().unwrap_or_default());

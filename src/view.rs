@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
+use crate::cell::Cell;
 use crate::depinfo::DepInfo;
 use crate::diagnostics::unstage;
 use crate::error::{Diagnostic, Error, Result};
@@ -20,6 +21,8 @@ pub struct View {
     pub source: Source,
     /// The folder that the compiler sees and the user's folder that it stands for.
     replaced: Option<(PathBuf, PathBuf)>,
+    /// The file of a cell, and what it is called.
+    cell: Option<(PathBuf, String)>,
 }
 
 impl View {
@@ -29,21 +32,24 @@ impl View {
             let links = work.join("mirror");
             let lib = with_module(source, manifest);
             return Ok(match Mirror::of(source, lib.as_deref(), cache, &links)? {
-                Some(mirror) => View { source: mirror.source(source), replaced: Some((links, PathBuf::from("/"))) },
-                None => View { source: source.clone(), replaced: None },
+                Some(mirror) => {
+                    View { source: mirror.source(source), replaced: Some((links, PathBuf::from("/"))), cell: None }
+                }
+                None => View { source: source.clone(), replaced: None, cell: None },
             });
         }
         match stage(source, manifest)? {
-            Stage::Direct => Ok(View { source: source.clone(), replaced: None }),
+            Stage::Direct => Ok(View { source: source.clone(), replaced: None, cell: None }),
             Stage::Copies(files) => {
                 let copies = work.join("src");
                 cache.empty(&copies)?;
                 for (path, text) in &files {
                     cache.write(&copies.join(path), text.as_bytes())?;
                 }
+                let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
                 let source = Source { path: copies.join(&files[0].0), ..source.clone() };
                 let base = source.base.clone();
-                Ok(View { source, replaced: Some((copies, base)) })
+                Ok(View { source, replaced: Some((copies, base)), cell })
             }
         }
     }
@@ -56,6 +62,11 @@ impl View {
     /// The user's name for a path that the compiler named.
     pub fn real(&self, path: &Path) -> PathBuf {
         let path = normal(path);
+        if let Some((file, _)) = &self.cell
+            && path == self.source.path
+        {
+            return file.clone();
+        }
         match &self.replaced {
             Some((seen, real)) => path.strip_prefix(seen).map(|rest| real.join(rest)).unwrap_or(path),
             None => path,
@@ -67,14 +78,22 @@ impl View {
         dep_info.files.iter().map(|file| self.real(&folder.join(file))).collect()
     }
 
-    /// The flag that makes rustc name the user's paths in panics and in `file!()`.
-    pub fn remap_flag(&self) -> Option<String> {
-        let (seen, real) = self.replaced.as_ref()?;
-        Some(format!("--remap-path-prefix={}={}", seen.display(), real.display()))
+    /// The flags that make rustc name the user's paths in panics and in `file!()`. Of two that fit, the later holds.
+    pub fn remap_flags(&self) -> Vec<String> {
+        let folder =
+            self.replaced.as_ref().map(|(seen, real)| format!("{}={}", seen.display(), real.display())).into_iter();
+        let cell = self.cell.as_ref().map(|(_, label)| format!("{}={label}", self.source.path.display()));
+        folder.chain(cell).map(|pair| format!("--remap-path-prefix={pair}")).collect()
     }
 
     /// Puts the user's paths into what the compiler said.
     pub fn restore(&self, diagnostics: &mut [Diagnostic]) {
+        if let Some((_, label)) = &self.cell {
+            unstage(diagnostics, &self.source.path, Path::new(label));
+            // rustc knows the cell by its label already, and a label is no path in any folder.
+            let files = diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.file.as_mut());
+            files.filter(|file| file.ends_with(label)).for_each(|file| file.clone_from(label));
+        }
         if let Some((seen, real)) = &self.replaced {
             unstage(
                 diagnostics,
@@ -87,6 +106,9 @@ impl View {
     /// The same for an error.
     pub fn restored(&self, mut error: Error) -> Error {
         self.restore(&mut error.diagnostics);
+        if let Some((file, _)) = &self.cell {
+            error.message = error.message.replace(&*self.source.path.to_string_lossy(), &file.to_string_lossy());
+        }
         if let Some((seen, real)) = &self.replaced {
             let real = if real.parent().is_none() { String::new() } else { real.to_string_lossy().into_owned() };
             error.message = error.message.replace(&*seen.to_string_lossy(), &real);

@@ -2,10 +2,11 @@
 
 use crate::abi::Python;
 use crate::cache::Cache;
+use crate::cell::dependency_line;
 use crate::config::{Config, Given};
 use crate::digest::Digest;
 use crate::engine::{Request, build};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::process::Watch;
 
 /// Compiles dependencies ahead, by building a small kernel with each of them and one with none. A specification is
@@ -33,35 +34,4 @@ pub fn warm(deps: &[String], abi: &str, python: &Python, given: &Given, watch: &
         build(&request, python, watch)?;
     }
     Ok(())
-}
-
-/// A specification from the command line as a line of `[dependencies]`.
-fn dependency_line(spec: &str) -> Result<String> {
-    let (name, version) = spec.split_once(['=', '@']).unwrap_or((spec, "*"));
-    let (name, version) = (name.trim(), version.trim());
-    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    let value = if version.starts_with(['{', '"', '\'']) { version.to_owned() } else { format!("{version:?}") };
-    let line = format!("{name} = {value}");
-    if plain && !spec.contains('\n') && line.parse::<toml::Table>().is_ok() {
-        return Ok(line);
-    }
-    Err(Error::config(format!("{spec:?} is not a dependency"))
-        .hint("write it as numpy, numpy=0.30 or 'rand = { version = \"0.9\", features = [\"small_rng\"] }'"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_dependency_is_written_as_people_type_it() {
-        let check = |spec: &str, line: Option<&str>| assert_eq!(dependency_line(spec).ok().as_deref(), line, "{spec}");
-        check("numpy=0.30", Some("numpy = \"0.30\""));
-        check("numpy@0.30", Some("numpy = \"0.30\""));
-        check("numpy", Some("numpy = \"*\""));
-        check("rand = { version = \"0.9\" }", Some("rand = { version = \"0.9\" }"));
-        check("rand = {", None);
-        check("no name=1", None);
-        check("x=1\n[profile.dev]", None);
-    }
 }
