@@ -1,4 +1,4 @@
-"""Notebooks: after `%load_ext rsimport` a cell below `%%rsimport` is a kernel, and `%rsimport` looks after all."""
+"""Notebooks: `%%rsimport` before a cell that is a kernel, and `%rsimport`, which looks after all kernels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from rsimport import _api, _engine
+from rsimport import _api, _engine, _progress
 from rsimport._auto import Auto
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader
@@ -29,11 +29,12 @@ HELP = "%rsimport -h shows what there is"
 
 DESCRIPTION = """\
   %%rsimport [-n NAME] [--profile P] [-f] [--deps "numpy=0.30 rand=0.9"]
-      The cell is a kernel, without marker or #[pymodule] if it likes: it is compiled, and its public names come
-      into the namespace. It may have a manifest block of its own. Messages call it <cell NAME> and count its lines
-      as the notebook does: the line of the magic is line 1.
+      The cell is a kernel, without marker or #[pymodule] if it likes: it is compiled, and its public names
+      come into the namespace. It may have a manifest block of its own. Messages call it <cell NAME> and
+      count its lines as the notebook does: the line of the magic is line 1.
   %rsimport auto
-      Before each cell, load kernels again whose source has changed, also for those who imported names from them.
+      Before each cell, load kernels again whose source has changed, also for those who imported names
+      from them.
   %rsimport off
       No longer.
   %rsimport info [NAME]
@@ -42,7 +43,8 @@ DESCRIPTION = """\
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Registers the magics; `%load_ext rsimport` calls this."""
-    shell.register_magic_function(Magic(shell).rsimport, "line_cell", MAGIC)  # type: ignore[no-untyped-call, unused-ignore]
+    register: Any = shell.register_magic_function
+    register(Magic(shell).rsimport, "line_cell", MAGIC)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -58,7 +60,7 @@ class Magic:
     """The magics of one shell."""
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self.shell = shell
+        self.shell: Any = shell  # Many of its methods have no types.
         self.auto = Auto(shell)
 
     def rsimport(self, line: str, cell: str | None = None) -> None:
@@ -111,6 +113,17 @@ class Magic:
 
 
 def _load(name: str, cell: str, deps: list[str], settings: dict[str, object], force: bool) -> ModuleType:
+    # Nothing but the magic can have written to this cell's output.
+    _progress.owns_cell = True
+    try:
+        return _load_written(name, cell, deps, settings, force)
+    finally:
+        _progress.owns_cell = False
+
+
+def _load_written(
+    name: str, cell: str, deps: list[str], settings: dict[str, object], force: bool
+) -> ModuleType:
     # Two kernels of one notebook are rare, but then the file may be the other's by the time it is compiled.
     for _ in range(10):
         path = _engine.write_cell(name, cell, deps, _notebook(), settings)
@@ -159,9 +172,10 @@ def _names(module: ModuleType | None) -> dict[str, Any]:
 
 
 def _parser() -> MagicArgumentParser:
-    parser = MagicArgumentParser(
-        prog="%%rsimport", usage="", description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter
-    )  # type: ignore[no-untyped-call, unused-ignore]
+    make: Any = MagicArgumentParser
+    parser: MagicArgumentParser = make(
+        usage=SUPPRESS, description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
     add("words", nargs="*", help=SUPPRESS)
     add("-n", "--name", help="the module's name; without it, one that is made from the text")

@@ -7,52 +7,48 @@ import time
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
-from IPython.display import display
-from rich.table import Table
-from rich.text import Text
 
 from rsimport._auto import kernels
 from rsimport._reload import loader_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rsimport._engine import Artifact
 
 
 def show(name: str | None = None) -> None:
-    """Shows all loaded kernels as a table, or one of them in detail.
+    """Prints a table of all loaded kernels, or everything about one of them.
 
     Raises UsageError if no kernel of this name is loaded.
     """
     loaded = {module.__name__: loader_of(module).find_artifact() for module in kernels()}
-    if name is not None:
-        if name not in loaded:
-            raise UsageError(f"no kernel named {name} is loaded; %rsimport info lists those that are")
-        display(_detail(loaded[name]))  # type: ignore[no-untyped-call, unused-ignore]
-    elif loaded:
-        display(_overview(loaded))  # type: ignore[no-untyped-call, unused-ignore]
+    if name is None:
+        print("\n".join(_table(loaded)) if loaded else "no kernel is loaded")
+    elif name not in loaded:
+        raise UsageError(f"no kernel named {name} is loaded; %rsimport info lists those that are")
     else:
-        print("no kernel is loaded")
+        print("\n".join(_details(loaded[name])))
 
 
-def _detail(artifact: Artifact) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+def _details(artifact: Artifact) -> Iterator[str]:
     for label, text in _facts(artifact).items():
-        table.add_row(label, Text(text))
+        yield f"{label:<10}{text}"
     for warning in artifact.warnings:
-        table.add_row("warning", Text.from_ansi(warning.ansi.rstrip()))
-    return table
+        yield (warning.rendered if "NO_COLOR" in os.environ else warning.ansi).rstrip()
 
 
-def _overview(loaded: dict[str, Artifact]) -> Table:
-    columns = ["source", "why", "built", "seconds", "profile", "tier", "warnings"]
+def _table(loaded: dict[str, Artifact]) -> Iterator[str]:
     rows = [{"kernel": name, **_facts(artifact)} for name, artifact in sorted(loaded.items())]
-    shown = ["kernel", *(column for column in columns if any(row.get(column) for row in rows))]
-    table = Table(*shown, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(row.get(column, "")) for column in shown))
-    return table
+        row["source"] = _short(row["source"])
+        del row["artifact"]
+    columns = list({column: None for row in rows for column in row})
+    widths = {
+        column: max(len(row.get(column, "")) for row in [{column: column}, *rows]) for column in columns
+    }
+    for row in [{column: column for column in columns}, *rows]:
+        yield "  ".join(row.get(column, "").ljust(widths[column]) for column in columns).rstrip()
 
 
 def _facts(artifact: Artifact) -> dict[str, str]:
@@ -67,3 +63,11 @@ def _facts(artifact: Artifact) -> dict[str, str]:
         "warnings": str(len(artifact.warnings)),
     }
     return {label: text for label, text in facts.items() if text}
+
+
+def _short(source: str) -> str:
+    """A cell by its name, a file in the current folder relative to it."""
+    folder, file = os.path.split(source)
+    if os.path.basename(os.path.dirname(folder)) == "cells":
+        return f"<cell {file.removesuffix('.rs')}>"
+    return source.removeprefix(os.getcwd() + os.sep)

@@ -18,6 +18,8 @@ PATIENCE = 0.5
 """Seconds after which something is shown."""
 
 PREPARING = "preparing"
+owns_cell = False
+"""Has the cell of a notebook no other output so far? Then nothing at all remains of the progress."""
 
 
 @contextmanager
@@ -112,7 +114,9 @@ class _Terminal(_Patient):
 
 
 class _Notebook(_View):
-    """One line in the cell's output, which ends as an output without content: nothing is shown of that."""
+    """One line in the cell's output. At the end it goes or, since one output alone cannot be removed, becomes one
+    without content, of which front ends show nothing.
+    """
 
     def __init__(self, name: str) -> None:
         from contextvars import copy_context
@@ -127,13 +131,16 @@ class _Notebook(_View):
     def show(self) -> None:
         if self.ended.wait(PATIENCE):
             return
-        from IPython.display import DisplayHandle
+        from IPython.display import DisplayHandle, clear_output
 
-        handle = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
+        handle: Any = DisplayHandle()  # type: ignore[no-untyped-call, unused-ignore]
         handle.display(_text(self.line()), raw=True)
         while not self.ended.wait(PATIENCE):
             handle.update(_text(self.line()), raw=True)
-        handle.update({}, raw=True)
+        if owns_cell:
+            clear_output()  # type: ignore[no-untyped-call, unused-ignore]
+        else:
+            handle.update({}, raw=True)
 
     def close(self) -> None:
         self.ended.set()
