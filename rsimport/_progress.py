@@ -114,8 +114,10 @@ class _Terminal(_Patient):
 
 
 class _Notebook(_View):
-    """One line in the cell's output. At the end it goes or, since one output alone cannot be removed, becomes one
-    without content, of which front ends show nothing.
+    """One line in the cell's output.
+
+    One output alone cannot be removed. So at the end either all go, or this one becomes an output without
+    content, of which front ends show nothing.
     """
 
     def __init__(self, name: str) -> None:
