@@ -44,10 +44,9 @@ def _table(loaded: dict[str, Artifact]) -> Iterator[str]:
         row["source"] = _short(row["source"])
         del row["artifact"]
     columns = list({column: None for row in rows for column in row})
-    widths = {
-        column: max(len(row.get(column, "")) for row in [{column: column}, *rows]) for column in columns
-    }
-    for row in [{column: column for column in columns}, *rows]:
+    rows.insert(0, {column: column for column in columns})
+    widths = {column: max(len(row.get(column, "")) for row in rows) for column in columns}
+    for row in rows:
         yield "  ".join(row.get(column, "").ljust(widths[column]) for column in columns).rstrip()
 
 
