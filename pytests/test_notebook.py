@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,11 @@ HELPER = {
     "helper/Cargo.toml": package("helper"),
     "helper/src/lib.rs": "fn unused() {}\npub fn number() -> i64 {\n    5\n}\n",
 }
+
+
+def fresh() -> int:
+    """A number that no text in any cache has."""
+    return uuid.uuid4().int >> 70
 
 
 @pytest.fixture
@@ -407,7 +412,7 @@ def test_warnings_of_a_kernel_are_shown_once_for_a_build_and_never_those_of_depe
         "fn unused_here() {}\n" + value("helper::number()"),
         block=block("[dependencies]", 'helper = { path = "helper" }'),
     )
-    cell = "%%rsimport -n c\n" + USE + "fn unused_cell() {}\n" + value(47)
+    cell = "%%rsimport -n c\n" + USE + "fn unused_cell() {}\n" + value(fresh())
     outputs = notebook(
         "%load_ext rsimport\nimport rsimport.import_hook",
         "import k",
@@ -428,7 +433,7 @@ def test_progress_leaves_nothing_behind_that_can_be_seen(notebook, kernel):
     _, _, cell, imported = notebook(
         "%load_ext rsimport\nimport rsimport.import_hook",
         "from rsimport import _progress\n_progress.PATIENCE = 0.01",
-        "%%rsimport -n c\n" + USE + value(os.getpid()),
+        "%%rsimport -n c\n" + USE + value(fresh()),
         "print('before')\nimport k\nprint('after')",
     )
     assert cell == []
