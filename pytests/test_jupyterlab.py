@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -87,13 +88,14 @@ def run_cell(page: Any, number: int, text: str) -> Any:
     """Types a cell, runs it, and returns what is shown below it once it has ended."""
     cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
     prompt = cell.locator(".jp-InputPrompt").first
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     before = prompt.text_content()
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(text)
     page.keyboard.press("Shift+Enter")
-    ended = "([prompt, before]) => /\\[\\d+\\]/.test(prompt.textContent) && prompt.textContent !== before"
-    page.wait_for_function(ended, arg=[prompt.element_handle(), before])
+    playwright.expect(prompt).not_to_have_text(before, timeout=MILLISECONDS)
+    playwright.expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=MILLISECONDS)
     return cell.locator(".jp-OutputArea-output")
 
 

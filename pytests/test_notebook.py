@@ -340,6 +340,18 @@ def test_auto_reloads_nothing_where_nothing_has_changed(automatic, monkeypatch):
     assert automatic.run("k.value()") == 111
 
 
+def test_auto_leaves_the_optimised_build_of_the_same_text_for_the_next_reload(
+    automatic, project, monkeypatch
+):
+    automatic.run("edit('111', '222')")
+    assert automatic.run("import rsimport\nbefore = k.__file__\nrsimport.info(k).tier") == "fast"
+    with monkeypatch.context() as patch:
+        patch.setenv("RSIMPORT_TIER", "optimized")
+        optimised = rsimport.build_filepath(project / "k.rs")
+    assert automatic.run("k.__file__ == before")
+    assert automatic.run("rsimport.reload(k).__file__") == optimised
+
+
 @pytest.mark.parametrize("order", [["%autoreload 2", "%rsimport auto"], ["%rsimport auto", "%autoreload 2"]])
 def test_auto_works_together_with_autoreload(shell, kernel, project, order):
     kernel("k", value(111))

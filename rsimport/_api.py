@@ -64,7 +64,7 @@ def build(fullname: str, **settings: Unpack[Settings]) -> str:
     Nothing is loaded, and unless a setting says otherwise the artifact is an optimised one. Raises
     CompileError, ConfigError, ToolchainError, CacheError or RsimportError as imp() does.
     """
-    return _finished(_find(fullname, plain(settings))).path
+    return finished(_find(fullname, plain(settings))).path
 
 
 @concise
@@ -74,7 +74,7 @@ def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -
     Nothing is loaded, and unless a setting says otherwise the artifact is an optimised one. Raises
     CompileError, ConfigError, ToolchainError or CacheError as imp_from_filepath() does.
     """
-    return _finished(_at(path, None, plain(settings))).path
+    return finished(_at(path, None, plain(settings))).path
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ def report(kernel: str, settings: dict[str, object], *, soon: bool = False) -> R
     artifact = error = None
     try:
         loader = _at(kernel, None, settings)
-        artifact = loader.find_artifact() if soon else _finished(loader)
+        artifact = loader.find_artifact() if soon else finished(loader)
     except RsimportError as exc:
         error = exc
     return Report(kernel, artifact, error, time.perf_counter() - start)
 
 
-def _finished(loader: KernelLoader) -> Artifact:
+def finished(loader: KernelLoader) -> Artifact:
     """The artifact of a kernel that nobody is waiting to try: optimised, unless a setting says otherwise."""
     with suppress(RsimportError):  # find_artifact() raises it again and says of which module.
         if _engine.settings(loader.kernel, loader.settings)["tier"] == "auto":

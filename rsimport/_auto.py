@@ -93,7 +93,12 @@ def _names(module: ModuleType) -> dict[str, Any]:
 def _is_stale(loader: KernelLoader) -> bool:
     settings = {**loader.settings, "force_rebuild": False}
     artifact = _engine.lookup(loader.kernel, loader.name.rpartition(".")[2], ABI, settings)
-    return artifact is None or artifact.path != loader.path
+    if artifact is None or loader.artifact is None:
+        return True
+    # An optimised build of the same text is left for the next edit or reload: its classes would be strangers to
+    # the objects that the user has made of the old ones, without an edit that explains it.
+    same = artifact.content == loader.artifact.content and artifact.tier != loader.artifact.tier
+    return artifact.path != loader.path and not same
 
 
 def _files(loader: KernelLoader, error: RsimportError) -> Iterable[str]:

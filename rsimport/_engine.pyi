@@ -97,6 +97,9 @@ class Artifact:
     def tier(self) -> Literal["fast", "optimized", "profile"]:
         """How much it was optimised; `profile` where the user's profile alone decides that."""
     @property
+    def content(self) -> str:
+        """The digest of what it was made from; the same for the fast and the optimised build of that."""
+    @property
     def profile(self) -> str:
         """The cargo profile it was built with."""
     @property

@@ -130,7 +130,7 @@ def _load_written(
         with open(path, "rb") as file:
             written = file.read()
         if force:
-            KernelLoader(name, path, {**settings, "force_rebuild": True}).find_artifact()
+            _api.finished(KernelLoader(name, path, {**settings, "force_rebuild": True}))
         module = _api.imp_from_filepath(path, name, **settings)  # type: ignore[arg-type]
         with open(path, "rb") as file:
             if file.read() == written:

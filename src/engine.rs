@@ -54,6 +54,8 @@ pub struct Artifact {
     pub source: PathBuf,
     /// The key under which it was found or published.
     pub fingerprint: String,
+    /// Names what it was made from, and is the same for all tiers of that.
+    pub content: String,
     /// Was it built just now?
     pub built: bool,
     /// Its metadata.
@@ -214,7 +216,9 @@ fn found(known: &Known, tiers: &[Tier], watch: &mut dyn Watch) -> Lookup {
 
 fn artifact(known: &Known, fingerprint: String, entry: Entry, path: PathBuf, built: bool) -> Artifact {
     let inputs = entry.inputs.iter().filter_map(|input| input.path(&known.source.base)).collect();
-    Artifact { path, source: known.source.path.clone(), fingerprint, built, entry, inputs }
+    let content = Digest::default().with(known.fingerprint.key().as_bytes());
+    let content = content.with(serde_json::to_string(&entry.inputs).unwrap_or_default().as_bytes()).hex();
+    Artifact { path, source: known.source.path.clone(), fingerprint, content, built, entry, inputs }
 }
 
 /// The tier of a new build. The first one of a kernel is optimised at once: it has no incremental data to gain from, and
