@@ -95,8 +95,8 @@ def _is_stale(loader: KernelLoader) -> bool:
     artifact = _engine.lookup(loader.kernel, loader.name.rpartition(".")[2], ABI, settings)
     if artifact is None or loader.artifact is None:
         return True
-    # An optimised build of the same text is left for the next edit or reload: its classes would be strangers to
-    # the objects that the user has made of the old ones, without an edit that explains it.
+    # An optimised build of the same text is left for the next edit or reload: its classes would be strangers
+    # to the objects that the user has made of the old ones, without an edit that explains it.
     same = artifact.content == loader.artifact.content and artifact.tier != loader.artifact.tier
     return artifact.path != loader.path and not same
 

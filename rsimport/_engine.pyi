@@ -26,6 +26,7 @@ __all__ = [
     "settings_table",
     "templates",
     "warm",
+    "write_cell",
 ]
 
 __version__: str

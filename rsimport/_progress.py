@@ -18,6 +18,7 @@ PATIENCE = 0.5
 """Seconds after which something is shown."""
 
 PREPARING = "preparing"
+
 owns_cell = False
 """Has the cell of a notebook no other output so far? Then nothing at all remains of the progress."""
 
