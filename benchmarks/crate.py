@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,11 +29,20 @@ class Build(NamedTuple):
 class Crate:
     """A crate in a folder of its own, which compiles a kernel's text."""
 
-    def __init__(self, folder: Path, kernel: str, name: str = NAME) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kernel: str,
+        name: str = NAME,
+        *,
+        crates: Sequence[str] = ("pyo3",),
+        flags: str = "-Ctarget-cpu=native",
+    ) -> None:
         self.folder = folder
         self.name = name
+        self.flags = flags
         (folder / "src").mkdir(parents=True)
-        (folder / "Cargo.toml").write_text(_manifest(name), encoding="utf-8")
+        (folder / "Cargo.toml").write_text(_manifest(name, crates), encoding="utf-8")
         (folder / "Cargo.lock").write_bytes(_LOCK.read_bytes())
         self.write(kernel)
 
@@ -62,9 +72,9 @@ class Crate:
         _run(command, self.folder, os.environ)
 
     def _cargo(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        # rsimport compiles for this processor too, and neither side links Python's own library. Everything
-        # else PyO3's build script asks the interpreter, as it does for anybody who builds by hand.
-        flags = f"{os.environ.get('RUSTFLAGS', '')} -Ctarget-cpu=native".strip()
+        # By default for this processor, as rsimport compiles, and neither side links Python's own library.
+        # Everything else PyO3's build script asks the interpreter, as it does for anybody who builds by hand.
+        flags = f"{os.environ.get('RUSTFLAGS', '')} {self.flags}".strip()
         python = {"PYO3_PYTHON": sys.executable, "PYO3_BUILD_EXTENSION_MODULE": "1"}
         unset = ("PYO3_CONFIG_FILE", "CARGO_ENCODED_RUSTFLAGS")
         inherited = {name: value for name, value in os.environ.items() if name not in unset}
@@ -73,9 +83,15 @@ class Crate:
         )
 
 
-def _manifest(name: str) -> str:
-    found = re.search(r'name = "pyo3"\nversion = "([^"]+)"', _LOCK.read_text(encoding="utf-8"))
-    assert found, f"{_LOCK} has no pyo3"
+def version(crate: str) -> str:
+    """The version of a crate that a kernel gets from rsimport."""
+    found = re.search(rf'name = "{crate}"\nversion = "([^"]+)"', _LOCK.read_text(encoding="utf-8"))
+    assert found, f"{_LOCK} has no {crate}"
+    return found[1]
+
+
+def _manifest(name: str, crates: Sequence[str]) -> str:
+    dependencies = "".join(f'{crate} = "{version(crate)}"\n' for crate in crates)
     return f'''
 [package]
 name = "{name}"
@@ -86,8 +102,7 @@ edition = "2024"
 crate-type = ["cdylib"]
 
 [dependencies]
-pyo3 = "{found[1]}"
-
+{dependencies}
 [workspace]
 '''
 

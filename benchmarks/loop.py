@@ -1,0 +1,110 @@
+"""Compares the loop of editing, compiling and importing with every peer, side by side in one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from peers import CONTESTANTS
+from peers.kernels import KERNELS
+from peers.race import hooks, race, say
+from peers.report import report
+from peers.surroundings import clean, download, versions
+from peers.table import BAR_HEADINGS, HEADINGS, bars, markdown, rows, text
+from place import Place
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 150
+"""Of the table where the output is no terminal."""
+
+EXAMPLES = f"""
+examples:
+  python benchmarks/loop.py                                    everything; about a quarter of an hour
+  python benchmarks/loop.py --only rsimport rustimport cargo   three contestants
+  python benchmarks/loop.py --kernels logistic --edits 15      one kernel, more edits
+  python benchmarks/loop.py --markdown --json docs/loop.json   for a page, and for programs
+
+contestants: {", ".join(CONTESTANTS)}
+kernels: {", ".join(KERNELS)}
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _given(arguments)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="rsimport-loop-", ignore_cleanup_errors=True) as folder:
+        clean()
+        place = Place(Path(folder))
+        kernels = {name: KERNELS[name] for name in given.kernels}
+        chosen = {short: one for short, one in CONTESTANTS.items() if short in given.only}
+        left_out = {one.name: reason for one in chosen.values() if (reason := one.missing())}
+        present = {short: one for short, one in chosen.items() if one.name not in left_out}
+        download(place.folder("download"), {crate for kernel in kernels.values() for crate in kernel.crates})
+        say(None, None, "imports of the hooks", None)
+        hook_times, failed = hooks(place, present, given.edits)
+        left_out |= {present.pop(short).name: reason for short, reason in failed.items()}
+        for name, reason in left_out.items():
+            print(f"{name} is left out: {reason}", file=sys.stderr)
+        results = {name: race(place, kernel, present, given.edits) for name, kernel in kernels.items()}
+        used = versions(present.values())
+    seconds = time.monotonic() - started
+    rest = {"versions": used, "edits": given.edits, "seconds": seconds, "left_out": left_out}
+    result = report(present, kernels, hook_times, results, **rest)
+    if given.markdown:
+        print(markdown(result))
+    else:
+        _show(result)
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="CONTESTANT"
+    )
+    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS), metavar="KERNEL")
+    parser.add_argument("--edits", type=_positive, default=9, help="edits of every kernel (default: 9)")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
+    return parser.parse_args(arguments)
+
+
+def _show(result: dict[str, object]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    for title, headings, cells in (
+        ("The loop, against the others: medians", HEADINGS, rows(result)),
+        ("The bars: ratios of neighbours in this run", BAR_HEADINGS, bars(result)),
+    ):
+        table = Table(title=title)
+        for heading in headings:
+            table.add_column(heading)
+        last = ""
+        for first, *others in cells:
+            if first != last and last and headings is HEADINGS:
+                table.add_section()
+            table.add_row("" if first == last else first, *others)
+            last = first
+        console.print(table)
+    for line in text(result):
+        console.print(line, markup=False)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())
