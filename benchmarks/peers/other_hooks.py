@@ -14,10 +14,10 @@ class _Logistic(Hook):
     kernels = (shipped.NAME,)
     suffix: str
     text: str
-    """With NUMBER and MODULE in it."""
+    """With NUMBER and KERNEL_NAME in it."""
 
     def write(self, folder: Path, module: str, kernel: Kernel, number: int) -> None:
-        text = self.text.replace("NUMBER", str(number)).replace("MODULE", module)
+        text = self.text.replace("NUMBER", str(number)).replace("KERNEL_NAME", module)
         (folder / f"{module}{self.suffix}").write_text(text, encoding="utf-8")
 
     def variables(self, folder: Path) -> dict[str, str]:
@@ -43,7 +43,7 @@ static double logistic(std::uint64_t steps, double r, double x) {
     return x;
 }
 
-PYBIND11_MODULE(MODULE, m) {
+PYBIND11_MODULE(KERNEL_NAME, m) {
     m.def("logistic", &logistic, "Iterate the logistic map and return the last x.");
 }
 /*
