@@ -7,7 +7,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard 
            $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench docs wheel clean
+.PHONY: help setup demo test rust-test python-test lint format bench bench-peers docs wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,9 +56,15 @@ bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
 	$(BIN)/python benchmarks/bench.py --json docs/figures.json
 
+bench-peers: $(VENV)/installed ## compare the loop with every peer, which takes a quarter of an hour
+	$(BIN)/python benchmarks/install_peers.py
+	$(BIN)/python benchmarks/loop.py --json docs/loop.json
+	$(BIN)/python docs/loop_picture.py
+
 docs: $(VENV)/installed ## write the tables and the picture of README.md, with the figures measured last
 	$(BIN)/python docs/fill_readme.py
 	$(BIN)/python docs/picture.py
+	$(BIN)/python docs/loop_picture.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/
 	$(BIN)/maturin build --release --out dist

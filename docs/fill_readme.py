@@ -1,7 +1,7 @@
 """Writes the tables of README.md that come from elsewhere.
 
 These are the settings as the engine declares them, and the figures that `benchmarks/bench.py --json
-docs/figures.json` measured last.
+docs/figures.json` and `benchmarks/loop.py --json docs/loop.json` measured last.
 
 `make docs` runs it; a test holds the README against the engine.
 """
@@ -17,6 +17,7 @@ from rsimport import _engine
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 FIGURES = Path(__file__).resolve().parent / "figures.json"
+LOOP = FIGURES.with_name("loop.json")
 
 
 def main() -> None:
@@ -24,6 +25,8 @@ def main() -> None:
     text = filled(text, "settings", settings())
     if FIGURES.exists():
         text = filled(text, "figures", figures(json.loads(FIGURES.read_text(encoding="utf-8"))))
+    if LOOP.exists():
+        text = filled(text, "loop", loop(json.loads(LOOP.read_text(encoding="utf-8"))))
     README.write_text(text, encoding="utf-8")
 
 
@@ -44,6 +47,41 @@ def figures(report: Any) -> str:
         value = f"{line['value']['median']:.3g} {line['unit']}"
         rows.append(f"| {line['what']} | {line['against']} | {value} | {line['note']} |")
     return "\n".join(rows)
+
+
+def loop(report: Any) -> str:
+    """One row for each contestant: what the smallest kernel takes, and an edit of each kernel."""
+    kernels = report["kernels"]
+    smallest = min(kernels, key=lambda name: kernels[name]["lines"])
+    edits = [f"edit, {name} ({kernel['lines']:,} lines)" for name, kernel in kernels.items()]
+    headings = ["", "import of the hook", "first build", "new kernel", "warm import", *edits]
+    rows = [headings, ["---"] * len(headings)]
+    for short, contestant in report["contestants"].items():
+        of = [kernel["contestants"].get(short) for kernel in kernels.values()]
+        own = kernels[smallest]["contestants"].get(short) or {}
+        cells = [contestant["hook"], *(own.get(column) for column in ("first", "new", "warm"))]
+        rows.append([contestant["name"], *map(_time, cells), *map(_edit, of)])
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    bars = [
+        f"{bar['what']} {bar['value']['median']:.3g} x {bar['against']}"
+        for bar in report["bars"]
+        if bar["value"]
+    ]
+    used = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    notes = f"ᴺ in a new process; ᶜ the compiler alone, no import. Ratios: {'; '.join(bars)}. {used}."
+    return "\n".join([*lines, "", notes])
+
+
+def _edit(own: Any) -> str:
+    mark = {"new process": " ᴺ", "compiler alone": " ᶜ"}.get(own["where"], "") if own and own["edit"] else ""
+    return _time(own and own["edit"]) + mark
+
+
+def _time(spread: Any) -> str:
+    if not spread:
+        return "-"
+    seconds = spread["median"]
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
 def filled(text: str, name: str, table: str) -> str:

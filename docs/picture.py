@@ -32,7 +32,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11p
 
 
 def main() -> None:
-    figures = json.loads((HERE / "figures.json").read_text(encoding="utf-8"))
+    figures = json.loads((HERE / "figures.json").readtext(encoding="utf-8"))
     lines = {line["what"]: line for group in figures["figures"].values() for line in group if line["seconds"]}
     rows = [(*SHOWN[what], *lines[what]["seconds"]) for what in SHOWN if what in lines]
     ElementTree(picture(rows)).write(HERE / "figures.svg", encoding="utf-8")
@@ -44,21 +44,21 @@ def picture(rows: list[tuple[str, str, float, float]]) -> Element:
     box = {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "width": str(WIDTH), "height": str(height)}
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **box})
     SubElement(root, "style").text = STYLE
-    _text(root, WIDTH / 2, 18, "Seconds until a kernel can be called, logarithmic", "middle")
+    text(root, WIDTH / 2, 18, "Seconds until a kernel can be called, logarithmic", "middle")
     for power in range(round(math.log10(LOW)), round(math.log10(HIGH)) + 1):
         at = _at(10.0**power)
         SubElement(
             root, "line", {"x1": f"{at:.1f}", "x2": f"{at:.1f}", "y1": str(TOP - 8), "y2": str(height - 22)}
         )
-        _text(root, at, height - 6, _duration(10.0**power), "middle", small=True)
+        text(root, at, height - 6, duration(10.0**power), "middle", small=True)
     for number, (name, other, ours, theirs) in enumerate(rows):
         top = TOP + GROUP * number
-        _text(root, LEFT - 8, top + 12, name, "end")
-        _text(root, LEFT - 8, top + 29, other, "end", small=True)
+        text(root, LEFT - 8, top + 12, name, "end")
+        text(root, LEFT - 8, top + 29, other, "end", small=True)
         for seconds, kind, y in ((ours, "ours", top), (theirs, "theirs", top + BAR + 3)):
             size = {"width": f"{_at(seconds) - LEFT:.1f}", "height": str(BAR), "rx": "2"}
             SubElement(root, "rect", {"class": kind, "x": str(LEFT), "y": str(y), **size})
-            _text(root, _at(seconds) + 6, y + 12, _duration(seconds), "start", small=kind == "theirs")
+            text(root, _at(seconds) + 6, y + 12, duration(seconds), "start", small=kind == "theirs")
     indent(root)
     return root
 
@@ -68,13 +68,15 @@ def _at(seconds: float) -> float:
     return LEFT + share * (WIDTH - LEFT - RIGHT)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
-def _text(root: Element, x: float, y: float, text: str, anchor: str, *, small: bool = False) -> None:
+def text(root: Element, x: float, y: float, words: str, anchor: str, *, small: bool = False) -> None:
+    """Adds words to a drawing."""
     place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}
-    SubElement(root, "text", {**place, **({"class": "small"} if small else {})}).text = text
+    SubElement(root, "text", {**place, **({"class": "small"} if small else {})}).text = words
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Edit(NamedTuple):
     value: float
 
 
-class Entry(ABC):
+class Entry:
     """A contestant at one kernel, in a folder with a cache of its own.
 
     A method that measures returns seconds, or None where the question makes no sense for the contestant, and
@@ -49,7 +49,7 @@ class Entry(ABC):
         """The import statement in a fresh interpreter, nothing to be built."""
         return None
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to end
+    def close(self) -> None:
         """Ends what it runs."""
 
 

@@ -13,8 +13,9 @@ from peers.interpreter import Failed, Interpreter, Loaded
 from peers.kernels import Kernel
 
 PACE = 1.1
-"""Seconds between two edits of one contestant: some compare dates in whole seconds, and nobody types faster."""
+"""Seconds between two edits of one contestant: some compare dates in whole seconds."""
 _AGAIN = 1000
+"""Added to the number of an edit that is made a second time."""
 
 
 class Hook(Contestant):

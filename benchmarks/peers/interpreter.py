@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -60,10 +61,8 @@ class Interpreter:
     def close(self) -> None:
         """Ends the process."""
         assert self._process.stdin and self._process.stdout
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
         self._process.wait()
         self._process.stdout.close()
 
@@ -77,11 +76,9 @@ class Interpreter:
 
     def _ask(self, **job: Any) -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(job) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
         line = self._process.stdout.readline()
         if not line:
             raise Failed(f"the process ended with code {self._process.wait()}")

@@ -41,9 +41,7 @@ class Track:
         return Spread.of(values) if values else None
 
 
-def race(
-    place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], edits: int
-) -> dict[str, Track]:
+def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], edits: int) -> dict[str, Track]:
     """Measures all columns of a kernel; who fails is out for the rest of the kernel."""
     entries: dict[str, Entry] = {}
     tracks: dict[str, Track] = {}
@@ -61,6 +59,7 @@ def race(
             track.times[column].append(action(entries[short]))
         except (Failed, RuntimeError) as error:
             track.notes.append(f"{column}: {_first_line(error)}")
+            print(f"{kernel.name}  {contestants[short].name}  {track.notes[-1]}", file=sys.stderr, flush=True)
             entries.pop(short).close()
 
     def edit(number: int, short: str) -> Callable[[Entry], float | None]:
@@ -137,4 +136,3 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # cargo's and rustc's own command is long; what they say begins with "error".
     return next((line for line in lines if line.startswith("error")), lines[0] if lines else repr(error))
-

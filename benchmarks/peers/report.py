@@ -17,15 +17,15 @@ from peers.race import Column, Track
 
 METHOD = (
     "Medians of one run in which the contestants took turns within every round, each in its own folder with its "
-    "own cache; all in release mode with the settings named, everything else as installed, the user's settings "
-    "taken away.",
+    "own cache; all in release mode with the settings named, everything else as installed, and the user's "
+    "settings taken out of the environment.",
     "All Rust contestants compile the same text with the same pyo3 and numpy crates, downloaded beforehand, "
-    "without the network. Only rsimport compiles for this CPU by default (target-cpu=native), as does numba.",
-    "hook: the statements that install it, in a fresh interpreter. first build: the import statement with empty "
-    "caches, once. new kernel: the import statement of another file with the same dependencies.",
+    "without the network. Only rsimport and numba compile for this CPU by default (target-cpu=native).",
+    "hook: the statements that install it, in a fresh interpreter. first build: the import statement with "
+    "empty caches, once. new kernel: the import statement of another file with the same dependencies.",
     "edit: from the saved file to the value of a call, which is compared with what the edit should give: "
-    "importlib.reload in the running process; in a new process, its start and the hook's included; or the compiler "
-    "alone, without any import.",
+    "importlib.reload in the running process; in a new process, its start and the hook's included; or the "
+    "compiler alone, without any import.",
     "warm: the import statement in a fresh interpreter, nothing to be built, no garbage collection.",
 )
 
@@ -64,7 +64,8 @@ def report(
             for name, tracks in results.items()
         },
         "bars": [
-            {**asdict(line), "value": _dict(line.value), "met": line.met} for line in _lines(contestants, results)
+            {**asdict(line), "value": _dict(line.value), "met": line.met}
+            for line in _lines(contestants, results)
         ],
     }
 

@@ -40,10 +40,11 @@ class Rustimport(Hook):
     code = "import rustimport.import_hook"
 
     def write(self, folder: Path, module: str, kernel: Kernel, number: int) -> None:
-        """Its header names the same crates in the same versions; PyO3 with the feature that it asks for itself."""
-        crates = "".join(f"//: {line}\n" for line in _dependencies(kernel, extension=True))
-        header = f'// rustimport:pyo3\n//: [package]\n//: edition = "2024"\n//: [dependencies]\n{crates}'
-        text = header + shipped.with_module(kernel.edited(number), module)
+        """Its header is the whole manifest; PyO3 has the feature that rustimport's own template asks for."""
+        dependencies = "\n".join(_dependencies(kernel, extension=True))
+        manifest = _MANIFEST.replace("NAME", module).format(dependencies=dependencies)
+        header = "".join(f"//: {line}\n" for line in manifest.splitlines())
+        text = f"// rustimport\n{header}{shipped.with_module(kernel.edited(number), module)}"
         (folder / f"{module}.rs").write_text(text, encoding="utf-8")
 
     def variables(self, folder: Path) -> dict[str, str]:
@@ -130,5 +131,5 @@ def _dependencies(kernel: Kernel, *, extension: bool = False) -> list[str]:
     lines = []
     for crate in kernel.crates:
         features = ', features = ["extension-module"]' if extension and crate == "pyo3" else ""
-        lines.append(f'{crate} = {{ version = {json.dumps("=" + version(crate))}{features} }}')
+        lines.append(f"{crate} = {{ version = {json.dumps('=' + version(crate))}{features} }}")
     return lines

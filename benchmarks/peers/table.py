@@ -9,7 +9,7 @@ from line import duration
 
 HEADINGS = ("kernel", "contestant", "hook", "first build", "new kernel", "edit to result", "warm import")
 _MARKS = {"same process": "", "new process": " ᴺ", "compiler alone": " ᶜ"}
-LEGEND = "ᴺ in a new process; ᶜ the compiler alone, no import; – makes no sense or was not measured"
+LEGEND = "ᴺ in a new process; ᶜ the compiler alone, no import; - makes no sense or was not measured"
 
 
 def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -21,7 +21,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
             name, own = contestant["name"], result["contestants"].get(short)
             marks = "".join(_raised(at) for at, key, _ in notes if key in ((kernel, short), ("", short)))
             if own is None:
-                cells = (_cell(contestant["hook"]), "–", "–", "–", "–")
+                cells = (_cell(contestant["hook"]), "-", "-", "-", "-")
             else:
                 edit = _cell(own["edit"])
                 edit += _MARKS[own["where"]] if own["edit"] else ""
@@ -85,7 +85,7 @@ def _notes(report: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _cell(spread: dict[str, float] | None) -> str:
-    return duration(spread["median"]) if spread else "–"
+    return duration(spread["median"]) if spread else "-"
 
 
 def _met(met: str) -> str:
