@@ -44,6 +44,7 @@ class Track:
 def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], edits: int) -> dict[str, Track]:
     """Measures all columns of a kernel; who fails is out for the rest of the kernel."""
     entries: dict[str, Entry] = {}
+    out: set[str] = set()
     tracks: dict[str, Track] = {}
     for short, contestant in contestants.items():
         if kernel.name in contestant.kernels:
@@ -52,15 +53,16 @@ def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], ed
             tracks[short] = Track(entries[short].where)
 
     def turn(short: str, column: Column, action: Callable[[Entry], float | None]) -> None:
-        if short not in entries:
+        if short in out:
             return
         track = tracks[short]
         try:
             track.times[column].append(action(entries[short]))
-        except (Failed, RuntimeError) as error:
+        except Exception as error:
+            # Whatever is wrong with one contestant, the others were worth their minutes.
             track.notes.append(f"{column}: {_first_line(error)}")
             print(f"{kernel.name}  {contestants[short].name}  {track.notes[-1]}", file=sys.stderr, flush=True)
-            entries.pop(short).close()
+            out.add(short)
 
     def edit(number: int, short: str) -> Callable[[Entry], float | None]:
         def action(entry: Entry) -> float | None:
@@ -73,20 +75,20 @@ def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], ed
         return action
 
     try:
-        for short in list(entries):
+        for short in entries:
             turn(short, "first", lambda entry: entry.first())
             say(kernel, contestants[short], "first build", tracks[short].spread("first"))
         for number in range(2, edits + 2):
             say(kernel, None, f"edit {number - 1} of {edits}", None)
-            for short in list(entries):
+            for short in entries:
                 turn(short, "edit", edit(number, short))
         for number in range(NEW):
-            for short in list(entries):
+            for short in entries:
                 past = tracks[short].times["new"]
                 if not past or (past[0] or 0.0) < SLOW:
-                    turn(short, "new", lambda entry, number=number: entry.new(9000 + number))  # type: ignore[misc]
+                    turn(short, "new", lambda entry, number=number: entry.new(9000 + number))
         for number in range(-1, edits * WARM):
-            for short in list(entries):
+            for short in entries:
                 if number < 0:
                     # Not counted: whatever the first import after an edit brings up to date.
                     turn(short, "warm", lambda entry: entry.warm() and None)

@@ -16,8 +16,8 @@ from peers.kernels import Kernel
 from peers.race import Column, Track
 
 METHOD = (
-    "Medians of one run in which the contestants took turns within every round, each in its own folder with its "
-    "own cache; all in release mode with the settings named, everything else as installed, and the user's "
+    "Medians of one run in which the contestants took turns within every round, each in its own folder with "
+    "its own cache; all in release mode with the settings named, everything else as installed, and the user's "
     "settings taken out of the environment.",
     "All Rust contestants compile the same text with the same pyo3 and numpy crates, downloaded beforehand, "
     "without the network. Only rsimport and numba compile for this CPU by default (target-cpu=native).",
@@ -77,9 +77,9 @@ def _lines(contestants: Mapping[str, Contestant], results: Mapping[str, Mapping[
         if "rsimport" not in tracks or other not in tracks:
             continue
         ours, theirs = (tracks[short].times[column] for short in ("rsimport", other))
-        if column == "new":
-            # The slow side has one run; its neighbours are all of ours.
-            theirs = theirs[:1] * len(ours)
+        if len(theirs) == 1:
+            # The slow side ran once; its neighbours are all of ours.
+            theirs = theirs * len(ours)
         pairs = [(our, their) for our, their in zip(ours, theirs, strict=False) if our and their]
         name, against = f"{what}, {kernel}", contestants[other].name
         if pairs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import kernel as shipped
@@ -60,7 +61,11 @@ class MaturinImportHook(Hook):
     """Its importer of single files, in release mode."""
 
     name = distribution = "maturin-import-hook"
-    note = "MaturinSettings(release=True); its template of a project gets the same crates as everybody's"
+    note = (
+        "MaturinSettings(release=True), and the same crates in the project that it generates; compiles them again "
+        "with every edit, so the longer kernels are measured with CARGO_TARGET_DIR only"
+    )
+    kernels = (shipped.NAME,)
 
     def write(self, folder: Path, module: str, kernel: Kernel, number: int) -> None:
         """It knows no manifest in the file, so that stands beside it."""
@@ -92,12 +97,11 @@ sys.meta_path.insert(0, Importer(settings=MaturinSettings(release=True), build_d
 class Shared(Hook):
     """A hook with one target folder for all kernels, which is no default but one variable away."""
 
-    kernels = (shipped.NAME,)
-
-    def __init__(self, hook: Hook) -> None:
+    def __init__(self, hook: Hook, kernels: Iterable[str]) -> None:
         self._hook = hook
+        self.kernels = tuple(kernels)
         self.name = f"{hook.name}, CARGO_TARGET_DIR"
-        self.note = "the same with a target folder for all kernels; logistic only"
+        self.note = "no default: one target folder for all kernels"
         self.code = hook.code
         self.distribution = hook.distribution
 
