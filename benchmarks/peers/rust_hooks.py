@@ -62,8 +62,8 @@ class MaturinImportHook(Hook):
 
     name = distribution = "maturin-import-hook"
     note = (
-        "MaturinSettings(release=True), and the same crates in the project that it generates; compiles them again "
-        "with every edit, so the longer kernels are measured with CARGO_TARGET_DIR only"
+        "MaturinSettings(release=True), and the same crates in the project that it generates; compiles them "
+        "again with every edit, so the longer kernels are measured with CARGO_TARGET_DIR only"
     )
     kernels = (shipped.NAME,)
 
