@@ -32,7 +32,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11p
 
 
 def main() -> None:
-    figures = json.loads((HERE / "figures.json").readtext(encoding="utf-8"))
+    figures = json.loads((HERE / "figures.json").read_text(encoding="utf-8"))
     lines = {line["what"]: line for group in figures["figures"].values() for line in group if line["seconds"]}
     rows = [(*SHOWN[what], *lines[what]["seconds"]) for what in SHOWN if what in lines]
     ElementTree(picture(rows)).write(HERE / "figures.svg", encoding="utf-8")
