@@ -63,12 +63,15 @@ def loop(report: Any) -> str:
         rows.append([contestant["name"], *map(_time, cells), *map(_edit, of)])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     bars = [
-        f"{bar['what']} {bar['value']['median']:.3g} x {bar['against']}"
+        f"{bar['what']}: {bar['value']['median']:.3g} x {bar['against']}"
         for bar in report["bars"]
         if bar["value"]
     ]
     used = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    notes = f"ᴺ in a new process; ᶜ the compiler alone, no import. Ratios: {'; '.join(bars)}. {used}."
+    notes = (
+        f"Medians of {report['edits']} edits. ᴺ in a new process, because a reload keeps the old code; ᶜ the "
+        f"compiler alone, no import. rsimport's times in others': {'; '.join(bars)}. {used}."
+    )
     return "\n".join([*lines, "", notes])
 
 

@@ -21,7 +21,7 @@ GROUPS = (
     ("logistic", "new", "The next new kernel"),
 )
 WHERE = {"same process": "", "new process": ", new process", "compiler alone": ", no import"}
-WIDTH, LEFT, RIGHT, TOP, BAR, TITLE = 760, 250, 150, 48, 18, 30
+WIDTH, LEFT, RIGHT, TOP, BAR, TITLE = 760, 270, 140, 48, 18, 30
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def picture(report: Any) -> Element:
         text(root, at(10.0**power), height - 8, duration(10.0**power), "middle", small=True)
     top = TOP
     for title, rows in groups:
-        text(root, LEFT - 8, top + 8, title, "end" if len(title) < 36 else "middle")
+        text(root, LEFT, top + 8, title, "start")
         top += TITLE - 12
         for seconds, name, where, ours in rows:
             text(root, LEFT - 8, top + 12, name, "end", small=not ours)

@@ -82,11 +82,11 @@ class HookEntry(Entry):
                 if done.value == number or self._proved:
                     self._proved = True
                     return self._timed(Edit(done.seconds, done.value))
-                self.notes.append("reloading in the same process gives the old code")
+                self.notes.append("importlib.reload keeps the old code (stale), so a new process it is")
             except Failed as error:
                 if self._proved:
                     raise
-                self.notes.append(f"reloading in the same process fails: {error}")
+                self.notes.append(f"importlib.reload fails, so a new process it is: {error}")
             self.close()
             self.where = NEW
             # The attempt may have built this text already, so the new process gets another one.

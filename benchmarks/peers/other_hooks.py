@@ -28,7 +28,8 @@ class _Logistic(Hook):
 class Cppimport(_Logistic):
     """C++ with pybind11."""
 
-    name = distribution = "cppimport"
+    name = "cppimport (C++)"
+    distribution = "cppimport"
     note = "C++ with pybind11, extra_compile_args -O3"
     code = "import cppimport.import_hook"
     suffix = ".cpp"
@@ -94,7 +95,8 @@ def make_ext(modname, pyxfilename):
 class Numba(_Logistic):
     """Compiles at the first call; redefining the function is a reload of the module."""
 
-    name = distribution = "numba"
+    name = "numba (Python)"
+    distribution = "numba"
     note = "@njit(cache=True), compiles at the first call, which is counted in every column; for this CPU"
     code = "import numba"
     lazy = True

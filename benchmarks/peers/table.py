@@ -9,7 +9,7 @@ from line import duration
 
 HEADINGS = ("kernel", "contestant", "hook", "first build", "new kernel", "edit to result", "warm import")
 _MARKS = {"same process": "", "new process": " ᴺ", "compiler alone": " ᶜ"}
-LEGEND = "ᴺ in a new process; ᶜ the compiler alone, no import; - makes no sense or was not measured"
+LEGEND = "ᴺ in a new process, ᶜ the compiler alone without any import, - makes no sense or was not measured"
 
 
 def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
