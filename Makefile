@@ -56,7 +56,7 @@ bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
 	$(BIN)/python benchmarks/bench.py --json docs/figures.json
 
-bench-peers: $(VENV)/installed ## compare the loop with every peer, which takes a quarter of an hour
+bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minutes and more
 	$(BIN)/python benchmarks/install_peers.py
 	$(BIN)/python benchmarks/loop.py --json docs/loop.json
 	$(BIN)/python docs/loop_picture.py

@@ -25,7 +25,7 @@ WIDTH = 150
 
 EXAMPLES = f"""
 examples:
-  python benchmarks/loop.py                                    everything; about a quarter of an hour
+  python benchmarks/loop.py                                    everything; ten minutes and more
   python benchmarks/loop.py --only rsimport rustimport cargo   three contestants
   python benchmarks/loop.py --kernels logistic --edits 15      one kernel, more edits
   python benchmarks/loop.py --markdown --json docs/loop.json   for a page, and for programs
