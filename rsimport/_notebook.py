@@ -140,10 +140,17 @@ def _load_written(
     )
 
 
+_ITEM = re.compile(r"#\[py(?:function|class)\b[^{}]*?\b(?:fn|struct|enum)\s+(\w+)")
+
+
 def _default_name(cell: str) -> str:
-    """The name of the cell's own `#[pymodule]`, or one that is the same whenever the text is."""
+    """The name of the cell's own `#[pymodule]`, or one that is made from the names that the cell defines.
+
+    So a cell that is edited stays the same kernel, and its compiler's incremental data serve.
+    """
     own = re.search(r"#\[pymodule\]\s*(?:pub\s+)?(?:fn|mod)\s+(\w+)", cell)
-    return own[1] if own else "cell_" + sha256(cell.encode()).hexdigest()[:8]
+    names = " ".join(_ITEM.findall(cell)) or cell
+    return own[1] if own else "cell_" + sha256(names.encode()).hexdigest()[:8]
 
 
 def _notebook() -> str:
@@ -178,7 +185,7 @@ def _parser() -> MagicArgumentParser:
     )
     add = parser.add_argument
     add("words", nargs="*", help=SUPPRESS)
-    add("-n", "--name", help="the module's name; without it, one that is made from the text")
+    add("-n", "--name", help="the module's name; without it, one that is made from the names in it")
     add("--profile", metavar="P", help="cargo profile to build with: release or dev")
     add("-f", "--force", action="store_true", help="build even if the cache has the kernel")
     add("--deps", nargs="+", metavar="SPEC", help="crates to build with, as numpy=0.30")

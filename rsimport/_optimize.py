@@ -1,60 +1,50 @@
 """The second tier: a process of its own makes the optimised build of a kernel whose edit was compiled fast.
 
-It outlives the Python that starts it, so that a short script finds the optimised build when it runs again. It
-gives way to everything else, and stops when the kernel is edited once more.
+It starts when nobody has edited the kernel for a moment, or when Python ends. It outlives the Python that
+starts it, so that a short script finds the optimised build when it runs again. It gives way to everything
+else, and stops when the kernel is edited once more.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
-from subprocess import DEVNULL, Popen
+from threading import Timer
 
-_started: list[_Detached] = []
+from rsimport import _engine
+from rsimport._loader import ABI
 
-_QUIET = 1.0
-"""Seconds for which the source has to stay as it is: whoever edits it now will edit it again."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from subprocess import Popen
 
-_LOOK = 0.25
-"""Seconds between two looks at the source."""
+    Task = tuple[str, str, dict[str, object]]
+
+QUIET = 1.0
+"""Seconds without an edit: whoever edits a kernel now will edit it again."""
+
+LOOK = 0.25
+"""Seconds between two looks at the source while it is compiled."""
+
+_waiting: dict[str, Timer] = {}
+_started: list[Popen[bytes]] = []
 
 
 def optimize(kernel: str, module: str, settings: dict[str, object]) -> None:
-    """Starts the optimised build of a kernel."""
-    if not sys.executable:
-        return
-    _started[:] = [process for process in _started if process.poll() is None]
-    # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    code = f"import sys; sys.path.append({package!r}); from rsimport._optimize import main; main()"
-    task = json.dumps([kernel, module, settings])
-    try:
-        process = _Detached(
-            [sys.executable, "-I", "-c", code, task],
-            stdin=DEVNULL,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-            start_new_session=True,
-        )
-    except OSError:
-        return  # Where no process can be started, the fast build has to do.
-    _started.append(process)
-
-
-class _Detached(Popen[bytes]):
-    """A process that is meant to outlive this one."""
-
-    def __del__(self) -> None:
-        # Popen would warn that nobody has waited for it.
-        pass
+    """Has the optimised build of a kernel made soon."""
+    if kernel in _waiting:
+        _waiting[kernel].cancel()
+    timer = _waiting[kernel] = Timer(QUIET, _start, ((kernel, module, settings),))
+    timer.daemon = True
+    timer.start()
 
 
 def main() -> None:
     """The process that is started: builds what its only argument describes."""
     from contextlib import suppress
     from threading import Thread
-    from time import sleep
 
     from rsimport._build import build
     from rsimport._errors import RsimportError
@@ -66,8 +56,41 @@ def main() -> None:
     quiet = {"tier": "optimized", "progress": False, "force_rebuild": False}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt):
-        sleep(_QUIET)
         build(kernel, module, {**settings, **quiet})
+
+
+def _start(task: Task) -> None:
+    from subprocess import DEVNULL, Popen
+
+    kernel, module, settings = task
+    _waiting.pop(kernel, None)
+    _started[:] = [process for process in _started if process.poll() is None]
+    try:
+        if not sys.executable or not _engine.claim(kernel, module, ABI, settings):
+            return
+        # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        code = f"import sys; sys.path.append({package!r}); from rsimport._optimize import main; main()"
+        process = Popen(
+            [sys.executable, "-I", "-c", code, json.dumps(task)],
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ImportError):
+        return  # Where no process can be started or the source is gone, the fast build has to do.
+    _started.append(process)
+
+
+@atexit.register
+def _leave() -> None:
+    for timer in list(_waiting.values()):
+        timer.cancel()
+        _start(*timer.args)
+    # They are meant to outlive this process, so Popen need not warn that nobody has waited for them.
+    for process in _started:
+        process.returncode = 0
 
 
 def _stop_when_edited(kernel: str) -> None:
@@ -76,7 +99,7 @@ def _stop_when_edited(kernel: str) -> None:
 
     before = _stamp(kernel)
     while _stamp(kernel) == before:
-        sleep(_LOOK)
+        sleep(LOOK)
     interrupt_main()
 
 
