@@ -127,10 +127,10 @@ def test_a_changed_cell_replaces_its_module_and_the_names_that_it_no_longer_has(
     assert isinstance(shell.fails("gone"), NameError)
 
 
-def test_a_cell_without_a_name_gets_one_that_its_text_decides(shell):
+def test_a_cell_without_a_name_gets_one_that_what_it_defines_decides(shell):
     cell = "%%rsimport\n" + USE + value(43)
     names = []
-    for text in (cell, cell, cell + "\n// another"):
+    for text in (cell, cell.replace("43", "44"), cell + value(1, "other")):
         shell.run(text)
         names.append(shell.ip.user_ns["value"].__module__)
     assert names[0] == names[1] != names[2] and all(name.isidentifier() for name in names)

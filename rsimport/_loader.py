@@ -94,7 +94,7 @@ class KernelLoader(ExtensionFileLoader):
             if self.artifact.tier == "fast":
                 from rsimport._optimize import optimize
 
-                optimize(self.kernel, module, self.settings)
+                optimize(self.kernel, module, self.settings, self.artifact.fingerprint)
         return self.artifact
 
     @hidden

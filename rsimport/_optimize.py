@@ -28,15 +28,19 @@ QUIET = 1.0
 LOOK = 0.25
 """Seconds between two looks at the source while it is compiled."""
 
-_waiting: dict[str, Timer] = {}
+_waiting: dict[str, tuple[str, Timer]] = {}
 _started: list[Popen[bytes]] = []
 
 
-def optimize(kernel: str, module: str, settings: dict[str, object]) -> None:
-    """Has the optimised build of a kernel made soon."""
-    if kernel in _waiting:
-        _waiting[kernel].cancel()
-    timer = _waiting[kernel] = Timer(QUIET, _start, ((kernel, module, settings),))
+def optimize(kernel: str, module: str, settings: dict[str, object], fingerprint: str) -> None:
+    """Has the optimised build of a kernel made soon, whose fast build has this fingerprint."""
+    before, timer = _waiting.get(kernel, ("", None))
+    if before == fingerprint:
+        return
+    if timer is not None:
+        timer.cancel()
+    timer = Timer(QUIET, _start, ((kernel, module, settings),))
+    _waiting[kernel] = fingerprint, timer
     timer.daemon = True
     timer.start()
 
@@ -85,7 +89,7 @@ def _start(task: Task) -> None:
 
 @atexit.register
 def _leave() -> None:
-    for timer in list(_waiting.values()):
+    for _, timer in list(_waiting.values()):
         timer.cancel()
         _start(*timer.args)
     # They are meant to outlive this process, so Popen need not warn that nobody has waited for them.
