@@ -26,6 +26,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("jupyterlab")
 
 MILLISECONDS = 120_000
+ATTEMPTS = 6
 """After which the browser counts as stuck."""
 
 CELL = """%%rsimport -n step
@@ -90,11 +91,19 @@ def run_cell(page: Any, number: int, text: str) -> Any:
     prompt = cell.locator(".jp-InputPrompt").first
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     before = prompt.text_content()
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(text)
-    page.keyboard.press("Shift+Enter")
-    playwright.expect(prompt).not_to_have_text(before, timeout=MILLISECONDS)
+    for attempt in range(ATTEMPTS):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(text)
+        page.keyboard.press("Shift+Enter")
+        try:
+            playwright.expect(prompt).not_to_have_text(before, timeout=MILLISECONDS / ATTEMPTS)
+        except AssertionError:
+            # While the page is still being put together, a key press may be lost.
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            break
     playwright.expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=MILLISECONDS)
     return cell.locator(".jp-OutputArea-output")
 

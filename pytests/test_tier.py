@@ -163,3 +163,18 @@ def test_a_killed_background_leaves_the_fast_build(kernel, barrier, own_cache, t
     barrier.go()
     assert tell("auto")[0] == 2
     assert tell("optimized")[:2] == [2, "optimized"]
+
+
+def test_a_subinterpreter_with_a_fast_build_ends_in_peace(kernel, run, tell):
+    pytest.importorskip("_xxsubinterpreters", reason="PyO3 refuses subinterpreters from 3.12 on")
+    kernel("k", value(1))
+    tell("fast")
+    program = """
+    import _xxsubinterpreters as interpreters
+    interpreter = interpreters.create()
+    code = 'import sys; sys.path.insert(0, "")\\nimport rsimport.import_hook, k'
+    interpreters.run_string(interpreter, code)
+    interpreters.destroy(interpreter)
+    print("ended")
+    """
+    assert run(program, env={"RSIMPORT_TIER": "auto"}).out == "ended"

@@ -107,6 +107,9 @@ class Artifact:
     def built(self) -> bool:
         """Was it built just now? False: it came from the cache."""
     @property
+    def provisional(self) -> bool:
+        """Is it a fast build that is to be optimised in the background?"""
+    @property
     def reason(self) -> str | None:
         """Why it was last built: `first build`, `kernel.rs changed`, ..."""
     @property

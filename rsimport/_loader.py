@@ -91,7 +91,7 @@ class KernelLoader(ExtensionFileLoader):
                 exc.name, exc.path = self.name, self.source
                 raise
             self.path, self.source = self.artifact.path, self.artifact.source
-            if self.artifact.tier == "fast":
+            if self.artifact.provisional:
                 from rsimport._optimize import optimize
 
                 optimize(self.kernel, module, self.settings, self.artifact.fingerprint)

@@ -35,7 +35,7 @@ _started: list[Popen[bytes]] = []
 def optimize(kernel: str, module: str, settings: dict[str, object], fingerprint: str) -> None:
     """Has the optimised build of a kernel made soon, whose fast build has this fingerprint."""
     before, timer = _waiting.get(kernel, ("", None))
-    if before == fingerprint:
+    if before == fingerprint or not _in_main_interpreter():
         return
     if timer is not None:
         timer.cancel()
@@ -61,6 +61,15 @@ def main() -> None:
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt):
         build(kernel, module, {**settings, **quiet})
+
+
+def _in_main_interpreter() -> bool:
+    # A subinterpreter cannot end while it has a thread that nobody waits for.
+    try:
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        return True  # In later versions PyO3 refuses to be loaded in a subinterpreter.
+    return bool(interpreters.get_current() == interpreters.get_main())
 
 
 def _start(task: Task) -> None:

@@ -58,6 +58,8 @@ pub struct Artifact {
     pub content: String,
     /// Was it built just now?
     pub built: bool,
+    /// Is it to be optimised in the background?
+    pub provisional: bool,
     /// Its metadata.
     pub entry: Entry,
     /// The other files that decide whether it is fresh.
@@ -216,9 +218,13 @@ fn found(known: &Known, tiers: &[Tier], watch: &mut dyn Watch) -> Lookup {
 
 fn artifact(known: &Known, fingerprint: String, entry: Entry, path: PathBuf, built: bool) -> Artifact {
     let inputs = entry.inputs.iter().filter_map(|input| input.path(&known.source.base)).collect();
-    let content = Digest::default().with(known.fingerprint.key().as_bytes());
-    let content = content.with(serde_json::to_string(&entry.inputs).unwrap_or_default().as_bytes()).hex();
-    Artifact { path, source: known.source.path.clone(), fingerprint, content, built, entry, inputs }
+    let mut content = if entry.tier == Tier::Fast { known.fingerprint.key() } else { fingerprint.clone() };
+    if !entry.inputs.is_empty() {
+        let further = serde_json::to_string(&entry.inputs).unwrap_or_default();
+        content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
+    }
+    let provisional = entry.tier == Tier::Fast && known.config.settings.tier == "auto";
+    Artifact { path, source: known.source.path.clone(), fingerprint, content, built, provisional, entry, inputs }
 }
 
 /// The tier of a new build. The first one of a kernel is optimised at once: it has no incremental data to gain from, and
