@@ -197,7 +197,7 @@ fn know(request: &Request) -> Result<Known> {
     let cargo = CargoConfig::of(&source.base);
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo);
-    let tiers = Tier::of(&source, &config, &cargo);
+    let tiers = Tier::of(&source, &config, &cargo, fingerprint.value("cargo environment"));
     Ok(Known { source, config, cargo, cache, fingerprint, tiers })
 }
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cargo_config::{CargoConfig, environment};
+use crate::cargo_config::CargoConfig;
 use crate::config::Config;
 use crate::source::Source;
 
@@ -26,9 +26,9 @@ pub enum Tier {
 const DECISIVE: [&str; 3] = ["codegen-units", "incremental", "lto"];
 
 impl Tier {
-    /// The tiers in which a kernel may be had, the best first.
-    pub fn of(source: &Source, config: &Config, cargo: &CargoConfig) -> &'static [Tier] {
-        if !is_ours(source, config, cargo) {
+    /// The tiers in which a kernel may be had, the best first; `environment` is what cargo reads of it.
+    pub fn of(source: &Source, config: &Config, cargo: &CargoConfig, environment: &str) -> &'static [Tier] {
+        if !is_ours(source, config, cargo, environment) {
             return &[Tier::Profile];
         }
         match config.settings.tier.as_str() {
@@ -62,11 +62,11 @@ impl Tier {
 }
 
 /// Is it left to rsimport how the kernel is optimised?
-fn is_ours(source: &Source, config: &Config, cargo: &CargoConfig) -> bool {
+fn is_ours(source: &Source, config: &Config, cargo: &CargoConfig, environment: &str) -> bool {
     let profiles = config.manifest.table.get("profile").and_then(toml::Value::as_table);
     let in_profile = |profile: &toml::Value| DECISIVE.iter().any(|name| profile.get(name).is_some());
     let in_flags = |flag: &String| DECISIVE.iter().any(|name| flag.contains(name));
-    let environment = environment().to_lowercase().replace('_', "-");
+    let environment = environment.to_lowercase().replace('_', "-");
     source.manifest.is_none()
         && config.settings.profile != "dev"
         && !profiles.is_some_and(|profiles| profiles.values().any(in_profile))
@@ -85,7 +85,7 @@ mod tests {
             let text = format!("//! ```cargo\n//! {block}\n//! ```\n");
             let source = Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text, manifest: None };
             let config = Config::of(&source, &vec![(setting.0.into(), setting.1)]).unwrap();
-            assert_eq!(Tier::of(&source, &config, &CargoConfig::default()), tiers, "{block}");
+            assert_eq!(Tier::of(&source, &config, &CargoConfig::default(), ""), tiers, "{block}");
         };
         let auto = || ("tier", "auto".into());
         check("", auto(), &[Tier::Optimized, Tier::Fast]);
