@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,49 @@ def test_a_source_older_than_the_artifact_but_different_is_rebuilt(kernel, look)
     path.write_text(path.read_text().replace("1", "2"))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     assert look()[:2] == (2, True)
+
+
+def test_a_module_found_before_an_edit_is_the_edited_one_when_it_is_loaded(kernel, run):
+    """Finding reads the text already; what is loaded is the text on disk at the time of loading."""
+    path = kernel("k", value(1))
+    time.sleep(0.1)
+    code = """
+import importlib.util, sys, rsimport.import_hook
+import k
+spec = importlib.util.find_spec("m")
+text = open("m.rs").read()
+open("m.rs", "w").write(text.replace("1", "2"))
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+print(k.value(), module.value())
+"""
+    path.with_name("m.rs").write_text(path.read_text())
+    assert run(code).out == "1 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("pyproject.toml", '[tool.rsimport]\nprofile = "dev"\n', "dev True"),
+        (".cargo/config.toml", '[build]\nrustflags = ["--cfg=other"]\n', "release True"),
+    ],
+)
+def test_a_configuration_that_appears_between_two_imports_holds_for_the_second(
+    kernel, run, project, name, text, expected
+):
+    path = kernel("k", value(1))
+    path.with_name("m.rs").write_text(path.read_text())
+    code = f"""
+import os, time, rsimport, rsimport.import_hook
+rsimport.build_filepath("m.rs")
+time.sleep(0.1)
+import k
+os.makedirs(os.path.dirname({name!r}) or ".", exist_ok=True)
+open({name!r}, "w").write({text!r})
+import m
+print(rsimport.info(m).profile, rsimport.info(m).built)
+"""
+    assert run(code).out == expected
 
 
 @pytest.mark.parametrize("edited", ["k.rs", "part.rs"])

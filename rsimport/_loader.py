@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rsimport._engine import Artifact
 
     Method = TypeVar("Method", bound=Callable[..., object])
-    Argument = TypeVar("Argument")
-    Result = TypeVar("Result")
 
 ABI = EXTENSION_SUFFIXES[0]
 
@@ -27,19 +25,13 @@ LOADED = "__rsimport__"
 
 
 def hidden(method: Method) -> Method:
-    """Keeps the frames of a failed import out of its traceback, as Python does for its own import machinery.
+    """Keeps the frame of a method out of the tracebacks of failed imports, as Python does for its own machinery.
 
     Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError.
     """
-
-    def call(*args: object) -> object:
-        try:
-            return method(*args)
-        except ImportError as exc:
-            raise exc.with_traceback(None) from exc.__cause__
-
-    call.__code__ = call.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
-    return call  # type: ignore[return-value]
+    code = method.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")  # type: ignore[attr-defined]
+    method.__code__ = code  # type: ignore[attr-defined]
+    return method
 
 
 class KernelLoader(ExtensionFileLoader):
@@ -99,8 +91,14 @@ class KernelLoader(ExtensionFileLoader):
 
     @hidden
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        spec.origin, spec.loader_state = self.find_artifact().path, self.source
-        module = self._step(super().create_module, spec)
+        try:
+            spec.origin, spec.loader_state = self.find_artifact().path, self.source
+        except ImportError as exc:
+            raise exc.with_traceback(None) from exc.__cause__
+        try:
+            module = super().create_module(spec)
+        except BaseException as exc:  # A panic of Rust is no Exception.
+            raise self._failure(exc) from exc
         if LOADED in vars(module):
             # PyO3 before 0.28 knows one module per image and returns it again. It belongs to those who
             # imported it first, so the newcomer gets a module of its own.
@@ -113,9 +111,15 @@ class KernelLoader(ExtensionFileLoader):
         if LOADED in vars(module):
             from rsimport._reload import renew
 
-            renew(module, self.successor())
+            try:
+                renew(module, self.successor())
+            except ImportError as exc:
+                raise exc.with_traceback(None) from exc.__cause__
             return
-        self._step(super().exec_module, module)
+        try:
+            super().exec_module(module)
+        except BaseException as exc:
+            raise self._failure(exc) from exc
         self.names = _names(module)
         _pristine.setdefault(self.path, self.names)
         vars(module)[LOADED] = module.__spec__
@@ -128,8 +132,11 @@ class KernelLoader(ExtensionFileLoader):
             return
         spec = self.spec()
         in_use = sys.modules.get(self.name)
-        fresh = self._step(super().create_module, spec)
-        self._step(super().exec_module, fresh)
+        try:
+            fresh = super().create_module(spec)
+            super().exec_module(fresh)
+        except BaseException as exc:
+            raise self._failure(exc) from exc
         if in_use is not None:
             # PyO3 before 0.28 makes modules that enter themselves into sys.modules.
             sys.modules[self.name] = in_use
@@ -142,21 +149,19 @@ class KernelLoader(ExtensionFileLoader):
 
         return FileReader(SimpleNamespace(path=self.source))  # type: ignore[arg-type]
 
-    def _step(self, step: Callable[[Argument], Result], argument: Argument) -> Result:
-        try:
-            return step(argument)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:  # A panic of Rust is no Exception.
-            from rsimport._errors import RsimportError
+    def _failure(self, exc: BaseException) -> BaseException:
+        """What to raise where a kernel's initialisation raised this."""
+        if isinstance(exc, (KeyboardInterrupt, SystemExit)):
+            raise exc
+        from rsimport._errors import RsimportError
 
-            why = str(exc) or type(exc).__name__
-            message = f"kernel {self.name} failed to initialise: {why}"
-            trace = exc.__traceback__
-            while trace is not None and trace.tb_frame.f_code.co_filename in _MACHINERY:
-                trace = trace.tb_next
-            cause = exc.with_traceback(trace)
-            raise RsimportError(message, kernel=self.source, name=self.name, path=self.path) from cause
+        trace = exc.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename in _MACHINERY:
+            trace = trace.tb_next
+        exc.__traceback__ = trace
+        why = str(exc) or type(exc).__name__
+        message = f"kernel {self.name} failed to initialise: {why}"
+        return RsimportError(message, kernel=self.source, name=self.name, path=self.path)
 
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")

@@ -4,7 +4,8 @@
 //! <root>/                          mode 0700, the user's own
 //!   CACHEDIR.TAG                   tells backup programs to leave it out
 //!   v1/                            raised when the layout changes; an older layout is left alone
-//!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards
+//!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards; the
+//!                                  entry is named by time, checksum, and a seal if the key has all inputs
 //!     kernels/<key>/newest         a link to the entry that was published last
 //!     work/<identity>/             per kernel: generated manifest, copies, last.json, ground-*/ (output, incremental data)
 //!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
@@ -150,9 +151,18 @@ impl Cache {
         fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))
     }
 
-    /// Gives a file the present as its date; a cache that cannot be written to keeps its old dates.
-    pub fn renew_date(&self, file: &Path) {
-        let _ = fs::OpenOptions::new().write(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
+    /// Gives a folder the present as its date; a cache that cannot be written to keeps its old dates.
+    pub fn renew_date(&self, folder: &Path) {
+        let mut how = fs::OpenOptions::new();
+        #[cfg(not(windows))]
+        how.read(true);
+        #[cfg(windows)]
+        {
+            use std::os::windows::fs::OpenOptionsExt;
+            // FILE_FLAG_BACKUP_SEMANTICS, without which Windows opens no folder.
+            how.write(true).custom_flags(0x0200_0000);
+        }
+        let _ = how.open(folder).and_then(|folder| folder.set_modified(SystemTime::now()));
     }
 
     /// Copies a library that cargo has built into a staging folder.

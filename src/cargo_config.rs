@@ -1,8 +1,10 @@
 //! What cargo itself would read besides the manifest: its configuration files and environment variables.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::above::{Above, present};
 use crate::digest::Digest;
+use crate::environment::Environment;
 
 /// The tables of cargo's configuration that change what is compiled. The others say how (network, terminal, aliases).
 const TABLES: [&str; 7] = ["build", "env", "host", "patch", "profile", "target", "unstable"];
@@ -17,7 +19,7 @@ const HARMLESS: [&str; 6] = [
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_TARGET_DIR",
     "PYO3_BUILD_EXTENSION_MODULE",
-    "PYO3_CONFIG_FILE",
+    "PYO3_CARGO_FILE",
 ];
 
 /// The part of cargo's configuration that holds in a folder and changes what is compiled.
@@ -28,13 +30,13 @@ pub struct CargoConfig {
 }
 
 impl CargoConfig {
-    /// Reads what cargo would read when started in a folder.
-    pub fn of(folder: &Path) -> CargoConfig {
-        // One look at a folder spares two at its files, and most folders have none.
-        let above = folder.ancestors().map(|folder| folder.join(".cargo")).filter(|folder| folder.is_dir());
-        let files = above.chain(cargo_home()).filter_map(|folder| {
-            let text =
-                ["config.toml", "config"].iter().find_map(|name| std::fs::read_to_string(folder.join(name)).ok())?;
+    /// Reads what cargo would read when started below these folders.
+    pub fn of(above: &Above) -> CargoConfig {
+        let files = above.cargo.iter().cloned().chain(cargo_home()).filter_map(|folder| {
+            // The newer name comes first.
+            let names = ["config.toml", "config"];
+            let names = names.iter().zip(present(&folder, names)).filter(|(_, there)| *there);
+            let text = names.filter_map(|(name, _)| std::fs::read_to_string(folder.join(name)).ok()).next()?;
             let mut table: toml::Table = text.parse().ok()?;
             table.retain(|key, _| TABLES.contains(&key));
             (!table.is_empty()).then_some(table)
@@ -67,14 +69,12 @@ impl CargoConfig {
     }
 }
 
-/// The relevant environment variables, sorted, one a line.
-pub fn environment() -> String {
-    let mut lines: Vec<String> = std::env::vars_os()
-        .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())))
-        .filter_map(|(name, value)| {
-            let name = name.to_str().filter(|name| !HARMLESS.contains(name))?;
-            Some(format!("{name}={}\n", value.to_string_lossy()))
-        })
+/// The variables of the environment that change what is compiled, sorted, one a line.
+pub fn relevant(environment: &Environment) -> String {
+    let mut lines: Vec<String> = environment
+        .iter()
+        .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !HARMLESS.contains(name))
+        .map(|(name, value)| format!("{name}={value}\n"))
         .collect();
     lines.sort();
     lines.concat()
@@ -100,11 +100,11 @@ mod tests {
         std::fs::create_dir(folder.path().join(".cargo")).unwrap();
         let write = |text: &str| std::fs::write(folder.path().join(".cargo/config.toml"), text).unwrap();
         write("[net]\nretry = 1\n");
-        let plain = CargoConfig::of(&below);
+        let plain = CargoConfig::of(&Above::of(&below));
         write("[net]\nretry = 2\n");
-        assert_eq!(CargoConfig::of(&below), plain);
+        assert_eq!(CargoConfig::of(&Above::of(&below)), plain);
         write("[target.x86_64-unknown-linux-gnu]\nrustflags = ['-Cdebuginfo=1']\n");
-        let flags = CargoConfig::of(&below);
+        let flags = CargoConfig::of(&Above::of(&below));
         assert_ne!(flags.digest(), plain.digest());
         assert!(flags.has_target_rustflags() && !plain.has_target_rustflags());
     }

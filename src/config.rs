@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::above::Above;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::settings::{Setting, Settings, ValueKind, table};
@@ -29,7 +31,7 @@ enum Origin<'a> {
 
 impl Config {
     /// Reads all layers for a kernel.
-    pub fn of(source: &Source, given: &Given) -> Result<Config> {
+    pub fn of(source: &Source, given: &Given, environment: &Environment, above: &Above) -> Result<Config> {
         let manifest = match source.manifest {
             None => Manifest::of_kernel(&source.path, &source.text)?,
             Some(_) => Manifest::default(),
@@ -46,7 +48,7 @@ impl Config {
                 .collect();
         }
         let mut settings = Settings::default();
-        apply_project(&mut settings, &source.base)?;
+        apply_project(&mut settings, &above.projects)?;
         for (key, value, line) in own {
             let origin = Origin::File(own_file, Some(line));
             let setting = declared(&key, &origin)?;
@@ -57,24 +59,24 @@ impl Config {
             }
             settings.set(&key, checked(setting, value, &origin)?);
         }
-        apply_environment_and_call(&mut settings, given)?;
+        apply_environment_and_call(&mut settings, environment, given)?;
         Ok(Config { settings, manifest })
     }
 
     /// The settings that hold in a folder, without any kernel.
     pub fn of_folder(folder: &Path, given: &Given) -> Result<Settings> {
         let mut settings = Settings::default();
-        apply_project(&mut settings, folder)?;
-        apply_environment_and_call(&mut settings, given)?;
+        apply_project(&mut settings, &Above::of(folder).projects)?;
+        apply_environment_and_call(&mut settings, &Environment::now(), given)?;
         Ok(settings)
     }
 }
 
-fn apply_project(settings: &mut Settings, folder: &Path) -> Result<()> {
-    let Some((path, text, table)) = nearest_project(folder)? else { return Ok(()) };
+fn apply_project(settings: &mut Settings, projects: &[PathBuf]) -> Result<()> {
+    let Some((path, text, table)) = nearest_project(projects)? else { return Ok(()) };
     let lines = Lines(&text);
     for (key, value) in table {
-        let origin = Origin::File(&path, Some(lines.of_key("tool.rsimport", &key)));
+        let origin = Origin::File(path, Some(lines.of_key("tool.rsimport", &key)));
         let setting = declared(&key, &origin)?;
         let value = checked(setting, value, &origin)?;
         // A folder in a file is relative to that file, not to wherever Python happens to run.
@@ -89,15 +91,14 @@ fn apply_project(settings: &mut Settings, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn apply_environment_and_call(settings: &mut Settings, given: &Given) -> Result<()> {
+fn apply_environment_and_call(settings: &mut Settings, environment: &Environment, given: &Given) -> Result<()> {
     for setting in declared_settings() {
-        let Some(text) = std::env::var_os(&setting.variable) else { continue };
-        let text = text.to_string_lossy();
+        let Some(text) = environment.get(&setting.variable) else { continue };
         if text.is_empty() {
             continue;
         }
         let origin = Origin::Variable(&setting.variable);
-        settings.set(setting.name, checked(setting, from_text(setting, &text), &origin)?);
+        settings.set(setting.name, checked(setting, from_text(setting, text), &origin)?);
     }
     for (key, value) in given {
         let setting = declared(key, &Origin::Call)?;
@@ -106,11 +107,10 @@ fn apply_environment_and_call(settings: &mut Settings, given: &Given) -> Result<
     Ok(())
 }
 
-/// The nearest `pyproject.toml` above a folder that has a `[tool.rsimport]` table.
-fn nearest_project(folder: &Path) -> Result<Option<(PathBuf, String, toml::Table)>> {
-    for folder in folder.ancestors() {
-        let path = folder.join("pyproject.toml");
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+/// The nearest `pyproject.toml` that has a `[tool.rsimport]` table.
+fn nearest_project(projects: &[PathBuf]) -> Result<Option<(&Path, String, toml::Table)>> {
+    for path in projects {
+        let Ok(text) = std::fs::read_to_string(path) else { continue };
         // Most projects do not configure rsimport, and parsing a long file would cost more than the whole lookup.
         if memchr::memmem::find(text.as_bytes(), b"rsimport").is_none() {
             continue;
@@ -129,7 +129,8 @@ fn nearest_project(folder: &Path) -> Result<Option<(PathBuf, String, toml::Table
     Ok(None)
 }
 
-fn declared_settings() -> &'static [Setting] {
+/// The table of settings.
+pub fn declared_settings() -> &'static [Setting] {
     static TABLE: std::sync::OnceLock<Vec<Setting>> = std::sync::OnceLock::new();
     TABLE.get_or_init(table)
 }

@@ -1,12 +1,13 @@
 //! Digests: sha-256 for what names a build, xxh3 for noticing a damaged file.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// A sha-256 over several parts, each of which is told apart from its neighbours.
 #[derive(Default)]
@@ -22,8 +23,7 @@ impl Digest {
 
     /// The digest in hexadecimal, shortened to 160 bits so that paths stay short.
     pub fn hex(self) -> String {
-        let nibble = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-        self.0.finalize()[..20].iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
+        hexadecimal(&self.0.finalize()[..20])
     }
 
     /// The digest of one part.
@@ -60,23 +60,52 @@ pub fn checksum(path: &Path) -> io::Result<(u64, String)> {
 
 /// What the file system says of a file: where it is, its size, and when it was last changed by anything. Every write
 /// renews the last of these, and no program can set it back.
-#[cfg(unix)]
 pub fn stamp(path: &Path) -> Option<Stamp> {
+    stamp_of(&std::fs::metadata(path).ok()?)
+}
+
+/// The stamp of a described file.
+#[cfg(unix)]
+pub fn stamp_of(metadata: &Metadata) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path).ok()?;
     let times = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
     Some(Stamp(metadata.dev(), metadata.ino(), metadata.size(), times))
 }
 
 /// There is no time of change that a program cannot set.
 #[cfg(not(unix))]
-pub fn stamp(_: &Path) -> Option<Stamp> {
+pub fn stamp_of(_: &Metadata) -> Option<Stamp> {
     None
 }
 
 /// Device, inode, size, and the times of modification and change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp(u64, u64, u64, [i64; 4]);
+
+impl Stamp {
+    /// When the file was last changed by anything.
+    pub fn changed(&self) -> Option<SystemTime> {
+        let [.., seconds, nanoseconds] = self.3;
+        let since = Duration::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since)
+    }
+}
+
+/// Several stamps in 16 hexadecimal digits.
+pub fn seal(stamps: &[Stamp]) -> String {
+    let mut bytes = Vec::with_capacity(size_of_val(stamps));
+    for Stamp(device, inode, size, times) in stamps {
+        bytes.extend([device, inode, size].into_iter().flat_map(|number| number.to_le_bytes()));
+        bytes.extend(times.iter().flat_map(|time| time.to_le_bytes()));
+    }
+    hexadecimal(&xxh3_64(&bytes).to_be_bytes())
+}
+
+/// Without the machinery of `format!`, which a warm import has no other use for.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let nibble = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
+}
 
 #[cfg(test)]
 mod tests {

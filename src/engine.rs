@@ -5,20 +5,23 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::abi::{Python, check_tag};
+use crate::abi::{Python, check_tag, native_cpu};
+use crate::above::Above;
 use crate::cache::{Cache, Staging, now};
 use crate::cargo::{Built, variables};
 use crate::cargo_config::CargoConfig;
 use crate::compile::{Task, compile};
-use crate::config::{Config, Given};
+use crate::config::{Config, Given, declared_settings};
 use crate::digest::Digest;
+use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Fingerprint;
 use crate::inputs::Input;
 use crate::lock::Lock;
 use crate::process::Watch;
+use crate::recent::CLOCK_LAG;
 use crate::source::Source;
-use crate::store::{self, Entry};
+use crate::store::{self, Entry, Hit};
 use crate::tier::Tier;
 use crate::verify::verify;
 
@@ -29,8 +32,6 @@ const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
 const ATTEMPTS: usize = 5;
 /// A background build is given so long before another one is started for the same text.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// File systems date a write by a clock that lags behind by up to this.
-const CLOCK_LAG: Duration = Duration::from_millis(10);
 
 /// Which kernel, for which Python, with which settings.
 #[derive(Debug, Clone)]
@@ -60,8 +61,12 @@ pub struct Artifact {
     pub built: bool,
     /// Is it to be optimised in the background?
     pub provisional: bool,
-    /// Its metadata.
-    pub entry: Entry,
+    /// The last component of the module's name.
+    pub module: String,
+    /// Cargo's profile.
+    pub profile: String,
+    /// How much it was optimised.
+    pub tier: Tier,
     /// The other files that decide whether it is fresh.
     pub inputs: Vec<PathBuf>,
 }
@@ -88,11 +93,34 @@ struct Known {
     tiers: &'static [Tier],
 }
 
+impl Known {
+    /// The file name of the library.
+    fn library(&self) -> String {
+        format!("{}{}", self.source.module, self.fingerprint.value("Python ABI"))
+    }
+}
+
+impl Artifact {
+    /// Why it was built; empty where its metadata are gone.
+    pub fn reason(&self) -> String {
+        store::entry_of(&self.path).map(|entry| entry.reason).unwrap_or_default()
+    }
+}
+
 /// What a lookup came to.
 #[derive(Default)]
 struct Lookup {
     hit: Option<Artifact>,
     damaged: bool,
+}
+
+/// Finds out what every look-up needs and what stays the same for all of them. Several libraries ask the CPU for what it
+/// can do when they are first used, and every such question takes microseconds in a virtual machine.
+pub fn prepare() {
+    native_cpu();
+    declared_settings();
+    Environment::now();
+    Digest::of(&[]);
 }
 
 /// The warm path: finds the artifact of a kernel. Starts no process, takes no lock, needs no toolchain.
@@ -146,7 +174,7 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
         }
         if tier == Tier::Optimized {
             // What was built fast is optimised for the reason for which it was built.
-            reason = reason.or(self::found(&known, &[Tier::Fast], watch).hit.map(|fast| fast.entry.reason));
+            reason = reason.or(self::found(&known, &[Tier::Fast], watch).hit.map(|fast| fast.reason()));
         }
         let reason = reason.unwrap_or_else(|| self::reason(&known, last.as_ref()));
         let before = last.map(|last| confirmed(&last.inputs, &known.source.base)).unwrap_or_default();
@@ -193,10 +221,12 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
 fn know(request: &Request) -> Result<Known> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
-    let config = Config::of(&source, &request.given)?;
-    let cargo = CargoConfig::of(&source.base);
+    let environment = Environment::now();
+    let above = Above::of(&source.base);
+    let config = Config::of(&source, &request.given, &environment, &above)?;
+    let cargo = CargoConfig::of(&above);
     let cache = Cache::open(&config.settings)?;
-    let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo);
+    let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo, &environment);
     let tiers = Tier::of(&source, &config, &cargo, fingerprint.value("cargo environment"));
     Ok(Known { source, config, cargo, cache, fingerprint, tiers })
 }
@@ -205,26 +235,36 @@ fn found(known: &Known, tiers: &[Tier], watch: &mut dyn Watch) -> Lookup {
     let mut lookup = Lookup::default();
     for tier in tiers {
         let key = known.fingerprint.key_of(*tier);
-        let found = store::find(&known.cache, &key, &known.source.base);
+        let found = store::find(&known.cache, &key, &known.library(), &known.source.base);
         found.damaged.iter().for_each(|text| watch.warning(text));
         lookup.damaged |= !found.damaged.is_empty();
-        if let Some((entry, path)) = found.hit {
-            lookup.hit = Some(artifact(known, key, entry, path, false));
+        if let Some(hit) = found.hit {
+            lookup.hit = Some(artifact(known, *tier, key, hit, false));
             break;
         }
     }
     lookup
 }
 
-fn artifact(known: &Known, fingerprint: String, entry: Entry, path: PathBuf, built: bool) -> Artifact {
-    let inputs = entry.inputs.iter().filter_map(|input| input.path(&known.source.base)).collect();
-    let mut content = if entry.tier == Tier::Fast { known.fingerprint.key() } else { fingerprint.clone() };
-    if !entry.inputs.is_empty() {
-        let further = serde_json::to_string(&entry.inputs).unwrap_or_default();
+fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: bool) -> Artifact {
+    let Known { source, config, .. } = known;
+    let mut content = if tier == Tier::Fast { known.fingerprint.key() } else { fingerprint.clone() };
+    if !hit.inputs.is_empty() {
+        let further = serde_json::to_string(&hit.inputs).unwrap_or_default();
         content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
     }
-    let provisional = entry.tier == Tier::Fast && known.config.settings.tier == "auto";
-    Artifact { path, source: known.source.path.clone(), fingerprint, content, built, provisional, entry, inputs }
+    Artifact {
+        path: hit.library,
+        source: source.path.clone(),
+        fingerprint,
+        content,
+        built,
+        provisional: tier == Tier::Fast && config.settings.tier == "auto",
+        module: source.module.clone(),
+        profile: config.settings.profile.clone(),
+        tier,
+        inputs: hit.inputs.iter().filter_map(|input| input.path(&source.base)).collect(),
+    }
 }
 
 /// The tier of a new build. The first one of a kernel is optimised at once: it has no incremental data to gain from, and
@@ -295,12 +335,11 @@ fn publish(
 ) -> Result<Artifact> {
     let Known { source, config, cache, fingerprint, .. } = known;
     let (key, place) = (fingerprint.key_of(tier), place(source, tier));
-    let abi = fingerprint.value("Python ABI").to_owned();
     let entry = Entry {
         module: source.module.clone(),
         source: source.path.clone(),
-        library: format!("{}{abi}", source.module),
-        abi,
+        library: known.library(),
+        abi: fingerprint.value("Python ABI").to_owned(),
         profile: config.settings.profile.clone(),
         tier,
         inputs: inputs.clone(),
@@ -315,7 +354,8 @@ fn publish(
     let published = remembered(cache, &place, &path);
     let last = Last { fingerprint: fingerprint.clone(), inputs, built: entry.created, published };
     cache.keep("work", &format!("{place}/last"), &last);
-    Ok(artifact(known, key, entry, path, true))
+    let hit = Hit { library: path, inputs: entry.inputs };
+    Ok(artifact(known, tier, key, hit, true))
 }
 
 /// The published entries of a kernel with a new one, after removing those that nobody will come back to.

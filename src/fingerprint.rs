@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::abi::native_cpu;
-use crate::cargo_config::{CargoConfig, environment};
+use crate::cargo_config::{CargoConfig, relevant};
 use crate::config::Config;
 use crate::digest::Digest;
+use crate::environment::Environment;
 use crate::source::Source;
 use crate::tier::Tier;
 
@@ -24,7 +25,13 @@ pub struct Fingerprint(Vec<(Cow<'static, str>, String)>);
 
 impl Fingerprint {
     /// Enumerates the inputs of a kernel.
-    pub fn of(source: &Source, config: &Config, abi: &str, cargo: &CargoConfig) -> Fingerprint {
+    pub fn of(
+        source: &Source,
+        config: &Config,
+        abi: &str,
+        cargo: &CargoConfig,
+        environment: &Environment,
+    ) -> Fingerprint {
         let settings = &config.settings;
         let cpu = if settings.target_cpu == "native" { native_cpu() } else { &settings.target_cpu };
         let manifest =
@@ -40,7 +47,7 @@ impl Fingerprint {
             ("rustflags", settings.rustflags.join(" ")),
             ("features", settings.features.join(" ")),
             ("toolchain", settings.toolchain.clone()),
-            ("cargo environment", environment()),
+            ("cargo environment", relevant(environment)),
             ("cargo configuration", cargo.digest()),
         ];
         Fingerprint(inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())

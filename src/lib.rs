@@ -5,9 +5,12 @@
 
 pub mod error;
 pub mod digest;
+pub mod recent;
+pub mod above;
 pub mod cell;
 pub mod manifest;
 pub mod source;
+pub mod environment;
 pub mod settings;
 pub mod config;
 pub mod abi;

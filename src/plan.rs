@@ -6,9 +6,10 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::abi::{Platform, Python};
-use crate::cargo_config::CargoConfig;
+use crate::cargo_config::{CargoConfig, relevant};
 use crate::config::Config;
 use crate::digest::Digest;
+use crate::environment::Environment;
 use crate::fingerprint::PYO3;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -103,7 +104,7 @@ impl Plan {
             Some(manifest) => manifest.text("", "kernel"),
             None => format!("{} {}", source.base.display(), source.module),
         };
-        let parts = [&dependency_set, &flags, &own, &cargo.digest(), &crate::cargo_config::environment()];
+        let parts = [&dependency_set, &flags, &own, &cargo.digest(), &relevant(&Environment::now())];
         let recipe = parts.iter().fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex();
         Plan {
             crate_name,
@@ -212,13 +213,14 @@ fn crate_name(module: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::above::Above;
     use crate::config::Given;
 
     fn manifest(block: &str) -> String {
         let text =
             block.lines().fold("//! ```cargo\n".to_owned(), |text, line| format!("{text}//! {line}\n")) + "//! ```\n";
         let source = Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text, manifest: None };
-        let config = Config::of(&source, &Given::new()).unwrap();
+        let config = Config::of(&source, &Given::new(), &Environment::default(), &Above::default()).unwrap();
         Manifest::of(&source, &config, "a").text("/k/a.rs", "a")
     }
 

@@ -1,8 +1,8 @@
 //! The engine as Python sees it: thin functions that convert their arguments, call the engine, and convert its errors.
 //! The one module that names PyO3's types.
 
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -10,17 +10,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::abi;
+use crate::above::Above;
 use crate::cache::{Cache, copy_out, size_of};
 use crate::cell::{self, CELLS, PLACE};
 use crate::config::{Config, Given};
 use crate::digest::Digest;
 use crate::doctor;
 use crate::engine::{self, Request};
+use crate::environment::Environment;
 use crate::error::{self, Error, Kind};
 use crate::process::{Stage, Watch};
 use crate::settings::{Settings, table};
 use crate::source;
-use crate::store;
+use crate::store::{self, Entry};
 use crate::survey;
 use crate::templates::TEMPLATES;
 use crate::watch;
@@ -35,10 +37,9 @@ mod _engine {
         write_cell,
     };
 
-    /// What every look-up needs is found out before the first one: asking the CPU is slow in a virtual machine.
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
-        super::abi::native_cpu();
+        super::engine::prepare();
         Ok(())
     }
 
@@ -61,22 +62,11 @@ struct Diagnostic {
     ansi: String,
 }
 
-/// A compiled kernel in the cache.
-#[pyclass(frozen, get_all, module = "rsimport._engine")]
+/// A compiled kernel in the cache. Whatever its import has no need of is read when it is asked for.
+#[pyclass(frozen, module = "rsimport._engine")]
 struct Artifact {
-    path: String,
-    source: String,
-    module: String,
-    fingerprint: String,
-    content: String,
-    profile: String,
-    tier: &'static str,
-    built: bool,
-    provisional: bool,
-    reason: Option<String>,
-    seconds: f64,
-    warnings: Vec<Diagnostic>,
-    inputs: Vec<String>,
+    artifact: engine::Artifact,
+    entry: OnceLock<Option<Entry>>,
 }
 
 /// A declared setting.
@@ -149,8 +139,81 @@ impl Diagnostic {
 
 #[pymethods]
 impl Artifact {
+    #[getter]
+    fn path(&self) -> String {
+        text(&self.artifact.path)
+    }
+
+    #[getter]
+    fn source(&self) -> String {
+        text(&self.artifact.source)
+    }
+
+    #[getter]
+    fn module(&self) -> &str {
+        &self.artifact.module
+    }
+
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        &self.artifact.fingerprint
+    }
+
+    #[getter]
+    fn content(&self) -> &str {
+        &self.artifact.content
+    }
+
+    #[getter]
+    fn profile(&self) -> &str {
+        &self.artifact.profile
+    }
+
+    #[getter]
+    fn tier(&self) -> &'static str {
+        self.artifact.tier.name()
+    }
+
+    #[getter]
+    fn built(&self) -> bool {
+        self.artifact.built
+    }
+
+    #[getter]
+    fn provisional(&self) -> bool {
+        self.artifact.provisional
+    }
+
+    #[getter]
+    fn inputs(&self) -> Vec<String> {
+        self.artifact.inputs.iter().map(text).collect()
+    }
+
+    #[getter]
+    fn reason(&self) -> Option<&str> {
+        self.entry().map(|entry| entry.reason.as_str())
+    }
+
+    #[getter]
+    fn seconds(&self) -> f64 {
+        self.entry().map_or(0.0, |entry| entry.seconds)
+    }
+
+    #[getter]
+    fn warnings(&self) -> Vec<Diagnostic> {
+        self.entry().into_iter().flat_map(|entry| entry.warnings.clone()).map(Diagnostic::from).collect()
+    }
+
     fn __repr__(&self) -> String {
-        format!("<Artifact {} ({}) at {}>", self.module, self.profile, self.path)
+        let engine::Artifact { module, profile, path, .. } = &self.artifact;
+        format!("<Artifact {module} ({profile}) at {}>", path.display())
+    }
+}
+
+impl Artifact {
+    /// Its metadata, unless they are gone.
+    fn entry(&self) -> Option<&Entry> {
+        self.entry.get_or_init(|| store::entry_of(&self.artifact.path)).as_ref()
     }
 }
 
@@ -256,7 +319,7 @@ fn settings<'py>(py: Python<'py>, source: Option<PathBuf>, given: &Bound<'py, Py
     let layers = self::given(given)?;
     let effective = match source {
         Some(path) => source::Source::open(&path, "kernel")
-            .and_then(|source| Config::of(&source, &layers))
+            .and_then(|source| Config::of(&source, &layers, &Environment::now(), &Above::of(&source.base)))
             .map(|config| config.settings),
         None => Config::of_folder(&current_folder(), &layers),
     };
@@ -396,22 +459,8 @@ impl From<error::Diagnostic> for Diagnostic {
 }
 
 impl From<engine::Artifact> for Artifact {
-    fn from(from: engine::Artifact) -> Self {
-        Artifact {
-            path: text(from.path),
-            source: text(from.source),
-            module: from.entry.module,
-            fingerprint: from.fingerprint,
-            content: from.content,
-            profile: from.entry.profile,
-            tier: from.entry.tier.name(),
-            built: from.built,
-            provisional: from.provisional,
-            reason: Some(from.entry.reason),
-            seconds: from.entry.seconds,
-            warnings: from.entry.warnings.into_iter().map(Diagnostic::from).collect(),
-            inputs: from.inputs.into_iter().map(text).collect(),
-        }
+    fn from(artifact: engine::Artifact) -> Self {
+        Artifact { artifact, entry: OnceLock::new() }
     }
 }
 
@@ -566,6 +615,6 @@ fn current_folder() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
 }
 
-fn text(path: PathBuf) -> String {
-    path.into_os_string().into_string().unwrap_or_else(|path| path.to_string_lossy().into_owned())
+fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_string_lossy().into_owned()
 }

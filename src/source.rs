@@ -1,17 +1,15 @@
 //! A kernel's source: its path, its module name, its text. The one place that knows the marker.
 
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::cell::{Cell, folder_of};
 use crate::error::{Error, Result};
 use crate::manifest::frontmatter;
+use crate::recent;
 
 /// How much of a file is looked at for the marker.
 const HEAD: u64 = 64 * 1024;
-/// How much of it is read at first; most markers are among the first bytes.
-const FIRST: u64 = 1024;
 /// A kernel larger than this is taken for an accident.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
@@ -86,22 +84,20 @@ impl Source {
 /// Is this file a kernel, that is, is its first line that is not blank the marker? Never fails: a file that
 /// cannot be read is not one.
 pub fn is_marked(path: &Path) -> bool {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return false };
     // Opening a FIFO would block, so only regular files are opened at all.
-    if !std::fs::metadata(path).is_ok_and(|m| m.is_file()) {
+    let regular = metadata.is_file() || metadata.is_symlink() && path.is_file();
+    if !regular {
         return false;
     }
-    let read = |limit: u64| {
-        let mut head = Vec::with_capacity(limit as usize);
-        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut head)).map(|_| head)
-    };
-    match read(FIRST) {
-        // The start decides, unless it is all blank or the marker may stand further down in a frontmatter.
-        Ok(head) if head.len() < FIRST as usize || has_marker(&head) => has_marker(&head),
-        Ok(head) if head.trim_ascii().is_empty() || head.starts_with(b"---") || head.starts_with(b"#!") => {
-            read(HEAD).is_ok_and(|head| has_marker(&head))
-        }
-        _ => false,
+    // One that is no longer than it said is read in one go. Some file systems do not know how long a file is.
+    let limit = if metadata.is_file() && metadata.len() > 0 { metadata.len().min(HEAD) } else { HEAD };
+    let Ok(head) = recent::read(path, limit, limit) else { return false };
+    let marked = has_marker(&head);
+    if marked && metadata.is_file() && head.len() as u64 == metadata.len() {
+        recent::keep(&metadata, head);
     }
+    marked
 }
 
 /// The `lib.rs` of the marked crate in a folder, if it is one.
@@ -157,8 +153,10 @@ fn read_described(path: &Path, metadata: &Metadata) -> Result<String> {
             .hint(format!("the limit is {} MiB; data belongs in a file of its own", LARGEST / (1024 * 1024)))
             .kernel(path));
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    File::open(path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(|e| unreadable(path, &e))?;
+    let bytes = match recent::take(metadata) {
+        Some(bytes) => bytes,
+        None => recent::read(path, LARGEST + 1, metadata.len()).map_err(|e| unreadable(path, &e))?,
+    };
     String::from_utf8(bytes).map_err(|e| {
         let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
         Error::config(format!("{}:{line}: this line is not UTF-8", path.display()))

@@ -78,13 +78,17 @@ fn is_ours(source: &Source, config: &Config, cargo: &CargoConfig, environment: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::above::Above;
+    use crate::environment::Environment;
 
     #[test]
     fn what_the_user_says_about_optimisation_is_left_alone() {
         let check = |block: &str, setting: (&str, toml::Value), tiers: &[Tier]| {
             let text = format!("//! ```cargo\n//! {block}\n//! ```\n");
             let source = Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text, manifest: None };
-            let config = Config::of(&source, &vec![(setting.0.into(), setting.1)]).unwrap();
+            let config =
+                Config::of(&source, &vec![(setting.0.into(), setting.1)], &Environment::default(), &Above::default())
+                    .unwrap();
             assert_eq!(Tier::of(&source, &config, &CargoConfig::default(), ""), tiers, "{block}");
         };
         let auto = || ("tier", "auto".into());
