@@ -25,12 +25,12 @@ LOADED = "__rsimport__"
 
 
 def hidden(method: Method) -> Method:
-    """Keeps the frame of a method out of the tracebacks of failed imports, as Python does for its own machinery.
+    """Keeps a method out of the tracebacks of failed imports, as Python does for its own machinery.
 
     Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError.
     """
-    code = method.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")  # type: ignore[attr-defined]
-    method.__code__ = code  # type: ignore[attr-defined]
+    code = method.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+    method.__code__ = code
     return method
 
 
