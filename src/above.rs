@@ -4,7 +4,6 @@
 //! something is created, removed or renamed in it, which changes the folder's own date: one question instead of one for
 //! every name. What is there is read anew each time.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,37 +22,54 @@ pub struct Above {
 impl Above {
     /// Looks in a folder and in all folders above it.
     pub fn of(folder: &Path) -> Above {
-        let mut above = Above::default();
-        for folder in folder.ancestors() {
-            let names = ["pyproject.toml", ".cargo"];
-            let [project, cargo] = present(folder, names);
-            above.projects.extend(project.then(|| folder.join(names[0])));
-            above.cargo.extend(cargo.then(|| folder.join(names[1])));
-        }
-        above
+        let names = ["pyproject.toml", ".cargo"];
+        let found = present(folder, names, || folder.ancestors().map(Path::to_path_buf).collect());
+        let (projects, cargo) = found.into_iter().partition(|path| path.ends_with(names[0]));
+        Above { projects, cargo }
     }
 }
 
-/// For each folder, its state when it was looked at, the names that were looked for, and which of them were there.
-type Seen = HashMap<PathBuf, (Stamp, [&'static str; 2], [bool; 2])>;
+/// The files that there are in cargo's own folder, the newer name first.
+pub fn cargo_files(folder: &Path) -> Vec<PathBuf> {
+    present(folder, ["config.toml", "config"], || vec![folder.to_path_buf()])
+}
 
-/// Tells which of two names there are in a folder; a name that leads nowhere counts.
-pub fn present(folder: &Path, names: [&'static str; 2]) -> [bool; 2] {
-    static SEEN: Mutex<Option<Seen>> = Mutex::new(None);
-    // Before the names, so that what is created meanwhile is seen the next time.
-    let now = stamp(folder);
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let seen = seen.get_or_insert_default();
-    if let (Some(now), Some((then, known, found))) = (&now, seen.get(folder))
-        && (now, &names) == (then, known)
-    {
-        return *found;
+type Names = [&'static str; 2];
+
+/// What is known of a folder.
+struct Seen {
+    folder: PathBuf,
+    /// Its state before it was looked into, unless that may change without a trace.
+    stamp: Option<Stamp>,
+    /// Those of the names that there are, even if they lead nowhere.
+    found: Vec<PathBuf>,
+}
+
+/// Looks for names in folders; which folders, is asked once.
+fn present(start: &Path, names: Names, folders: impl FnOnce() -> Vec<PathBuf>) -> Vec<PathBuf> {
+    static SEEN: Mutex<Vec<(PathBuf, Names, Vec<Seen>)>> = Mutex::new(Vec::new());
+    let mut all = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = all.iter().position(|(of, with, _)| of.as_os_str() == start.as_os_str() && *with == names);
+    let known = known.unwrap_or_else(|| {
+        let unseen = |folder| Seen { folder, stamp: None, found: Vec::new() };
+        all.push((start.to_path_buf(), names, folders().into_iter().map(unseen).collect()));
+        all.len() - 1
+    });
+    let seen = &mut all[known].2;
+    seen.iter_mut().flat_map(|seen| seen.now(names)).cloned().collect()
+}
+
+impl Seen {
+    fn now(&mut self, names: Names) -> &[PathBuf] {
+        // Before the names, so that what is created meanwhile is seen the next time.
+        let now = stamp(&self.folder);
+        if now.is_none() || now != self.stamp {
+            let there = |path: &PathBuf| std::fs::symlink_metadata(path).is_ok();
+            self.found = names.map(|name| self.folder.join(name)).into_iter().filter(there).collect();
+            self.stamp = now.filter(is_settled);
+        }
+        &self.found
     }
-    let found = names.map(|name| std::fs::symlink_metadata(folder.join(name)).is_ok());
-    if let Some(now) = now.filter(is_settled) {
-        seen.insert(folder.to_path_buf(), (now, names, found));
-    }
-    found
 }
 
 #[cfg(test)]
@@ -63,21 +79,30 @@ mod tests {
 
     #[test]
     fn what_is_created_or_removed_is_seen_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let check = |a: bool, b: bool| assert_eq!(present(folder.path(), ["a", "b"]), [a, b]);
-        check(false, false);
-        std::fs::write(folder.path().join("a"), "").unwrap();
-        check(true, false);
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b");
+        std::fs::create_dir_all(&folder).unwrap();
+        let check = |projects: &[&str], cargo: &[&str]| {
+            let above = Above::of(&folder);
+            let below = |paths: Vec<PathBuf>| -> Vec<PathBuf> {
+                paths.iter().filter_map(|path| Some(path.strip_prefix(root.path()).ok()?.to_path_buf())).collect()
+            };
+            let expected = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+            assert_eq!((below(above.projects), below(above.cargo)), (expected(projects), expected(cargo)));
+        };
+        check(&[], &[]);
+        std::fs::write(root.path().join("pyproject.toml"), "").unwrap();
+        check(&["pyproject.toml"], &[]);
         std::thread::sleep(CLOCK_LAG * 3);
-        check(true, false);
-        check(true, false);
-        std::fs::create_dir(folder.path().join("b")).unwrap();
-        check(true, true);
-        std::fs::remove_file(folder.path().join("a")).unwrap();
-        check(false, true);
+        check(&["pyproject.toml"], &[]);
+        std::fs::write(folder.join("pyproject.toml"), "").unwrap();
+        std::fs::create_dir(root.path().join("a/.cargo")).unwrap();
+        check(&["a/b/pyproject.toml", "pyproject.toml"], &["a/.cargo"]);
+        std::fs::remove_file(root.path().join("pyproject.toml")).unwrap();
+        check(&["a/b/pyproject.toml"], &["a/.cargo"]);
         std::thread::sleep(CLOCK_LAG * 3);
-        check(false, true);
-        std::fs::rename(folder.path().join("b"), folder.path().join("a")).unwrap();
-        check(true, false);
+        check(&["a/b/pyproject.toml"], &["a/.cargo"]);
+        std::fs::rename(root.path().join("a/.cargo"), folder.join(".cargo")).unwrap();
+        check(&["a/b/pyproject.toml"], &["a/b/.cargo"]);
     }
 }

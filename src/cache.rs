@@ -120,6 +120,13 @@ impl Cache {
         moved.map_err(|e| self.unwritable(&e))
     }
 
+    /// Copies a file within the cache. A linker writes its output here and there; in a copy that was written in one go the
+    /// kernel keeps larger pieces together, which saves a process that maps it some microseconds.
+    pub fn copy_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::copy(from, to));
+        copied.map(drop).map_err(|e| self.unwritable(&e))
+    }
+
     /// Removes a folder. It is renamed first: another process must not see it half removed.
     pub fn remove(&self, folder: &Path) -> Result<()> {
         let grave = self.layout().join("tmp").join(format!("removed-{:x}", now().as_nanos()));

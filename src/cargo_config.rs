@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::above::{Above, present};
+use crate::above::{Above, cargo_files};
 use crate::digest::Digest;
 use crate::environment::Environment;
 
@@ -33,10 +33,7 @@ impl CargoConfig {
     /// Reads what cargo would read when started below these folders.
     pub fn of(above: &Above) -> CargoConfig {
         let files = above.cargo.iter().cloned().chain(cargo_home()).filter_map(|folder| {
-            // The newer name comes first.
-            let names = ["config.toml", "config"];
-            let names = names.iter().zip(present(&folder, names)).filter(|(_, there)| *there);
-            let text = names.filter_map(|(name, _)| std::fs::read_to_string(folder.join(name)).ok()).next()?;
+            let text = cargo_files(&folder).iter().find_map(|path| std::fs::read_to_string(path).ok())?;
             let mut table: toml::Table = text.parse().ok()?;
             table.retain(|key, _| TABLES.contains(&key));
             (!table.is_empty()).then_some(table)

@@ -149,7 +149,7 @@ pub fn publish(
     mut entry: Entry,
 ) -> Result<(Entry, PathBuf)> {
     let prepared = staging.path().join("entry");
-    cache.move_file(library, &prepared.join(&entry.library))?;
+    cache.copy_file(library, &prepared.join(&entry.library))?;
     entry.checksum = checksum(&prepared.join(&entry.library)).map_err(|e| cache.unwritable(&e))?;
     entry.stamp = stamp(&prepared.join(&entry.library));
     cache.write(&prepared.join(METADATA), &serde_json::to_vec(&entry).unwrap_or_default())?;
