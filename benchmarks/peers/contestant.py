@@ -49,6 +49,9 @@ class Entry:
         """The import statement in a fresh interpreter, nothing to be built."""
         return None
 
+    def settle(self) -> None:
+        """Waits until nothing goes on behind an edit any more, which would slow the next contestant down."""
+
     def close(self) -> None:
         """Ends what it runs."""
 

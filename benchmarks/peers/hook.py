@@ -34,6 +34,9 @@ class Hook(Contestant):
         """Settings in the environment, with a cache below the folder."""
         return {}
 
+    def settle(self) -> None:
+        """Waits until nothing goes on behind an edit any more."""
+
     def enter(self, folder: Path, kernel: Kernel, others: Mapping[str, Entry]) -> Entry:
         """Needs nothing from the others."""
         return HookEntry(self, folder, kernel)
@@ -102,6 +105,10 @@ class HookEntry(Entry):
         done = self._load(self._kernel.name)
         self.file = done.file
         return done.seconds
+
+    def settle(self) -> None:
+        """As the hook does."""
+        self._hook.settle()
 
     def close(self) -> None:
         """Ends the process in which edits were reloaded."""

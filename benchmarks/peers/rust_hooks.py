@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +33,14 @@ class Rsimport(Hook):
     def variables(self, folder: Path) -> dict[str, str]:
         """Nothing but the cache."""
         return {"RSIMPORT_CACHE_DIR": str(folder / "cache")}
+
+    def settle(self) -> None:
+        """The optimised build starts a second after an edit and goes on in a process of its own."""
+        time.sleep(1.2)
+        while (
+            subprocess.run(["pgrep", "-f", "rsimport._optimize"], stdout=subprocess.DEVNULL).returncode == 0
+        ):
+            time.sleep(0.1)
 
 
 class Rustimport(Hook):
