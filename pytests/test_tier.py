@@ -178,3 +178,73 @@ def test_a_subinterpreter_with_a_fast_build_ends_in_peace(kernel, run, tell):
     print("ended")
     """
     assert run(program, env={"RSIMPORT_TIER": "auto"}).out == "ended"
+
+
+def link_flags(cache: Path) -> list[Path]:
+    """Where it is kept how an edit is linked without the C compiler's driver."""
+    found = list((cache / "v1" / "toolchains").glob("link-*.json"))
+    if not found:
+        pytest.skip("this rustc does not link with a linker of its own here")
+    return found
+
+
+LINKED = """
+use std::cell::RefCell;
+struct Noted(String);
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let _ = std::fs::write(&self.0, "dropped");
+    }
+}
+thread_local!(static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) });
+#[pyfunction]
+fn note(path: String) {
+    std::thread::spawn(move || NOTED.set(Some(Noted(path)))).join().unwrap();
+}
+#[pyfunction]
+fn fall() {
+    panic!("fallen")
+}
+"""
+
+
+def test_an_edit_that_is_linked_without_cc_unwinds_and_ends_its_threads_as_any_other(
+    kernel, run, own_cache, project
+):
+    kernel("k", "use pyo3::prelude::*;\n" + LINKED)
+    code = """
+import rsimport, rsimport.import_hook, k
+k.note("noted.txt")
+try:
+    k.fall()
+except BaseException as raised:
+    print(type(raised).__name__, raised, open("noted.txt").read(), rsimport.info(k).tier)
+"""
+    assert run(code, env={"RSIMPORT_TIER": "fast"}).out == "PanicException fallen dropped fast"
+    assert all(json.loads(path.read_text()) for path in link_flags(own_cache))
+
+
+def test_where_linking_without_cc_fails_cc_links(kernel, tell, own_cache):
+    kernel("k", value(1))
+    tell("fast")
+    kernel("k", value(2))
+    tell("fast")
+    for path in link_flags(own_cache):
+        path.write_text(path.read_text().replace("crti.o", "gone.o"))
+    kernel("k", value(3))
+    assert tell("fast") == [3, "fast", True, "k.rs changed"]
+    assert [json.loads(path.read_text()) for path in link_flags(own_cache)] == [[]]
+
+
+def test_a_linker_of_the_users_own_is_used_for_an_edit_too(kernel, tell, own_cache, project):
+    (project / "cc-of-mine").write_text('#!/bin/sh\necho called >> "$(dirname "$0")/calls"\nexec cc "$@"\n')
+    (project / "cc-of-mine").chmod(0o755)
+    (project / ".cargo").mkdir()
+    (project / ".cargo" / "config.toml").write_text(
+        f'[target.x86_64-unknown-linux-gnu]\nlinker = "{project}/cc-of-mine"\n'
+    )
+    for number in (1, 2):
+        kernel("k", value(number))
+        (project / "calls").unlink(missing_ok=True)
+        assert tell("fast")[:2] == [number, "fast"]
+        assert (project / "calls").exists()

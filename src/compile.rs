@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::ground::Ground;
 use crate::inputs::Input;
+use crate::linker;
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::process::{Pipe, Stage, Watch, run};
@@ -71,7 +72,14 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
         if recipe.holds() {
             watch.progress(Stage::Kernel, 0, 1, &source.name());
             let flags = own_flags(task, &plan, &view, &ground);
-            if let Some(result) = replay(task, &toolchain, &recipe, &plan, &view, &ground, &flags, watch)? {
+            let link = link_flags(task, &toolchain, &rustc, &recipe, &flags);
+            let all = [flags.clone(), link.clone().map(|(_, link)| link).unwrap_or_default()].concat();
+            let mut result = replay(task, &toolchain, &recipe, &plan, &view, &ground, &all, watch)?;
+            if let (None, Some((name, _))) = (&result, link) {
+                cache.keep("toolchains", &name, &Vec::<String>::new());
+                result = replay(task, &toolchain, &recipe, &plan, &view, &ground, &flags, watch)?;
+            }
+            if let Some(result) = result {
                 ground.leave(cache);
                 return result.map_err(|error| view.restored(error));
             }
@@ -117,6 +125,26 @@ fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<
     let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
     let flags = task.tier.flags().iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
     incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
+}
+
+/// The flags with which an edit is linked without `cc`, and under which name they are kept; asked once.
+fn link_flags(
+    task: &Task<'_>,
+    toolchain: &Toolchain,
+    rustc: &Identity,
+    recipe: &Recipe,
+    own_flags: &[String],
+) -> Option<(String, Vec<String>)> {
+    if task.tier != Tier::Fast || !linker::fits(recipe.arguments()) || !linker::fits(own_flags) {
+        return None;
+    }
+    let name = linker::name(rustc)?;
+    let flags = task.cache.kept::<Vec<String>>("toolchains", &name).unwrap_or_else(|| {
+        let flags = linker::flags(toolchain, rustc, recipe.folder());
+        task.cache.keep("toolchains", &name, &flags);
+        flags
+    });
+    (!flags.is_empty()).then_some((name, flags))
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.

@@ -17,6 +17,7 @@ pub mod abi;
 pub mod cargo_config;
 pub mod tier;
 pub mod toolchain;
+pub mod linker;
 pub mod fingerprint;
 pub mod inputs;
 pub mod depinfo;

@@ -140,6 +140,11 @@ impl Recipe {
         self.inputs.iter().filter(|input| !input.holds(Path::new("/"))).collect()
     }
 
+    /// The arguments that all calls have.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
     /// The compiler.
     pub fn rustc(&self) -> &Path {
         &self.rustc
