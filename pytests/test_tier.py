@@ -68,6 +68,29 @@ def test_a_reload_takes_the_optimised_build(kernel, run):
     assert run(code, env={"RSIMPORT_TIER": None}).out.splitlines() == ["2 fast", "2 optimized"]
 
 
+@pytest.mark.parametrize(
+    ("setup", "tier", "prepared"),
+    [("sys.ps1 = '>>> '", None, True), ("", None, False), ("sys.ps1 = '>>> '", "optimized", False)],
+)
+def test_the_first_edit_is_prepared_where_one_edits(kernel, run, own_cache, setup, tier, prepared):
+    kernel("k", value(1))
+    code = f"""
+    import pathlib, sys, time
+    {setup}
+    work = pathlib.Path({str(own_cache)!r}, "v1", "work")
+    before = {{*work.glob("*/last.json"), *work.glob("*/ground-*/incremental/*")}}
+    new = lambda pattern: set(work.glob(pattern)) - before
+    import rsimport, rsimport.import_hook, k
+    done = lambda: any("-optimized" not in str(path) for path in new("*/last.json"))
+    end = time.monotonic() + ({LIMIT} if {prepared} else 3)
+    while not done() and time.monotonic() < end:
+        time.sleep(0.05)
+    again = rsimport.reload(k)
+    print(done(), k.value(), rsimport.info(k).tier, bool(new("*/ground-*/incremental/*")))
+    """
+    assert run(code, env={"RSIMPORT_TIER": tier}).out == f"{prepared} 1 optimized {prepared}"
+
+
 def test_whoever_wants_to_wait_gets_an_edit_optimised(kernel, tell):
     kernel("k", value(1))
     tell("optimized")

@@ -87,6 +87,10 @@ class KernelLoader(ExtensionFileLoader):
                 from rsimport._optimize import optimize
 
                 optimize(self.kernel, module, self.settings, self.artifact.fingerprint)
+            elif self.artifact.built and self.artifact.tier == "optimized":
+                from rsimport._optimize import prepare
+
+                prepare(self.kernel, module, self.settings, self.artifact.fingerprint)
         return self.artifact
 
     @hidden

@@ -1,8 +1,10 @@
-"""The second tier: a process of its own makes the optimised build of a kernel whose edit was compiled fast.
+"""The other tier: a process of its own makes the build of a kernel that nobody waits for.
 
-It starts when nobody has edited the kernel for a moment, or when Python ends. It outlives the Python that
-starts it, so that a short script finds the optimised build when it runs again. It gives way to everything
-else, and stops when the kernel is edited once more.
+After an edit, which was compiled fast, that is the optimised build; after a first build at which somebody
+sits, the fast one, whose incremental data the first edit then finds. The process starts when nobody has
+edited the kernel for a moment, the optimised build also when Python ends. It outlives the Python that starts
+it, so that a short script finds the optimised build when it runs again. It gives way to everything else, and
+stops when the kernel is edited once more.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    Task = tuple[str, str, dict[str, object]]
+    Task = tuple[str, str, dict[str, object], str]
 
 QUIET = 1.0
 """Seconds without an edit: whoever edits a kernel now will edit it again."""
@@ -34,12 +36,23 @@ _started: list[Popen[bytes]] = []
 
 def optimize(kernel: str, module: str, settings: dict[str, object], fingerprint: str) -> None:
     """Has the optimised build of a kernel made soon, whose fast build has this fingerprint."""
+    _schedule((kernel, module, settings, "optimized"), fingerprint)
+
+
+def prepare(kernel: str, module: str, settings: dict[str, object], fingerprint: str) -> None:
+    """Has the first edit of a kernel prepared, if this is a session in which one edits."""
+    if hasattr(sys, "ps1") or "IPython" in sys.modules:
+        _schedule((kernel, module, settings, "fast"), fingerprint)
+
+
+def _schedule(task: Task, fingerprint: str) -> None:
+    kernel = task[0]
     before, timer = _waiting.get(kernel, ("", None))
     if before == fingerprint or not _in_main_interpreter():
         return
     if timer is not None:
         timer.cancel()
-    timer = Timer(QUIET, _start, ((kernel, module, settings),))
+    timer = Timer(QUIET, _start, (task,))
     _waiting[kernel] = fingerprint, timer
     timer.daemon = True
     timer.start()
@@ -53,11 +66,12 @@ def main() -> None:
     from rsimport._build import build
     from rsimport._errors import RsimportError
 
-    kernel, module, settings = json.loads(sys.argv[1])
+    kernel, module, settings, tier = json.loads(sys.argv[1])
     if hasattr(os, "nice"):
         os.nice(10)
     Thread(target=_stop_when_edited, args=(kernel,), daemon=True).start()
-    quiet = {"tier": "optimized", "progress": False, "force_rebuild": False}
+    # The optimised build that is there already must not pass for the fast one.
+    quiet = {"tier": tier, "progress": False, "force_rebuild": tier == "fast"}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt):
         build(kernel, module, {**settings, **quiet})
@@ -75,11 +89,15 @@ def _in_main_interpreter() -> bool:
 def _start(task: Task) -> None:
     from subprocess import DEVNULL, Popen
 
-    kernel, module, settings = task
+    kernel, module, settings, tier = task
     _waiting.pop(kernel, None)
     _started[:] = [process for process in _started if process.poll() is None]
     try:
-        if not sys.executable or not _engine.claim(kernel, module, ABI, settings):
+        if tier == "fast":
+            wanted = _engine.settings(kernel, settings)["tier"] == "auto"
+        else:
+            wanted = _engine.claim(kernel, module, ABI, settings)
+        if not wanted or not sys.executable:
             return
         # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
         package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -100,7 +118,9 @@ def _start(task: Task) -> None:
 def _leave() -> None:
     for _, timer in list(_waiting.values()):
         timer.cancel()
-        _start(*timer.args)
+        (task,) = timer.args
+        if task[-1] == "optimized":
+            _start(task)
     # They are meant to outlive this process, so Popen need not warn that nobody has waited for them.
     for process in _started:
         process.returncode = 0
