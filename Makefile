@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard templates/*) \
-           $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/*)
+           $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/* kernels/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench bench-peers docs wheel clean
+.PHONY: help setup demo test rust-test python-test lint format bench bench-kernels bench-peers docs wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,10 @@ format: $(VENV)/tools ## format everything
 bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
 	$(BIN)/python benchmarks/bench.py --json docs/figures.json
+
+bench-kernels: $(VENV)/installed ## measure the shipped kernels against their peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers]"
+	$(BIN)/python benchmarks/shipped.py --json docs/kernels.json
 
 bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minutes and more
 	$(BIN)/python benchmarks/install_peers.py

@@ -32,7 +32,7 @@ WIDTH = 150
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure rsimport against its peers and its limits.")
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES), metavar="FIGURE")
-    parser.add_argument("--runs", type=_positive, help="runs of every figure; each has its own default")
+    parser.add_argument("--runs", type=positive, help="runs of every figure; each has its own default")
     parser.add_argument("--json", type=Path, help="write the lines to this file as well")
     given = parser.parse_args(arguments)
 
@@ -56,9 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(failed)
 
 
-def table(results: dict[str, list[Line]]) -> Table:
+def table(
+    results: dict[str, list[Line]], title: str = "rsimport, measured: medians, with minimum and maximum"
+) -> Table:
     """The table for people."""
-    table = Table(title="rsimport, measured: medians, with minimum and maximum")
+    table = Table(title=title)
     for heading in ("figure", "what", "against", "median", "min - max", "bar", "met", "times"):
         table.add_column(heading, justify="right" if heading in ("median", "bar") else "left")
     for name, lines in results.items():
@@ -94,7 +96,8 @@ def _cells(line: Line) -> tuple[str, str, str, str]:
     return f"{value.median:.3f}{error} {line.unit}", f"{value.low:.3f} - {value.high:.3f}", bar, line.met
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of runs, for the command line."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")

@@ -24,6 +24,7 @@ def new(name: str, origin: str, folder: Path, *, overwrite: bool) -> list[Path]:
         if file.exists() and not overwrite:
             raise ConfigError(f"{file} is there already", hint="--force overwrites it")
     for file, text in files.items():
+        file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
     return list(files)
 
@@ -43,6 +44,9 @@ def _filled(template: dict[str, str], name: str) -> dict[str, str]:
 
 def _copied(source: Path, name: str) -> dict[str, str]:
     files = {f"{name}.rs": _renamed(source.read_text(encoding="utf-8"), source.stem, name)}
+    # What it is made of besides lies in a folder of its name, under which it asks for it.
+    parts = sorted(source.with_suffix("").glob("*.rs"))
+    files |= {f"{source.stem}/{part.name}": part.read_text(encoding="utf-8") for part in parts}
     stub = source.with_suffix(".pyi")
     if stub.exists():
         files[f"{name}.pyi"] = stub.read_text(encoding="utf-8")
