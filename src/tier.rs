@@ -55,6 +55,11 @@ impl Tier {
         }
     }
 
+    /// Is a long kernel given to rustc in pieces?
+    pub fn is_in_pieces(self) -> bool {
+        self == Tier::Fast
+    }
+
     /// Do incremental data make the next build of this kind faster?
     pub fn is_incremental(self) -> bool {
         self != Tier::Optimized

@@ -1,0 +1,274 @@
+//! A long kernel in pieces, so that rustc compiles an edit of one function without most of the others.
+//!
+//! rustc optimises each source module as one unit, or as two, and takes a unit from the last build where nothing in it has
+//! changed. A kernel without modules is one unit, however long it is. In the text that is made here neighbouring
+//! functions lie in modules of their own and see everything that they saw before. What is added stands at the ends of
+//! lines, so every token of the user's keeps its line and its column, and with them what a panic says.
+
+use std::ops::Range;
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::{Attribute, Item, ItemFn, Visibility};
+
+/// A kernel of fewer lines is compiled in less time than a module more would save.
+const LONG: usize = 600;
+/// So many lines a piece may have. Neighbours call one another, and only within a piece they are optimised together.
+const PIECE: usize = 150;
+/// The attributes that mean the same wherever a function stands. Those of crates may do anything.
+const ATTRIBUTES: [&str; 10] =
+    ["allow", "cold", "deny", "doc", "expect", "forbid", "inline", "must_use", "track_caller", "warn"];
+/// The macros of the standard library, of PyO3 and of ndarray that do not ask in which module they stand. Those of others
+/// may: log and tracing name the module in what they write.
+const MACROS: [&str; 35] = [
+    "array",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "azip",
+    "cfg",
+    "column",
+    "compile_error",
+    "concat",
+    "dbg",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "env",
+    "eprint",
+    "eprintln",
+    "file",
+    "format",
+    "format_args",
+    "include_bytes",
+    "include_str",
+    "intern",
+    "line",
+    "matches",
+    "option_env",
+    "panic",
+    "print",
+    "println",
+    "s",
+    "stringify",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
+];
+
+/// The text with its functions in modules, or nothing where that does not pay or could be noticed.
+pub fn pieces(text: &str, file: &syn::File) -> Option<String> {
+    // The name of a function tells its module to whoever asks for it.
+    let told = ["type_name", "__rsimport_"].iter().any(|word| text.contains(word));
+    if text.lines().count() < LONG || told || text.starts_with(['\u{feff}', '#']) {
+        return None;
+    }
+    cut(text, file, PIECE)
+}
+
+fn cut(text: &str, file: &syn::File, longest: usize) -> Option<String> {
+    let root = Root::of(text, file)?;
+    let mut runs: Vec<Vec<Function>> = Vec::new();
+    let mut open = false;
+    // What stands first may follow a comment that belongs to the file.
+    for item in file.items.iter().skip(1) {
+        let Some(function) = root.function(item) else {
+            open = false;
+            continue;
+        };
+        match runs.last_mut() {
+            Some(run) if open && function.lines.end - run[0].lines.start <= longest => run.push(function),
+            _ => runs.push(vec![function]),
+        }
+        open = true;
+    }
+    (runs.len() > 1).then(|| edited(text, runs.into_iter().flat_map(edits).collect()))
+}
+
+/// What makes a module of neighbouring functions. It is called after the first of them, so that it keeps its name when
+/// something is written above it.
+fn edits(run: Vec<Function>) -> Vec<(Range<usize>, String)> {
+    let (first, last) = (&run[0], &run[run.len() - 1]);
+    let module = format!("__rsimport_from_{}", first.name.trim_start_matches("r#"));
+    let opened = format!(" mod {module} {{ #[allow(unused_imports)] use super::*;");
+    let names = run.iter().map(|Function { visibility, name, .. }| {
+        format!(" #[allow(unused_imports)] {visibility} use {module}::{name};")
+    });
+    let closed = format!(" }}{}", names.collect::<String>());
+    let mut edits = vec![(first.before..first.before, opened)];
+    let end = last.end;
+    for function in run {
+        let hidden = function.comments.into_iter().map(|at| (at..at + 1, " ".to_owned()));
+        let shown =
+            (function.visibility.is_empty()).then(|| (function.shown..function.shown, " pub(super)".to_owned()));
+        edits.extend(hidden.chain(shown));
+    }
+    edits.push((end..end, closed));
+    edits
+}
+
+/// Replaces ranges of a text; of two at the same place the first comes first.
+fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut out = String::with_capacity(text.len() + edits.iter().map(|(_, new)| new.len()).sum::<usize>());
+    let mut copied = 0;
+    for (range, new) in edits {
+        out.push_str(&text[copied..range.start]);
+        out.push_str(&new);
+        copied = range.end;
+    }
+    out + &text[copied..]
+}
+
+/// A function that may stand in a module, by places in the text.
+struct Function {
+    name: String,
+    /// Its visibility as it is written.
+    visibility: String,
+    lines: Range<usize>,
+    /// Where the item before it ends.
+    before: usize,
+    /// Where its visibility can be written.
+    shown: usize,
+    end: usize,
+    /// The letter of each documentation comment that makes it one. Such a comment would have to stand between the
+    /// visibility and what it is written to, and as a plain comment it may.
+    comments: Vec<usize>,
+}
+
+/// The text's tokens, those in brackets as one, with their places; and the macros that may be called.
+struct Root<'a> {
+    text: &'a str,
+    tokens: Vec<(Range<usize>, TokenTree)>,
+    macros: Vec<String>,
+}
+
+impl<'a> Root<'a> {
+    fn of(text: &'a str, file: &syn::File) -> Option<Self> {
+        let tokens = text.parse::<TokenStream>().ok()?.into_iter();
+        let tokens = tokens.map(|token| (token.span().byte_range(), token)).collect();
+        let own = file.items.iter().filter_map(|item| match item {
+            Item::Macro(item) => Some((item.ident.as_ref()?.to_string(), &item.mac.tokens)),
+            _ => None,
+        });
+        let (names, bodies): (Vec<String>, Vec<&TokenStream>) = own.unzip();
+        let known = MACROS.iter().map(|name| (*name).to_owned());
+        let mut macros: Vec<String> = known.chain(names.iter().cloned()).collect();
+        if !bodies.into_iter().all(|body| is_movable(body.clone(), &macros)) {
+            macros.retain(|name| !names.contains(name));
+        }
+        Some(Root { text, tokens, macros })
+    }
+
+    /// The function that an item is, if it may stand in a module.
+    fn function(&self, item: &Item) -> Option<Function> {
+        let Item::Fn(item) = item else { return None };
+        let head = first_token(item).byte_range().start;
+        let end = item.block.brace_token.span.close().byte_range().end;
+        let start = item.attrs.first().map_or(head, |attribute| attribute.pound_token.span.byte_range().start);
+        let before = self.tokens[..self.index(start)].last()?.0.end;
+        let next = self.tokens.get(self.index(end)).map_or(self.text.len(), |(range, _)| range.start);
+        let is_comment =
+            |attribute: &&Attribute| self.text[attribute.pound_token.span.byte_range().start..].starts_with(['/']);
+        let (comments, others): (Vec<&Attribute>, Vec<&Attribute>) = item.attrs.iter().partition(is_comment);
+        let attributes_end = |attribute: &&Attribute| attribute.bracket_token.span.close().byte_range().end;
+        let shown = others.last().map_or(before, attributes_end);
+        // What follows on the line would be moved.
+        let ends_line = |from: usize, to: usize| self.text[from..to].contains('\n') || to == self.text.len();
+        let attribute = others.first().map_or(head, |attribute| attribute.pound_token.span.byte_range().start);
+        let is_free = ends_line(before, attribute) && ends_line(shown, head) && ends_line(end, next);
+        let tokens = self.tokens[self.index(head)..self.index(end)].iter().map(|(_, token)| token.clone());
+        let is_plain = item.sig.abi.is_none()
+            && others.iter().all(|attribute| ATTRIBUTES.iter().any(|name| attribute.path().is_ident(name)))
+            && is_movable(tokens.collect(), &self.macros);
+        let first = &self.text[head..];
+        let visibility = match &item.vis {
+            Visibility::Inherited => "",
+            Visibility::Public(_) => "pub",
+            Visibility::Restricted(restricted) => &first[..restricted.paren_token.span.close().byte_range().end - head],
+        };
+        (is_free && is_plain).then(|| Function {
+            name: item.sig.ident.to_string(),
+            visibility: visibility.to_owned(),
+            lines: first_token(item).start().line..item.block.brace_token.span.close().end().line + 1,
+            before,
+            shown,
+            end,
+            comments: comments.iter().map(|comment| comment.pound_token.span.byte_range().start + 2).collect(),
+        })
+    }
+
+    /// The number of tokens that begin before a place.
+    fn index(&self, place: usize) -> usize {
+        self.tokens.partition_point(|(range, _)| range.start < place)
+    }
+}
+
+/// The first token of a function behind its attributes.
+fn first_token(item: &ItemFn) -> Span {
+    let signature = &item.sig;
+    match (&item.vis, &signature.constness, &signature.asyncness, &signature.safety) {
+        (Visibility::Public(word), ..) => word.span,
+        (Visibility::Restricted(restricted), ..) => restricted.pub_token.span,
+        (_, Some(word), ..) => word.span,
+        (_, _, Some(word), _) => word.span,
+        (_, _, _, syn::Safety::Unsafe(word)) => word.span,
+        _ => signature.fn_token.span,
+    }
+}
+
+/// Do these tokens mean the same in a module below?
+fn is_movable(tokens: TokenStream, macros: &[String]) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let is_mark =
+        |at: usize, mark: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == mark);
+    tokens.iter().enumerate().all(|(at, token)| match token {
+        TokenTree::Group(group) => is_movable(group.stream(), macros),
+        TokenTree::Ident(word) => {
+            let is_path = is_mark(at + 1, ':') && is_mark(at + 2, ':');
+            let is_macro = is_mark(at + 1, '!') && matches!(tokens.get(at + 2), Some(TokenTree::Group(_)));
+            // What a keyword stands before is negated.
+            let is_macro = is_macro && syn::parse2::<syn::Ident>(token.clone().into()).is_ok();
+            !["Self", "macro_rules", "module_path", "super"].iter().any(|other| word == other)
+                && !(word == "self" && is_path)
+                && !(is_macro && !macros.iter().any(|name| word == name))
+        }
+        _ => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes `[` and what is added to name it where a module begins, `]` where one ends, and `+` for a visibility.
+    fn check(text: &str, expected: Option<&str>) {
+        let made = cut(text, &syn::parse_file(text).unwrap(), 4);
+        let short = made.as_ref().map(|made| {
+            let mut parts = made.split(" #[allow(unused_imports)] ");
+            let mut short = parts.next().unwrap().to_owned();
+            for part in parts {
+                let (added, rest) = part.split_once(';').unwrap();
+                short.push_str(&format!("<{added}>"));
+                short.push_str(rest);
+            }
+            short.replace(" mod __rsimport_from_", " [").replace("__rsimport_from_", "").replace(" pub(super)", "+")
+        });
+        assert_eq!(short.as_deref(), expected, "{text}");
+        let Some(made) = made else { return };
+        // rustc takes the text for one file, and each of the user's lines still ends what it began.
+        syn::parse_file(&made).unwrap();
+        assert_eq!(made.lines().count(), text.lines().count());
+        for (new, old) in made.lines().zip(text.lines()) {
+            let plain = old.replace("///", "// ").replace("/**", "/* ");
+            let code = plain.split(" //").next().unwrap();
+            assert!(new.starts_with(code), "{new}\n{old}");
+        }
+    }
+
+    #[test]
+    fn neighbours_share_a_module_until_it_is_long() {
+        check("use a;\nfn f() {\n}\nfn g() {\n}\nfn h() {\n}\n", Some("use a; [f {<use super::*>+\nfn f() {\n}+\nfn g() {\n}\nfn h() {\n}\n"));
+    }
+}
