@@ -269,6 +269,9 @@ mod tests {
 
     #[test]
     fn neighbours_share_a_module_until_it_is_long() {
-        check("use a;\nfn f() {\n}\nfn g() {\n}\nfn h() {\n}\n", Some("use a; [f {<use super::*>+\nfn f() {\n}+\nfn g() {\n}\nfn h() {\n}\n"));
+        check(
+            "use a;\nfn f() {\n}\nfn g() {\n}\nfn h() {\n}\n",
+            Some("use a; [f {<use super::*>+\nfn f() {\n}+\nfn g() {\n}\nfn h() {\n}\n"),
+        );
     }
 }
