@@ -144,7 +144,7 @@ fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<
     let form = if view.in_pieces { "-pieces" } else { "" };
     let incremental = ground.incremental(&format!("{}{form}", &task.variant[..12]));
     let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
-    let flags = task.tier.flags().iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
+    let flags = task.tier.flags(view.in_pieces).iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
     incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
 }
 

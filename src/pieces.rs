@@ -8,15 +8,28 @@
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{Attribute, Item, ItemFn, Visibility};
+use syn::{Attribute, Item, ItemFn, Meta, Visibility};
 
 /// A kernel of fewer lines is compiled in less time than a module more would save.
-const LONG: usize = 600;
+const LONG: usize = 300;
 /// So many lines a piece may have. Neighbours call one another, and only within a piece they are optimised together.
 const PIECE: usize = 150;
-/// The attributes that mean the same wherever a function stands. Those of crates may do anything.
-const ATTRIBUTES: [&str; 10] =
-    ["allow", "cold", "deny", "doc", "expect", "forbid", "inline", "must_use", "track_caller", "warn"];
+/// The attributes that mean the same wherever a function stands. PyO3 makes a module of the function's name for what it
+/// needs, and whoever imports the function imports that as well. Attributes of other crates may do anything.
+const ATTRIBUTES: [&str; 12] = [
+    "allow",
+    "cold",
+    "deny",
+    "doc",
+    "expect",
+    "forbid",
+    "inline",
+    "must_use",
+    "pyfunction",
+    "pyo3",
+    "track_caller",
+    "warn",
+];
 /// The macros of the standard library, of PyO3 and of ndarray that do not ask in which module they stand. Those of others
 /// may: log and tracing name the module in what they write.
 const MACROS: [&str; 35] = [
@@ -61,7 +74,7 @@ const MACROS: [&str; 35] = [
 pub fn pieces(text: &str, file: &syn::File) -> Option<String> {
     // The name of a function tells its module to whoever asks for it.
     let told = ["type_name", "__rsimport_"].iter().any(|word| text.contains(word));
-    if text.lines().count() < LONG || told || text.starts_with(['\u{feff}', '#']) {
+    if text.lines().count() < LONG || told || text.starts_with('\u{feff}') || file.shebang.is_some() {
         return None;
     }
     cut(text, file, PIECE)
@@ -180,7 +193,7 @@ impl<'a> Root<'a> {
         let is_free = ends_line(before, attribute) && ends_line(shown, head) && ends_line(end, next);
         let tokens = self.tokens[self.index(head)..self.index(end)].iter().map(|(_, token)| token.clone());
         let is_plain = item.sig.abi.is_none()
-            && others.iter().all(|attribute| ATTRIBUTES.iter().any(|name| attribute.path().is_ident(name)))
+            && others.iter().all(|attribute| self.is_plain(attribute))
             && is_movable(tokens.collect(), &self.macros);
         let first = &self.text[head..];
         let visibility = match &item.vis {
@@ -197,6 +210,15 @@ impl<'a> Root<'a> {
             end,
             comments: comments.iter().map(|comment| comment.pound_token.span.byte_range().start + 2).collect(),
         })
+    }
+
+    fn is_plain(&self, attribute: &Attribute) -> bool {
+        let known = |name: &syn::PathSegment| ATTRIBUTES.iter().any(|known| name.ident == known);
+        let tokens = match &attribute.meta {
+            Meta::List(list) => list.tokens.clone(),
+            _ => TokenStream::new(),
+        };
+        attribute.path().segments.last().is_some_and(known) && is_movable(tokens, &self.macros)
     }
 
     /// The number of tokens that begin before a place.
@@ -271,7 +293,98 @@ mod tests {
     fn neighbours_share_a_module_until_it_is_long() {
         check(
             "use a;\nfn f() {\n}\nfn g() {\n}\nfn h() {\n}\n",
-            Some("use a; [f {<use super::*>+\nfn f() {\n}+\nfn g() {\n}\nfn h() {\n}\n"),
+            Some(
+                "use a; [f {<use super::*>+\nfn f() {\n}+\nfn g() {\n} }< use f::f>< use f::g> [h {<use super::*>+\nfn h() {\n} }< use h::h>\n",
+            ),
         );
+        check("use a;\nfn f() {}\nfn g() {}\n", None);
+        check(
+            "use a;\nfn f() {}\nstruct S;\nfn g() {}",
+            Some(
+                "use a; [f {<use super::*>+\nfn f() {} }< use f::f>\nstruct S; [g {<use super::*>+\nfn g() {} }< use g::g>",
+            ),
+        );
+    }
+
+    /// What becomes of a function between two that are moved.
+    fn moved(function: &str, expected: Option<&str>) {
+        let text = format!("use a;\nfn f() {{}}\nstruct S;\n{function}\nstruct T;\nfn h() {{}}\n");
+        let made = cut(&text, &syn::parse_file(&text).unwrap(), 4).unwrap();
+        syn::parse_file(&made).unwrap();
+        for (new, old) in made.lines().zip(text.lines()) {
+            let code = old.replace("///", "// ");
+            assert!(new.starts_with(code.strip_suffix(" // x").unwrap_or(&code)), "{new}\n{old}");
+        }
+        let part = made.split_once("struct S;").unwrap().1.split_once("struct T;").unwrap().0;
+        let moved = part.contains("mod ").then(|| {
+            let part = part.replace(" #[allow(unused_imports)]", "").replace("__rsimport_from_", "_");
+            part.split_once(" use super::*;").unwrap().1.trim_end().to_owned()
+        });
+        assert_eq!(moved.as_deref(), expected, "{function}");
+    }
+
+    #[test]
+    fn a_function_keeps_its_visibility_and_its_places() {
+        moved("fn g() {}", Some(" pub(super)\nfn g() {} }  use _g::g;"));
+        moved("pub fn g() {}", Some("\npub fn g() {} } pub use _g::g;"));
+        moved("pub(crate) fn g() {}", Some("\npub(crate) fn g() {} } pub(crate) use _g::g;"));
+        moved("fn r#try() {}", Some(" pub(super)\nfn r#try() {} }  use _try::r#try;"));
+        moved("const unsafe fn g() {}", Some(" pub(super)\nconst unsafe fn g() {} }  use _g::g;"));
+        moved("fn größe() -> char { 'ß' }", Some(" pub(super)\nfn größe() -> char { 'ß' } }  use _größe::größe;"));
+        moved("fn g() {\r\n} // x", Some(" pub(super)\nfn g() {\r\n} }  use _g::g; // x"));
+        moved("/// ä\n/// b\nfn g() {}", Some(" pub(super)\n// ä\n// b\nfn g() {} }  use _g::g;"));
+        moved("#[cold]\n/// a\nfn g() {}", Some("\n#[cold] pub(super)\n// a\nfn g() {} }  use _g::g;"));
+        moved("#[pyfunction]\nfn g() {}", Some("\n#[pyfunction] pub(super)\nfn g() {} }  use _g::g;"));
+        moved("fn g<T>(x: impl Fn() -> T) {}", Some(" pub(super)\nfn g<T>(x: impl Fn() -> T) {} }  use _g::g;"));
+        moved(
+            "fn g() { if !(a) { panic!(\"\") } }",
+            Some(" pub(super)\nfn g() { if !(a) { panic!(\"\") } } }  use _g::g;"),
+        );
+    }
+
+    #[test]
+    fn a_function_that_could_tell_the_difference_stays() {
+        for function in [
+            "#[cfg(unix)]\nfn g() {}",
+            "#[instrument]\nfn g() {}",
+            "#[no_mangle]\nfn g() {}",
+            "#[cold] fn g() {}",
+            "extern \"C\" fn g() {}",
+            "fn g() {} fn i() {}",
+            "fn g() { super::f() }",
+            "fn g() { self::f() }",
+            "pub(in self::a) fn g() {}",
+            "fn g() { vec![self::f()]; }",
+            "fn g() { module_path!(); }",
+            "fn g() { log::info!(\"\"); }",
+            "fn g() { dbg!(info!()); }",
+            "fn g() { macro_rules! m { () => {} } }",
+            "#[pyfunction(signature = (x = self::X))]\nfn g(x: u8) {}",
+        ] {
+            moved(function, None);
+        }
+    }
+
+    #[test]
+    fn own_macros_are_called_where_none_of_them_could_tell_the_difference() {
+        let text =
+            |body: &str| format!("macro_rules! m {{ () => {{ {body} }} }}\nfn f() {{ m!() }}\nuse a;\nfn g() {{}}\n");
+        let is_cut = |text: &str| cut(text, &syn::parse_file(text).unwrap(), 9).is_some();
+        assert!(is_cut(&text("println!()")));
+        assert!(is_cut(&text("m!(1)")));
+        assert!(!is_cut(&text("info!()")));
+        assert!(!is_cut(&text("self::f()")));
+    }
+
+    #[test]
+    fn only_a_long_kernel_is_cut() {
+        let is_cut = |text: &str| pieces(text, &syn::parse_file(text).unwrap()).is_some();
+        let long = format!("use a;\n{}", "fn f() {\n}\n".repeat(LONG / 2));
+        assert!(is_cut(&long));
+        assert!(!is_cut(&long[..long.len() - 2 * "fn f() {\n}\n".len()]));
+        assert!(!is_cut(&long.replacen("use a", "use std::any::type_name", 1)));
+        assert!(!is_cut(&format!("\u{feff}{long}")));
+        assert!(!is_cut(&format!("#!/bin/sh\n{long}")));
+        assert!(is_cut(&format!("#![allow(dead_code)]\n{long}")));
     }
 }
