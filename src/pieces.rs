@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{Attribute, Item, ItemFn, Meta, Visibility};
+use syn::{Attribute, Expr, ExprLit, Item, ItemFn, Lit, Meta, Visibility};
 
 /// A kernel of fewer lines is compiled in less time than a module more would save.
 const LONG: usize = 300;
@@ -96,12 +96,12 @@ fn cut(text: &str, file: &syn::File, longest: usize) -> Option<String> {
         }
         open = true;
     }
-    (runs.len() > 1).then(|| edited(text, runs.into_iter().flat_map(edits).collect()))
+    (runs.len() > 1).then(|| edited(text, runs.iter().flat_map(|run| edits(run)).collect()))
 }
 
 /// What makes a module of neighbouring functions. It is called after the first of them, so that it keeps its name when
 /// something is written above it.
-fn edits(run: Vec<Function>) -> Vec<(Range<usize>, String)> {
+fn edits(run: &[Function]) -> Vec<(Range<usize>, String)> {
     let (first, last) = (&run[0], &run[run.len() - 1]);
     let module = format!("__rsimport_from_{}", first.name.trim_start_matches("r#"));
     let opened = format!(" mod {module} {{ #[allow(unused_imports)] use super::*;");
@@ -110,14 +110,17 @@ fn edits(run: Vec<Function>) -> Vec<(Range<usize>, String)> {
     });
     let closed = format!(" }}{}", names.collect::<String>());
     let mut edits = vec![(first.before..first.before, opened)];
-    let end = last.end;
     for function in run {
-        let hidden = function.comments.into_iter().map(|at| (at..at + 1, " ".to_owned()));
-        let shown =
-            (function.visibility.is_empty()).then(|| (function.shown..function.shown, " pub(super)".to_owned()));
-        edits.extend(hidden.chain(shown));
+        let shown = function.shown..function.shown;
+        for (at, text) in &function.comments {
+            edits.push((*at..at + 1, " ".to_owned()));
+            edits.push((shown.clone(), format!(" #[doc = {text:?}]")));
+        }
+        if function.visibility.is_empty() {
+            edits.push((shown, " pub(super)".to_owned()));
+        }
     }
-    edits.push((end..end, closed));
+    edits.push((last.end..last.end, closed));
     edits
 }
 
@@ -145,9 +148,9 @@ struct Function {
     /// Where its visibility can be written.
     shown: usize,
     end: usize,
-    /// The letter of each documentation comment that makes it one. Such a comment would have to stand between the
-    /// visibility and what it is written to, and as a plain comment it may.
-    comments: Vec<usize>,
+    /// The documentation comments behind that place: the letter of each that makes it one, and what it says. They would
+    /// separate the visibility from the function, so they become plain comments, and attributes before it.
+    comments: Vec<(usize, String)>,
 }
 
 /// The text's tokens, those in brackets as one, with their places; and the macros that may be called.
@@ -208,7 +211,7 @@ impl<'a> Root<'a> {
             before,
             shown,
             end,
-            comments: comments.iter().map(|comment| comment.pound_token.span.byte_range().start + 2).collect(),
+            comments: comments.into_iter().filter_map(documentation).filter(|(at, _)| *at > shown).collect(),
         })
     }
 
@@ -225,6 +228,13 @@ impl<'a> Root<'a> {
     fn index(&self, place: usize) -> usize {
         self.tokens.partition_point(|(range, _)| range.start < place)
     }
+}
+
+/// The place of a documentation comment's third letter, and what it says.
+fn documentation(attribute: &Attribute) -> Option<(usize, String)> {
+    let Meta::NameValue(pair) = &attribute.meta else { return None };
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value else { return None };
+    Some((attribute.pound_token.span.byte_range().start + 2, text.value().replace("\r\n", "\n")))
 }
 
 /// The first token of a function behind its attributes.
@@ -332,8 +342,15 @@ mod tests {
         moved("const unsafe fn g() {}", Some(" pub(super)\nconst unsafe fn g() {} }  use _g::g;"));
         moved("fn größe() -> char { 'ß' }", Some(" pub(super)\nfn größe() -> char { 'ß' } }  use _größe::größe;"));
         moved("fn g() {\r\n} // x", Some(" pub(super)\nfn g() {\r\n} }  use _g::g; // x"));
-        moved("/// ä\n/// b\nfn g() {}", Some(" pub(super)\n// ä\n// b\nfn g() {} }  use _g::g;"));
-        moved("#[cold]\n/// a\nfn g() {}", Some("\n#[cold] pub(super)\n// a\nfn g() {} }  use _g::g;"));
+        moved(
+            "/// ä\n/// b\nfn g() {}",
+            Some(" #[doc = \" ä\"] #[doc = \" b\"] pub(super)\n//  ä\n//  b\nfn g() {} }  use _g::g;"),
+        );
+        moved(
+            "#[cold]\n/// a\nfn g() {}",
+            Some("\n#[cold] #[doc = \" a\"] pub(super)\n//  a\nfn g() {} }  use _g::g;"),
+        );
+        moved("/** a */\n#[cold]\nfn g() {}", Some("\n/** a */\n#[cold] pub(super)\nfn g() {} }  use _g::g;"));
         moved("#[pyfunction]\nfn g() {}", Some("\n#[pyfunction] pub(super)\nfn g() {} }  use _g::g;"));
         moved("fn g<T>(x: impl Fn() -> T) {}", Some(" pub(super)\nfn g<T>(x: impl Fn() -> T) {} }  use _g::g;"));
         moved(
