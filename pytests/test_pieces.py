@@ -21,6 +21,9 @@ fn filler_@(x: f64) -> f64 {
 """
 
 
+VALUE = "#[pyfunction]\nfn value() -> i64 {\n    helper()\n}\n"
+
+
 def long(body: str, fillers: int = 40) -> str:
     """A kernel that is long enough, with something in the middle."""
     text = [FILLER.replace("@", str(at)) for at in range(fillers)]
@@ -40,7 +43,7 @@ def pieces(own_cache):
     return pieces_of
 
 
-def test_a_long_kernel_is_cut_and_its_edits_arrive(kernel, look, run, own_cache, pieces):
+def test_a_long_kernel_is_cut_and_its_edits_arrive(kernel, run, own_cache, pieces):
     kernel("k", long("fn helper() -> i64 {\n    1\n}\n#[pyfunction]\nfn value() -> i64 {\n    helper()\n}\n"))
     program = """
         import importlib, pathlib, rsimport.import_hook, k
@@ -66,13 +69,20 @@ def test_a_short_kernel_and_the_optimised_build_are_not(kernel, look, pieces, li
 
 def test_a_long_kernel_with_its_own_module_is_cut(kernel, look, pieces):
     module = "#[pymodule]\nmod k {\n    #[pymodule_export]\n    use super::value;\n}\n"
-    kernel("k", long("#[pyfunction]\nfn value() -> i64 {\n    1\n}\n").replace("#[pyfunction]\nfn total", "pub fn total") + module)
+    kernel(
+        "k",
+        long("#[pyfunction]\nfn value() -> i64 {\n    1\n}\n").replace(
+            "#[pyfunction]\nfn total", "pub fn total"
+        )
+        + module,
+    )
     assert look()[0] == 1
     assert len(pieces()) > 2
 
 
 def test_whatever_stands_beside_a_function_is_seen_in_its_module(kernel, run, pieces):
-    body = """
+    body = (
+        """
     use std::collections::HashMap as Map;
     use std::fmt::Write as _;
 
@@ -113,7 +123,9 @@ def test_whatever_stands_beside_a_function_is_seen_in_its_module(kernel, run, pi
     fn is_even(x: i64) -> bool { x == 0 || is_odd(x - 1) }
 
     pub fn drop(x: i64) -> i64 { x - 1 }
-    """ + FILLER.replace("@", "between") .replace("0..betweenu64", "0..3u64") + """
+    """
+        + FILLER.replace("@", "between").replace("0..betweenu64", "0..3u64")
+        + """
     fn is_odd(x: i64) -> bool { x != 0 && is_even(x - 1) }
 
     fn fallible(x: i64) -> Result { if x > 100 { Err(format!("{x}")) } else { Ok(x) } }
@@ -139,14 +151,17 @@ def test_whatever_stands_beside_a_function_is_seen_in_its_module(kernel, run, pi
         Ok(sum + kind + COUNT.load(std::sync::atomic::Ordering::Relaxed) * 10_000 + fallible(0).unwrap_or(7))
     }
     """
+    )
     kernel("k", long(body.replace("\n    ", "\n")))
-    code = "import rsimport.import_hook, k; print(k.value(), k.value(3), k.value.__doc__.strip(), k.total() > 0)"
+    code = (
+        "import rsimport.import_hook, k; print(k.value(), k.value(3), k.value.__doc__.strip(), k.total() > 0)"
+    )
     assert run(code).out == "101021 122016 Everything together. True"
-    assert {"double", "r#match"} & set(pieces()) or "is_odd" in pieces()
+    assert "double" in pieces()
 
 
-def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, project, own_cache, pieces):
-    warned = "/// Documented.\nfn helper() -> i64 { let unused = 1; 1 }\n#[pyfunction]\nfn value() -> i64 {\n    helper()\n}\n"
+def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, pieces):
+    warned = "/// Documented.\nfn helper() -> i64 { let unused = 1; 1 }\n" + VALUE
     path = kernel("k", long(warned))
     code = "import rsimport.import_hook, k; print(k.value())"
     seen = run(code)
@@ -161,13 +176,46 @@ def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, pro
         kernel("k", long(warned.replace("let unused = 1;", "" if expected else "{};")))
         assert run(code).out == "1"
         assert bool(pieces()) == expected
-    path = kernel("k", long("/// Documented.\nfn helper() -> i64 { \"text\" }\n#[pyfunction]\nfn value() -> i64 {\n    helper()\n}\n"))
+    path = kernel(
+        "k",
+        long('/// Documented.\nfn helper() -> i64 { "text" }\n' + VALUE),
+    )
     told = report()
     (diagnostic,) = told["diagnostics"]
     assert told["kind"] == "CompileError"
     assert (diagnostic["file"], diagnostic["line"], diagnostic["column"]) == (str(path), line, 22)
-    assert '/// Documented.' not in diagnostic["rendered"] and 'fn helper() -> i64 { "text" }' in diagnostic["rendered"]
+    assert (
+        "/// Documented." not in diagnostic["rendered"]
+        and 'fn helper() -> i64 { "text" }' in diagnostic["rendered"]
+    )
     assert "__rsimport" not in str(told) and "pub(super)" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("written", "lint"),
+    [
+        ("fn never() {}", "dead_code"),
+        ("const NEVER: u8 = 1;", "dead_code"),
+        ("struct Never;", "dead_code"),
+        ("use std::fmt::Debug;", "unused_imports"),
+        ("use std::fmt::*;", "unused_imports"),
+        ("macro_rules! never { () => {} }", "unused_macros"),
+        ("fn badName() {}", "non_snake_case"),
+        ("fn import() { use std::fmt::Debug; }", "unused_imports"),
+        ("pub fn leak(_: Hidden) {}\nstruct Hidden;", "private_interfaces"),
+        ("#[expect(unused_variables)]\nfn fine() {}", "unfulfilled_lint_expectations"),
+    ],
+)
+def test_what_is_to_be_warned_of_is_seen_in_pieces_too(kernel, run, own_cache, written, lint):
+    used = "".join(f"const _: fn() = {name};\n" for name in ("badName", "import", "fine") if name in written)
+    body = f"\n{written}\n{used}#[pyfunction]\nfn value() -> i64 {{\n    1\n}}\n"
+    kernel("k", long(body))
+    assert lint in run("import rsimport.import_hook, k").text
+    # It was seen there, and not only because the pieces had been refused for something else.
+    kernel("k", long(body.replace(f"{written}\n{used}", "")))
+    run("import rsimport.import_hook, k")
+    (rest,) = own_cache.glob("v1/work/*/plain.json")
+    assert rest.read_text() == "0"
 
 
 def test_what_only_the_pieces_are_refused_for_is_compiled_plain(kernel, run, pieces, own_cache):
@@ -176,7 +224,9 @@ def test_what_only_the_pieces_are_refused_for_is_compiled_plain(kernel, run, pie
     path = kernel("k", long(body))
     code = "import rsimport.import_hook, k; print(k.value())"
     for number in (1, 2):
-        path.write_text("// rsimport\n" + forbidden + "use pyo3::prelude::*;\n" + long(body.replace("1", str(number))))
+        path.write_text(
+            "// rsimport\n" + forbidden + "use pyo3::prelude::*;\n" + long(body.replace("1", str(number)))
+        )
         seen = run(code)
         assert seen.out == str(number) and "error" not in seen.text
         assert pieces() == []
@@ -208,7 +258,7 @@ fn fail(which: bool) -> i64 { if which { first(&[]) } else { second(None) } }
 
 
 def test_edits_of_a_kernel_that_names_modules_stay_right(kernel, look):
-    body = "fn one() -> i64 {{\n    {}\n}}\nfn other() -> i64 {{\n    self::one() + crate::one()\n}}\n#[pyfunction]\nfn value() -> i64 {{\n    self::other()\n}}\n"
+    body = "fn one() -> i64 {{\n    {}\n}}\nfn helper() -> i64 {{\n    self::one() + crate::one()\n}}\n"
     for number in (1, 2):
-        kernel("k", long(body.format(number)))
+        kernel("k", long(body.format(number) + VALUE))
         assert look()[0] == 2 * number

@@ -259,12 +259,12 @@ fn is_movable(tokens: TokenStream, macros: &[String]) -> bool {
         TokenTree::Group(group) => is_movable(group.stream(), macros),
         TokenTree::Ident(word) => {
             let is_path = is_mark(at + 1, ':') && is_mark(at + 2, ':');
-            let is_macro = is_mark(at + 1, '!') && matches!(tokens.get(at + 2), Some(TokenTree::Group(_)));
-            // What a keyword stands before is negated.
-            let is_macro = is_macro && syn::parse2::<syn::Ident>(token.clone().into()).is_ok();
-            !["Self", "macro_rules", "module_path", "super"].iter().any(|other| word == other)
-                && !(word == "self" && is_path)
-                && !(is_macro && !macros.iter().any(|name| word == name))
+            let calls = is_mark(at + 1, '!') && matches!(tokens.get(at + 2), Some(TokenTree::Group(_)));
+            // What stands behind a keyword is negated.
+            let is_macro = calls && syn::parse2::<syn::Ident>(token.clone().into()).is_ok();
+            let names_module = ["Self", "macro_rules", "module_path", "super"].iter().any(|other| word == other);
+            let is_known = !is_macro || macros.iter().any(|name| word == name);
+            is_known && !names_module && !(is_path && word == "self")
         }
         _ => true,
     })
