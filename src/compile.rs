@@ -27,6 +27,9 @@ use crate::view::View;
 /// Errors of rustc that blame the compiled dependencies, not the kernel's code.
 const STALE_LIBRARY: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
 
+/// So many builds of a kernel are made of the plain text where the compiler takes that and refuses the pieces.
+const REFUSED: u32 = 20;
+
 /// What is to be compiled.
 pub struct Task<'a> {
     /// The kernel.
@@ -53,16 +56,41 @@ pub struct Task<'a> {
 
 /// Compiles the kernel. The caller holds the lock of the kernel's folder.
 pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
-    run_compiler(task, watch).map_err(|error| {
+    compile_text(task, watch).map_err(|error| {
         // What a compiler cannot write to the cache is no fault of the kernel.
         let full = disk_full(&error.message) || error.diagnostics.iter().any(|said| disk_full(&said.ansi));
         if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
     })
 }
 
-fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
+/// Compiles the kernel in pieces where that is faster. As soon as the compiler says anything, it is asked again about the
+/// text as the user wrote it: in a message about pieces there could be lines that he does not know.
+fn compile_text(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
-    let view = View::of(source, &config.manifest, cache, work)?;
+    let name = format!("{}/plain", work.file_name().unwrap_or_default().to_string_lossy());
+    let wanted = task.tier.is_in_pieces();
+    let mut plain = if wanted { cache.kept::<u32>("work", &name).unwrap_or(0) } else { 0 };
+    let mut view = View::of(source, &config.manifest, cache, work, wanted && plain == 0)?;
+    if view.in_pieces {
+        match run_compiler(task, &view, watch) {
+            Ok(built) if built.diagnostics.is_empty() => return Ok(built),
+            Err(error) if error.kind != Kind::Compile => return Err(error),
+            _ => {}
+        }
+        plain = REFUSED;
+        view = View::of(source, &config.manifest, cache, work, false)?;
+    }
+    let built = run_compiler(task, &view, watch)?;
+    if plain > 0 {
+        // An edit rarely takes a warning away, so the pieces rest until there is none.
+        let rest = if built.diagnostics.is_empty() { plain - 1 } else { 1 };
+        cache.keep("work", &name, &rest);
+    }
+    Ok(built)
+}
+
+fn run_compiler(task: &Task<'_>, view: &View, watch: &mut dyn Watch) -> Result<Built> {
+    let Task { source, config, cache, work, .. } = task;
     let toolchain = Toolchain::find(&config.settings)?;
     let rustc = rustc_identity(&toolchain, cache, &source.base)?;
     let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
@@ -71,13 +99,13 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
     if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
             watch.progress(Stage::Kernel, 0, 1, &source.name());
-            let flags = own_flags(task, &plan, &view, &ground);
+            let flags = own_flags(task, &plan, view, &ground);
             let link = link_flags(task, &toolchain, &rustc, &recipe, &flags);
             let all = [flags.clone(), link.clone().map(|(_, link)| link).unwrap_or_default()].concat();
-            let mut result = replay(task, &toolchain, &recipe, &plan, &view, &ground, &all, watch)?;
+            let mut result = replay(task, &toolchain, &recipe, &plan, view, &ground, &all, watch)?;
             if let (None, Some((name, _))) = (&result, link) {
                 cache.keep("toolchains", &name, &Vec::<String>::new());
-                result = replay(task, &toolchain, &recipe, &plan, &view, &ground, &flags, watch)?;
+                result = replay(task, &toolchain, &recipe, &plan, view, &ground, &flags, watch)?;
             }
             if let Some(result) = result {
                 ground.leave(cache);
@@ -94,10 +122,10 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
         source,
         manifest: &config.manifest,
         plan: &plan,
-        view: &view,
+        view,
         work,
         output: &ground.output(),
-        own_flags: &own_flags(task, &plan, &view, &ground),
+        own_flags: &own_flags(task, &plan, view, &ground),
         pyo3_config: &write_pyo3_config(cache, task.python)?,
         stale: &stale,
     };
@@ -121,9 +149,10 @@ fn run_compiler(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
 
 /// The flags for the kernel's own rustc.
 fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<String> {
-    let incremental = ground.incremental(&task.variant[..12]);
+    let form = if view.in_pieces { "-pieces" } else { "" };
+    let incremental = ground.incremental(&format!("{}{form}", &task.variant[..12]));
     let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
-    let flags = task.tier.flags().iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
+    let flags = task.tier.flags(view.in_pieces).iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
     incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
 }
 

@@ -23,6 +23,7 @@ pub mod inputs;
 pub mod depinfo;
 pub mod diagnostics;
 pub mod module;
+pub mod pieces;
 pub mod stage;
 pub mod process;
 pub mod lock;

@@ -1,7 +1,7 @@
 //! The file that rustc is given as the crate root.
 //!
-//! Where the user's own file will do, it is that file. Where a module has to be appended or a frontmatter hidden, it is
-//! a copy, together with copies of its `mod` files; relative paths in `include!`, `include_str!` and `include_bytes!`
+//! Where the user's own file will do, it is that file. Where a module has to be appended, a frontmatter hidden or a long
+//! kernel cut into pieces, it is a copy, together with copies of its `mod` files; relative paths in `include!`, `include_str!` and `include_bytes!`
 //! are made absolute in them, and rustc maps the copies' folder back to the user's, so that messages, panics and
 //! `file!()` name the user's files and lines.
 
@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::inputs::normal;
 use crate::manifest::Manifest;
 use crate::module;
+use crate::pieces::pieces;
 use crate::source::Source;
 
 /// The crate root, and the copies that it needs.
@@ -26,10 +27,12 @@ pub enum Stage {
     Direct,
     /// Copies are compiled: relative path and text, the crate root first.
     Copies(Vec<(PathBuf, String)>),
+    /// The same, and the crate root is in pieces.
+    Pieces(Vec<(PathBuf, String)>),
 }
 
-/// Decides what rustc is given for a kernel file.
-pub fn stage(source: &Source, manifest: &Manifest) -> Result<Stage> {
+/// Decides what rustc is given for a kernel file; in pieces if that is wanted and pays.
+pub fn stage(source: &Source, manifest: &Manifest, in_pieces: bool) -> Result<Stage> {
     let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
     let text = match &hidden {
         Some(range) => blanked(&source.text, range.clone()),
@@ -37,13 +40,14 @@ pub fn stage(source: &Source, manifest: &Manifest) -> Result<Stage> {
     };
     let file = syn::parse_file(&text).ok();
     let appended = module::generated(source, file.as_ref(), manifest)?;
+    let cut = file.filter(|_| in_pieces).and_then(|file| pieces(&text, &file));
     // rustc would look for what belongs to a cell beside the cell's file in the cache.
-    if hidden.is_none() && appended.is_none() && Cell::of(&source.path).is_none() {
+    if hidden.is_none() && appended.is_none() && cut.is_none() && Cell::of(&source.path).is_none() {
         return Ok(Stage::Direct);
     }
     let name = PathBuf::from(source.path.file_name().unwrap_or_default());
     let mut copies = Copies { base: &source.base, files: HashMap::new(), order: Vec::new() };
-    copies.add(name.clone(), &text, Path::new(""));
+    copies.add(name, cut.as_ref().unwrap_or(&text), Path::new(""));
     let mut files = copies.order.into_iter().filter_map(|path| copies.files.remove_entry(&path)).collect::<Vec<_>>();
     if let (Some(appended), Some((_, root))) = (appended, files.first_mut()) {
         if !root.ends_with('\n') {
@@ -51,7 +55,7 @@ pub fn stage(source: &Source, manifest: &Manifest) -> Result<Stage> {
         }
         root.push_str(&appended);
     }
-    Ok(Stage::Copies(files))
+    Ok(if cut.is_some() { Stage::Pieces(files) } else { Stage::Copies(files) })
 }
 
 /// Writes spaces over a range, so that every line and column after it stays what it was.
@@ -194,7 +198,7 @@ mod tests {
         std::fs::write(folder.path().join("a.rs"), text).unwrap();
         let source = Source::open(&folder.path().join("a.rs"), "a").unwrap();
         let manifest = Manifest::of_kernel(&source.path, text).unwrap();
-        let stage = stage(&source, &manifest).unwrap();
+        let stage = stage(&source, &manifest, false).unwrap();
         (folder, stage)
     }
 

@@ -46,13 +46,20 @@ impl Tier {
         }
     }
 
-    /// The flags for the rustc that compiles the kernel itself.
-    pub fn flags(self) -> &'static [&'static str] {
+    /// The flags for the rustc that compiles the kernel itself. What is in pieces is not to be put together again: rustc
+    /// does that by size, and an edit that makes one piece longer would change what it puts together elsewhere.
+    pub fn flags(self, in_pieces: bool) -> &'static [&'static str] {
         match self {
+            Tier::Fast if in_pieces => &["-Ccodegen-units=256", "-Clto=off"],
             Tier::Fast => &["-Ccodegen-units=16", "-Clto=off"],
             Tier::Optimized => &["-Ccodegen-units=1"],
             Tier::Profile => &[],
         }
+    }
+
+    /// Is a long kernel given to rustc in pieces?
+    pub fn is_in_pieces(self) -> bool {
+        self == Tier::Fast
     }
 
     /// Do incremental data make the next build of this kind faster?

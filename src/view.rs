@@ -23,24 +23,29 @@ pub struct View {
     replaced: Option<(PathBuf, PathBuf)>,
     /// The file of a cell, and what it is called.
     cell: Option<(PathBuf, String)>,
+    /// Is the crate root in pieces, so that it is not what the user wrote?
+    pub in_pieces: bool,
 }
 
 impl View {
-    /// Prepares what the compiler is given, in the kernel's folder in the cache.
-    pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path) -> Result<View> {
+    /// Prepares what the compiler is given, in the kernel's folder in the cache; in pieces if that is wanted and pays.
+    pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path, in_pieces: bool) -> Result<View> {
+        let plain = View { source: source.clone(), replaced: None, cell: None, in_pieces: false };
         if source.manifest.is_some() {
             let links = work.join("mirror");
             let lib = with_module(source, manifest);
             return Ok(match Mirror::of(source, lib.as_deref(), cache, &links)? {
                 Some(mirror) => {
-                    View { source: mirror.source(source), replaced: Some((links, PathBuf::from("/"))), cell: None }
+                    View { source: mirror.source(source), replaced: Some((links, PathBuf::from("/"))), ..plain }
                 }
-                None => View { source: source.clone(), replaced: None, cell: None },
+                None => plain,
             });
         }
-        match stage(source, manifest)? {
-            Stage::Direct => Ok(View { source: source.clone(), replaced: None, cell: None }),
-            Stage::Copies(files) => {
+        let stage = stage(source, manifest, in_pieces)?;
+        let in_pieces = matches!(stage, Stage::Pieces(_));
+        match stage {
+            Stage::Direct => Ok(plain),
+            Stage::Copies(files) | Stage::Pieces(files) => {
                 let copies = work.join("src");
                 cache.empty(&copies)?;
                 for (path, text) in &files {
@@ -49,7 +54,7 @@ impl View {
                 let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
                 let source = Source { path: copies.join(&files[0].0), ..source.clone() };
                 let base = source.base.clone();
-                Ok(View { source, replaced: Some((copies, base)), cell })
+                Ok(View { source, replaced: Some((copies, base)), cell, in_pieces })
             }
         }
     }
