@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import rlibs, snapshot, value, without_rust, write
+from helpers import REPOSITORY, rlibs, snapshot, value, without_rust, write
 
 from rsimport import _engine
 
@@ -133,8 +133,10 @@ def test_there_are_templates_for_a_function_a_class_and_a_numpy_kernel():
     assert any("#[pyclass" in text for text in texts) and any("numpy" in text for text in texts)
 
 
-def test_new_copies_a_shipped_kernel_out(cli, run, project):
-    seen = cli("new", "mine", "--from", "count_min_sketch")
+@pytest.mark.parametrize("origin", sorted(path.stem for path in (REPOSITORY / "kernels").glob("*.rs")))
+def test_new_copies_a_shipped_kernel_out(cli, run, project, origin):
+    pytest.importorskip("numpy")
+    seen = cli("new", "mine", "--from", origin)
     assert seen.returncode == 0, seen.text
     (source,) = project.rglob("mine.rs")
     run("import rsimport.import_hook, mine; print(mine.__name__)", cwd=source.parent)
