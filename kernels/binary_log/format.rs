@@ -98,31 +98,29 @@ impl Fault {
 
     /// The exception: LogError with its `offset`, the OSError of the system, or MemoryError.
     pub fn raise(self, py: Python<'_>, path: &Path) -> PyErr {
-        match self {
+        // Where Python cannot make the exception, it says so with another one.
+        self.exception(py, path).unwrap_or_else(|other| other)
+    }
+
+    fn exception(self, py: Python<'_>, path: &Path) -> PyResult<PyErr> {
+        Ok(match self {
             Self::Format(offset, text) => {
                 let text = format!("{}: {text}, at byte {offset}", path.display());
                 let error = LogError::new_err(text);
-                match error.value(py).setattr("offset", offset) {
-                    Ok(()) => error,
-                    Err(other) => other,
-                }
+                error.value(py).setattr("offset", offset)?;
+                error
             }
-            // From the number of the error Python finds the class, such as FileNotFoundError.
             Self::Io(error) => match error.raw_os_error() {
+                // Python finds the class by the number: FileNotFoundError and the like.
                 Some(number) => {
-                    let text = match py
-                        .import("os")
-                        .and_then(|os| os.call_method1("strerror", (number,)))
-                    {
-                        Ok(text) => text.unbind(),
-                        Err(other) => return other,
-                    };
-                    PyOSError::new_err((number, text, path.to_path_buf()))
+                    let text = py.import("os")?.call_method1("strerror", (number,))?;
+                    let path = path.as_os_str().to_owned();
+                    PyOSError::new_err((number, text.unbind(), path))
                 }
                 None => error.into(),
             },
             Self::Memory(error) => PyMemoryError::new_err(error.to_string()),
-        }
+        })
     }
 }
 

@@ -84,14 +84,18 @@ impl Rows {
     }
 
     fn __iter__(&self) -> RowIterator {
-        let rows = Self {
-            log: Arc::clone(&self.log),
-            which: self.which.clone(),
+        RowIterator::new(&self.log, self.which.clone())
+    }
+
+    fn __reversed__(&self) -> RowIterator {
+        let which = match &self.which {
+            &Which::Every(start, step, length) => {
+                let last = start.wrapping_add((length as isize - 1).wrapping_mul(step));
+                Which::Every(last, step.wrapping_neg(), length)
+            }
+            Which::These(rows) => Which::These(Arc::new(rows.iter().rev().copied().collect())),
         };
-        RowIterator {
-            rows,
-            next: AtomicUsize::new(0),
-        }
+        RowIterator::new(&self.log, which)
     }
 
     fn __repr__(&self) -> String {
@@ -156,6 +160,16 @@ impl RowIterator {
 
     fn __length_hint__(&self) -> usize {
         self.rows.__len__().saturating_sub(self.next.load(Relaxed))
+    }
+}
+
+impl RowIterator {
+    fn new(log: &Arc<Log>, which: Which) -> Self {
+        let log = Arc::clone(log);
+        Self {
+            rows: Rows { log, which },
+            next: AtomicUsize::new(0),
+        }
     }
 }
 
