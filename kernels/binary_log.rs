@@ -72,7 +72,7 @@ create_exception!(
 /// Reads a log: its rows as objects, its columns as arrays.
 ///
 /// `RowReader(path)` reads and checks the whole file, with the GIL released, and closes it; what it
-/// keeps in memory is about three times as long as the file. Rows, iterators and arrays share that
+/// keeps in memory is about as long as the file. Rows, iterators and arrays share that
 /// memory and keep it alive. A value that a row does not have is nan in an array of floats, 0 in an
 /// array of ints and False in the `mask`.
 ///

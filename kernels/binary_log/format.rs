@@ -1,5 +1,6 @@
 //! The header, the table of columns and the values of a log, and what can be wrong with them.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, TryReserveError};
 use std::io;
 use std::path::Path;
@@ -117,6 +118,9 @@ impl Fault {
                     let path = path.as_os_str().to_owned();
                     PyOSError::new_err((number, text.unbind(), path))
                 }
+                None if error.kind() == io::ErrorKind::OutOfMemory => {
+                    PyMemoryError::new_err(error.to_string())
+                }
                 None => error.into(),
             },
             Self::Memory(error) => PyMemoryError::new_err(error.to_string()),
@@ -166,19 +170,36 @@ impl Header {
         let entries = u128::from(columns) * ENTRY as u128;
         let least = HEADER as u128 + entries + u128::from(records) * RECORD as u128;
         if u128::from(length) < least {
-            let text = format!("the file ends early: {records} records are announced");
-            return Fault::format(length as usize, text);
-        }
-        let most = least + u128::from(columns) * u128::from(u8::MAX);
-        if u128::from(length) > most {
-            let text = "the file goes on after the records that are announced";
-            return Fault::format(most as usize, text);
+            return Self::ends_early(records, length);
         }
         Ok(Self { columns, records })
     }
+
+    /// Bytes of the table if all names were as long as they can be.
+    pub fn longest_table(&self) -> u64 {
+        u64::from(self.columns) * (ENTRY as u64 + u64::from(u8::MAX))
+    }
+
+    /// Takes the offset of the first record and the length of the file.
+    pub fn check_length(&self, body: usize, length: u64) -> Result<(), Fault> {
+        let end = body as u128 + u128::from(self.records) * RECORD as u128;
+        match u128::from(length).cmp(&end) {
+            Ordering::Less => Self::ends_early(self.records, length),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => {
+                let text = "the file goes on after the records that are announced";
+                Fault::format(end as usize, text)
+            }
+        }
+    }
+
+    fn ends_early<T>(records: u64, length: u64) -> Result<T, Fault> {
+        let text = format!("the file ends early: {records} records are announced");
+        Fault::format(length as usize, text)
+    }
 }
 
-/// Reads the table from a whole log; returns it with the offset of its end.
+/// Reads the table from the start of a log, which has all of it; returns it with its end.
 pub fn decode_table(log: &[u8], columns: u16) -> Result<(Vec<Entry>, usize), Fault> {
     let mut at = HEADER;
     let mut table: Vec<Entry> = Vec::new();

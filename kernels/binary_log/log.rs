@@ -1,4 +1,4 @@
-//! A log in memory: the bytes of the file, where its rows begin, and its columns.
+//! A log in memory: its columns, and which of them each row has.
 
 use std::collections::{HashMap, TryReserveError};
 use std::fs::{self, File};
@@ -12,6 +12,9 @@ use crate::format::{Entry, Fault, HEADER, Header, Kind, RECORD, TIMESTAMP, Value
 /// Marks the ids that the table does not have: no column has this place.
 const UNKNOWN: usize = usize::MAX;
 
+/// Records that are read at once: few enough for their bytes to stay in the processor's cache.
+const BATCH: usize = 1 << 13;
+
 /// A log that was read and checked. It never changes, so threads share it without a lock.
 pub struct Log {
     pub columns: Vec<Column>,
@@ -19,9 +22,8 @@ pub struct Log {
     /// The place of a column by its id.
     by_id: Vec<usize>,
     timestamp: usize,
-    bytes: Vec<u8>,
-    /// The offset of the first record.
-    body: usize,
+    /// The ids of all records; their values are in the columns.
+    ids: Vec<u16>,
     /// The record with which each row starts, and behind them the number of records.
     starts: Vec<usize>,
 }
@@ -35,31 +37,23 @@ impl Log {
         }
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        let mut bytes = Vec::new();
+        let mut head = Vec::new();
         Read::by_ref(&mut file)
             .take(HEADER as u64)
-            .read_to_end(&mut bytes)?;
-        let header = Header::decode(&bytes, length)?;
-        bytes.try_reserve_exact(length as usize - bytes.len())?;
-        // Another process may cut the file or add to it meanwhile; what counts is what was read.
-        file.take(length - HEADER as u64).read_to_end(&mut bytes)?;
-        Self::parse(bytes, &header)
+            .read_to_end(&mut head)?;
+        let header = Header::decode(&head, length)?;
+        // The longest table that it may be; some of the records come along with a shorter one.
+        Read::by_ref(&mut file)
+            .take(header.longest_table())
+            .read_to_end(&mut head)?;
+        let (table, body) = decode_table(&head, header.columns)?;
+        header.check_length(body, length)?;
+        let mut log = Self::new(table);
+        log.take(head[body..].chain(file), header.records, body)?;
+        Ok(log)
     }
 
-    fn parse(bytes: Vec<u8>, header: &Header) -> Result<Self, Fault> {
-        let (table, body) = decode_table(&bytes, header.columns)?;
-        let end = body as u128 + u128::from(header.records) * RECORD as u128;
-        if (bytes.len() as u128) < end {
-            let text = format!(
-                "the file ends early: {} records are announced",
-                header.records
-            );
-            return Fault::format(bytes.len(), text);
-        }
-        if bytes.len() as u128 > end {
-            let text = "the file goes on after the records that are announced";
-            return Fault::format(end as usize, text);
-        }
+    fn new(table: Vec<Entry>) -> Self {
         let ids = table.iter().map(|entry| usize::from(entry.id) + 1);
         let mut by_id = vec![UNKNOWN; ids.max().unwrap_or(0)];
         let mut by_name = HashMap::new();
@@ -67,40 +61,59 @@ impl Log {
             by_id[usize::from(entry.id)] = place;
             by_name.insert(entry.name.clone(), place);
         }
-        let mut log = Self {
+        Self {
             timestamp: by_name[TIMESTAMP],
             columns: table.into_iter().map(Column::new).collect(),
             by_name,
             by_id,
-            bytes: Vec::new(),
-            body,
+            ids: Vec::new(),
             starts: Vec::new(),
-        };
-        log.take(&bytes[body..])?;
-        log.bytes = bytes;
-        Ok(log)
+        }
     }
 
-    /// Sorts all records into the columns.
-    fn take(&mut self, records: &[u8]) -> Result<(), Fault> {
+    /// Sorts all records into the columns; the first is at the offset `at`.
+    fn take(&mut self, mut file: impl Read, records: u64, mut at: usize) -> Result<(), Fault> {
+        let mut bytes = Vec::with_capacity(BATCH * RECORD);
+        let mut left = records;
+        while left > 0 {
+            let batch = left.min(BATCH as u64);
+            bytes.clear();
+            Read::by_ref(&mut file)
+                .take(batch * RECORD as u64)
+                .read_to_end(&mut bytes)?;
+            if bytes.len() < batch as usize * RECORD {
+                // Another process has cut the file since its length was looked at.
+                return Fault::format(at + bytes.len(), "the file was cut while it was read");
+            }
+            self.take_batch(&bytes, at)?;
+            at += bytes.len();
+            left -= batch;
+        }
+        let end = self.ids.len();
+        push(&mut self.starts, end)?;
+        Ok(())
+    }
+
+    fn take_batch(&mut self, records: &[u8], at: usize) -> Result<(), Fault> {
+        self.ids.try_reserve(records.len() / RECORD)?;
         for (index, record) in records.chunks_exact(RECORD).enumerate() {
             let (id, value) = split(record);
-            let offset = || self.body + index * RECORD;
+            let offset = || at + index * RECORD;
             let place = self.by_id.get(usize::from(id)).copied().unwrap_or(UNKNOWN);
             let Some(column) = self.columns.get_mut(place) else {
                 return Fault::format(offset(), format!("the table has no id {id}"));
             };
             if place == self.timestamp {
-                push(&mut self.starts, index)?;
+                push(&mut self.starts, self.ids.len())?;
             } else if self.starts.is_empty() {
                 return Fault::format(offset(), "a record stands before the first timestamp");
             }
+            self.ids.push(id);
             if !column.take(self.starts.len() - 1, value)? {
                 let text = format!("a row has two values of {:?}", column.entry.name);
                 return Fault::format(offset(), text);
             }
         }
-        push(&mut self.starts, records.len() / RECORD)?;
         Ok(())
     }
 
@@ -121,17 +134,18 @@ impl Log {
         &self.columns[self.timestamp]
     }
 
-    /// The records of a row without its timestamp, as they stand in the file.
-    pub fn records(&self, row: usize) -> impl Iterator<Item = (u16, Value)> {
-        let records = &self.bytes[self.body..];
-        let row = &records[(self.starts[row] + 1) * RECORD..self.starts[row + 1] * RECORD];
-        row.chunks_exact(RECORD).map(|record| {
-            let (id, value) = split(record);
-            (
-                id,
-                Value::decode(self.columns[self.by_id[usize::from(id)]].entry.kind, value),
-            )
+    /// The records of a row without its timestamp, in the order of the file.
+    pub fn records(&self, row: usize) -> impl Iterator<Item = (&Column, Value)> {
+        let ids = &self.ids[self.starts[row] + 1..self.starts[row + 1]];
+        ids.iter().filter_map(move |&id| {
+            let column = self.column_of(id)?;
+            Some((column, column.value(row)?))
         })
+    }
+
+    /// How many values a row has, without its timestamp.
+    pub fn width(&self, row: usize) -> usize {
+        self.starts[row + 1] - self.starts[row] - 1
     }
 }
 
@@ -192,6 +206,18 @@ impl Column {
             Values::Float(values) => push(values, f64::from_le_bytes(value))?,
         }
         Ok(true)
+    }
+
+    /// The value of a row.
+    pub fn value(&self, row: usize) -> Option<Value> {
+        let place = match &self.rows {
+            Some(rows) => rows.binary_search(&row).ok()?,
+            None => row,
+        };
+        match &self.values {
+            Values::Int(values) => values.get(place).copied().map(Value::Int),
+            Values::Float(values) => values.get(place).copied().map(Value::Float),
+        }
     }
 
     /// One value for each of the log's `length` rows; the missing ones are 0 and NaN.

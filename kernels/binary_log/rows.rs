@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PySlice;
 
 use crate::format::{TIMESTAMP, Value};
-use crate::log::{Log, Values};
+use crate::log::Log;
 use crate::shared;
 
 /// Rows of a log, a sequence: all of them, a slice, or those that `rows_where` found.
@@ -191,8 +191,8 @@ impl Row {
     /// When it was, in nanoseconds since 1970 (UTC), as the log has it.
     #[getter]
     fn timestamp(&self) -> i64 {
-        match self.log.timestamps().values(self.log.len()) {
-            Ok(Values::Int(values)) => values[self.index],
+        match self.log.timestamps().value(self.index) {
+            Some(Value::Int(timestamp)) => timestamp,
             _ => unreachable!("every row has a timestamp, which is an int"),
         }
     }
@@ -200,7 +200,10 @@ impl Row {
     /// The (id, value) pairs of the row without its timestamp, in the order of the file.
     #[getter]
     fn items(&self) -> Vec<(u16, Value)> {
-        self.log.records(self.index).collect()
+        let records = self.log.records(self.index);
+        records
+            .map(|(column, value)| (column.entry.id, value))
+            .collect()
     }
 
     /// Return the value of a column, or `default` where the row has none.
@@ -229,16 +232,13 @@ impl Row {
     }
 
     fn __len__(&self) -> usize {
-        self.log.records(self.index).count()
+        self.log.width(self.index)
     }
 
     fn __repr__(&self) -> String {
         let mut text = format!("<row {}: {TIMESTAMP}={}", self.index, self.timestamp());
-        for (id, value) in self.log.records(self.index) {
-            let name = self
-                .log
-                .column_of(id)
-                .map_or("", |column| &column.entry.name);
+        for (column, value) in self.log.records(self.index) {
+            let name = &column.entry.name;
             text += &match value {
                 Value::Int(value) => format!(" {name}={value}"),
                 Value::Float(value) => format!(" {name}={value:?}"),
@@ -251,13 +251,6 @@ impl Row {
 impl Row {
     fn value(&self, name: &str) -> PyResult<Option<Value>> {
         let unknown = || PyKeyError::new_err(format!("the log has no column {name:?}"));
-        let wanted = self.log.column(name).ok_or_else(unknown)?.entry.id;
-        if name == TIMESTAMP {
-            return Ok(Some(Value::Int(self.timestamp())));
-        }
-        let mut records = self.log.records(self.index);
-        Ok(records
-            .find(|&(id, _)| id == wanted)
-            .map(|(_, value)| value))
+        Ok(self.log.column(name).ok_or_else(unknown)?.value(self.index))
     }
 }
