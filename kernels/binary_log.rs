@@ -63,7 +63,7 @@ use crate::log::{Column, Log, Values};
 use crate::rows::Rows;
 
 create_exception!(
-    rsimport.kernels.binary_log,
+    binary_log,
     LogError,
     PyValueError,
     "A file is no log, or a damaged one; `offset` is the byte at which it stops being one."
@@ -80,7 +80,7 @@ create_exception!(
 /// byte to its last, OSError if it cannot be read, MemoryError if there is no room for it. All
 /// methods that take the name of a column raise KeyError if there is none, and the arrays need
 /// numpy, else ImportError. The format stands at the head of the kernel.
-#[pyclass(frozen, module = "rsimport.kernels.binary_log")]
+#[pyclass(frozen)]
 struct RowReader {
     path: PathBuf,
     log: Arc<Log>,

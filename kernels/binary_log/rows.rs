@@ -17,7 +17,7 @@ use crate::shared;
 /// `len`, indexing with ints and slices, iteration and `reversed` work as with a tuple, and raise
 /// IndexError and TypeError as it does. A slice shares the log. Rows stay valid when the reader is
 /// gone.
-#[pyclass(frozen, module = "rsimport.kernels.binary_log")]
+#[pyclass(frozen)]
 pub struct Rows {
     log: Arc<Log>,
     which: Which,
@@ -136,7 +136,7 @@ impl Rows {
 }
 
 /// Goes through rows once, also if several threads share it.
-#[pyclass(frozen, module = "rsimport.kernels.binary_log")]
+#[pyclass(frozen)]
 struct RowIterator {
     rows: Rows,
     next: AtomicUsize,
@@ -178,7 +178,7 @@ impl RowIterator {
 /// `row["price"]` is the value of a column, an int or a float, and `"price" in row` tells whether
 /// there is one; `len(row)` counts the values without the timestamp. Raises KeyError for a column
 /// that the row or the log does not have.
-#[pyclass(frozen, mapping, module = "rsimport.kernels.binary_log")]
+#[pyclass(frozen, mapping)]
 pub struct Row {
     log: Arc<Log>,
     /// The number of the row in the log, from 0.

@@ -24,7 +24,7 @@ use crate::format::{Entry, Kind, RECORD, TIMESTAMP, Value};
 ///
 /// Raises ValueError for an unknown type, more than 65,534 columns, and a name that is "timestamp",
 /// empty or longer than 255 bytes in UTF-8; OSError if the file cannot be made.
-#[pyclass(frozen, module = "rsimport.kernels.binary_log")]
+#[pyclass(frozen)]
 pub struct RowWriter {
     path: PathBuf,
     columns: HashMap<String, Entry>,
