@@ -19,7 +19,7 @@ const SIZES: [(i64, u64); 8] = [
     (500, 1),
 ];
 
-/// Rows between two looks at pending signals, some tenths of a second.
+/// Rows between two looks at pending signals, about a tenth of a second.
 const ROWS_BETWEEN_SIGNALS: u64 = 1_000_000;
 
 /// 2020-01-01 00:00 UTC in nanoseconds since 1970.
