@@ -87,7 +87,7 @@ fn in_queues<S: Symbol>(a: &[S], b: &[S]) -> (usize, usize) {
         let Some(head) = first.get_mut(symbol) else {
             continue;
         };
-        while *head < place.saturating_sub(reach) {
+        while *head < place.saturating_sub(reach).min(none) {
             *head = next[*head];
         }
         if *head != none && *head <= place + reach {

@@ -99,7 +99,7 @@ fn sound_of(
         'D' if next == 'G' && softens(third) => ("J", 2),
         'D' => ("T", 0),
         'G' if softens(next) => ("J", 0),
-        'G' if next == 'H' && third != END && !is_vowel(third) => ("", 1),
+        'G' if next == 'H' && !is_vowel(third) => ("", 1),
         'G' if next == 'N' && third == END => ("", 1),
         'G' => ("K", 0),
         'H' if is_vowel(next) || !before.is_some_and(is_vowel) => ("H", 0),
