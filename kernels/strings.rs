@@ -107,8 +107,7 @@ fn hamming_distance(a: &str, b: &str) -> usize {
 ///
 /// It counts symbols that both have at nearly the same place, and how many of them are in another
 /// order. Without any such symbol it is 0.0, and so it is for two empty strings. Symbols are those
-/// of `levenshtein_distance`. `a` looks for its partners in `b`, so swapping them can give another
-/// result.
+/// of `levenshtein_distance`.
 ///
 /// Source: M. A. Jaro, J. American Statistical Association 84 (1989).
 ///
@@ -369,11 +368,13 @@ fn strings_of<'py>(list: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Bound<'
     }
     let mut strings = Vec::new();
     for (index, item) in list.try_iter()?.enumerate() {
-        let item = item?.cast_into::<PyString>().map_err(|error| {
-            let kind = error.into_inner().get_type();
-            PyTypeError::new_err(format!("{name}[{index}] must be str, not {kind}"))
-        })?;
-        strings.push(item);
+        let item = item?;
+        let Ok(item) = item.cast::<PyString>() else {
+            let kind = item.get_type().name()?;
+            let text = format!("{name}[{index}] must be str, not {kind}");
+            return Err(PyTypeError::new_err(text));
+        };
+        strings.push(item.clone());
     }
     Ok(strings)
 }
