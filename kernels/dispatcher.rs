@@ -3,8 +3,8 @@
 //!
 //! Events come from any thread, of Python or of Rust, into one bounded queue. Threads that deliver
 //! take the GIL once for a whole batch of them. The parts: `queue` knows nothing of callbacks,
-//! `delivery` calls them, `call` carries a result back to another thread, and `threads` has the
-//! threads. Sources: the monitor, queue and conditions, of C. A. R. Hoare, "Monitors: an operating
+//! `delivery` calls them, `call` carries a result back to another thread, `threads` and `ticker`
+//! have the threads, and `guard` is for the exit of the interpreter. Sources: the monitor, queue and conditions, of C. A. R. Hoare, "Monitors: an operating
 //! system structuring concept", Communications of the ACM 17 (1974); what is dispatched, and to
 //! whom, follows D. C. Schmidt, "Reactor", Pattern Languages of Program Design (1995).
 
@@ -12,30 +12,32 @@
 mod call;
 #[path = "dispatcher/delivery.rs"]
 mod delivery;
+#[path = "dispatcher/guard.rs"]
+mod guard;
 #[path = "dispatcher/queue.rs"]
 mod queue;
 #[path = "dispatcher/threads.rs"]
 mod threads;
+#[path = "dispatcher/ticker.rs"]
+mod ticker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyTimeoutError, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use call::{Call, Finding};
-use delivery::{Failure, Handler, Route, RouteHandle, Shared};
-use queue::{Event, Queue, Refusal};
-use threads::{Crew, Ticking, deadline, wait};
+use delivery::{Handler, Route, RouteHandle, Shared};
+use queue::{Event, Queue, Refusal, STOPPED};
+use threads::{Crew, deadline, wait};
+use ticker::Ticker;
 
 pyo3::import_exception!(queue, Full);
 
 /// More threads than any machine has use for: a slip of the keyboard shall raise an error.
 const MAX_THREADS: usize = 1024;
-const STOPPED: &str = "the dispatcher is stopped";
 
 /// Hands events to callbacks: from any thread, in threads of its own or in the one that listens.
 ///
@@ -237,20 +239,7 @@ impl Dispatcher {
         interval: f64,
     ) -> PyResult<Ticker> {
         self.running()?;
-        let interval = Duration::try_from_secs_f64(interval)
-            .ok()
-            .filter(|interval| interval.as_secs() <= u64::from(u32::MAX));
-        let ticking = Arc::new(Ticking {
-            route: self.route(kind)?,
-            count,
-            interval: interval.ok_or_else(|| PyValueError::new_err(INTERVAL))?,
-            stopped: AtomicBool::new(false),
-            running: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
-        });
-        self.crew.start_ticker(Arc::clone(&ticking))?;
-        let queue = Arc::clone(&self.crew.shared.queue);
-        Ok(Ticker { ticking, queue })
+        Ticker::start(&self.crew, self.route(kind)?, count, interval)
     }
 
     /// Start `threads` native threads that deliver in the background, beside those there are.
@@ -317,40 +306,13 @@ impl Dispatcher {
         args: &Bound<'_, PyTuple>,
         timeout: Option<f64>,
     ) -> PyResult<Py<PyAny>> {
-        let (py, shared) = (args.py(), self.at_home()?);
+        let shared = self.at_home()?;
         must_be_callable(callable, "what is dispatched")?;
         let until = deadline(timeout)?;
         if shared.delivers_here() {
             return callable.call1(args).map(Bound::unbind);
         }
-        let call = Arc::new(Call::new((
-            callable.clone().unbind(),
-            args.clone().unbind(),
-        )));
-        if shared.queue.push(Event::Call(Arc::clone(&call))).is_err() {
-            return Err(PyRuntimeError::new_err(STOPPED));
-        }
-        let waited = wait(py, until, |end| call.wait(end) || shared.queue.is_dead());
-        match (waited, call.end()) {
-            (Ok(_), Finding::Outcome(outcome)) => outcome,
-            (Ok(false), Finding::Withdrawn | Finding::Running) => {
-                Err(PyTimeoutError::new_err("the call has not returned in time"))
-            }
-            (Ok(_), _) => Err(PyRuntimeError::new_err(STOPPED)),
-            (Err(interrupt), found) => {
-                if let Finding::Outcome(Err(error)) = found {
-                    let callable = callable.clone().unbind();
-                    let failure = Failure {
-                        error,
-                        source: &callable,
-                        kind: None,
-                        payload: &callable,
-                    };
-                    shared.report(py, failure, false)?;
-                }
-                Err(interrupt)
-            }
-        }
+        call::send(shared, callable, args, until)
     }
 
     /// Take no more events, and wait until the threads have ended, `timeout` seconds at most.
@@ -433,36 +395,6 @@ impl Drop for Dispatcher {
         if self.crew.is_at_home() {
             self.crew.shared.close(false);
         }
-    }
-}
-
-/// A native thread that posts events, made by `Dispatcher.start_ticker`.
-#[pyclass(frozen)]
-struct Ticker {
-    ticking: Arc<Ticking>,
-    queue: Arc<Queue>,
-}
-
-const INTERVAL: &str = "interval must be 0 or more seconds, and less than 2**32";
-
-#[pymethods]
-impl Ticker {
-    /// How many events it has posted.
-    #[getter]
-    fn sent(&self) -> u64 {
-        self.ticking.sent.load(Relaxed)
-    }
-
-    /// Whether it will post more.
-    #[getter]
-    fn running(&self) -> bool {
-        self.ticking.running.load(Relaxed)
-    }
-
-    /// Post no more events; those that wait already are delivered. May be called again.
-    fn stop(&self) {
-        self.ticking.stopped.store(true, Relaxed);
-        self.queue.wake_tickers();
     }
 }
 

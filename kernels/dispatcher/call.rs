@@ -1,13 +1,46 @@
 //! A call that one thread sends to another, whose result it waits for.
 
 use std::mem::replace;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::queue::{remaining, unpoisoned};
+use super::delivery::{Failure, Shared};
+use super::queue::{Event, STOPPED, remaining, unpoisoned};
+use super::threads::wait;
+
+/// Have `callable(*arguments)` called by a thread that delivers, and wait for what comes of it.
+pub fn send(
+    shared: &Shared,
+    callable: &Bound<'_, PyAny>,
+    arguments: &Bound<'_, PyTuple>,
+    until: Option<Instant>,
+) -> PyResult<Py<PyAny>> {
+    let (py, callable) = (callable.py(), callable.clone().unbind());
+    let job = (callable.clone_ref(py), arguments.clone().unbind());
+    let call = Arc::new(Call::new(job));
+    if shared.queue.push(Event::Call(Arc::clone(&call))).is_err() {
+        return Err(PyRuntimeError::new_err(STOPPED));
+    }
+    let waited = wait(py, until, |end| call.wait(end) || shared.queue.is_dead());
+    match (waited, call.end()) {
+        (Ok(_), Finding::Outcome(outcome)) => outcome,
+        (Ok(false), Finding::Withdrawn | Finding::Running) => {
+            let text = "the call has not returned in time";
+            Err(PyTimeoutError::new_err(text))
+        }
+        (Ok(_), _) => Err(PyRuntimeError::new_err(STOPPED)),
+        (Err(interrupt), Finding::Outcome(Err(error))) => {
+            // It came while the interrupt did, and nobody else will tell of it.
+            shared.report(py, Failure::of_call(error, &callable), false)?;
+            Err(interrupt)
+        }
+        (Err(interrupt), _) => Err(interrupt),
+    }
+}
 
 /// The callable with its arguments.
 pub type Job = (Py<PyAny>, Py<PyTuple>);

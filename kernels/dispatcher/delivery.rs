@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 
 use super::call::Call;
+use super::guard;
 use super::queue::{Event, Queue, unpoisoned};
 
 thread_local! {
@@ -78,7 +79,7 @@ impl Route {
 }
 
 impl Shared {
-    /// Mark this thread as one that delivers, for as long as the result lives.
+    /// Mark this thread as one that delivers as long as the result lives; the queue counts it already.
     pub fn enter(&self) -> Here<'_> {
         DELIVERING.with_borrow_mut(|all| all.push(self));
         Here(self)
@@ -142,7 +143,8 @@ impl Shared {
             return Ok(());
         };
         let handler = handler.bind(py);
-        match handler.call1((error.value(py), failure.kind, failure.payload)) {
+        let arguments = (error.value(py), failure.kind, failure.payload).into_pyobject(py)?;
+        match guard::call(handler, &arguments) {
             Ok(_) => Ok(()),
             Err(second) if foreground && !second.is_instance_of::<PyException>(py) => Err(second),
             Err(second) => {
@@ -160,6 +162,18 @@ pub struct Failure<'a> {
     pub source: &'a Py<PyAny>,
     pub kind: Option<&'a Py<PyAny>>,
     pub payload: &'a Py<PyAny>,
+}
+
+impl<'a> Failure<'a> {
+    /// What a call raised whose sender no longer waits.
+    pub fn of_call(error: PyErr, callable: &'a Py<PyAny>) -> Self {
+        Self {
+            error,
+            source: callable,
+            kind: None,
+            payload: callable,
+        }
+    }
 }
 
 /// Marks a thread that delivers.
@@ -252,7 +266,8 @@ impl Delivery<'_, '_> {
         count: u64,
     ) -> PyResult<()> {
         self.shared.delivered.fetch_add(count, Relaxed);
-        let Err(error) = handler.callback.bind(self.py).call1((&payload,)) else {
+        let arguments = PyTuple::new(self.py, [&payload])?;
+        let Err(error) = guard::call(handler.callback.bind(self.py), &arguments) else {
             return Ok(());
         };
         let failure = Failure {
@@ -268,7 +283,7 @@ impl Delivery<'_, '_> {
         let Some((callable, arguments)) = call.begin() else {
             return Ok(());
         };
-        let result = callable.bind(self.py).call1(arguments.bind(self.py));
+        let result = guard::call(callable.bind(self.py), arguments.bind(self.py));
         let mut interrupt = None;
         if let Err(error) = &result
             && self.foreground
@@ -280,12 +295,7 @@ impl Delivery<'_, '_> {
         match (interrupt, refused) {
             (Some(error), _) => Err(error),
             (None, Some(Err(error))) => {
-                let failure = Failure {
-                    error,
-                    source: &callable,
-                    kind: None,
-                    payload: &callable,
-                };
+                let failure = Failure::of_call(error, &callable);
                 self.shared.report(self.py, failure, self.foreground)
             }
             _ => Ok(()),

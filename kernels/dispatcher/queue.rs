@@ -18,6 +18,8 @@ use super::delivery::Route;
 /// enough for a thread that waits for it meanwhile.
 const CHUNK: usize = 256;
 
+pub const STOPPED: &str = "the dispatcher is stopped";
+
 /// What waits to be delivered.
 pub enum Event {
     Object(Arc<Route>, Py<PyAny>),

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::delivery::{Route, Shared};
-use super::queue::{Queue, unpoisoned};
+use super::delivery::Shared;
+use super::guard::guarded;
+use super::queue::unpoisoned;
 
 /// How long a wait goes on before it looks for a pending Ctrl-C.
 const SLICE: Duration = Duration::from_millis(50);
@@ -58,16 +59,6 @@ impl Crew {
         started
     }
 
-    /// Start a thread that posts.
-    pub fn start_ticker(&self, ticker: Arc<Ticking>) -> PyResult<()> {
-        let queue = Arc::clone(&self.shared.queue);
-        ticker.running.store(true, Relaxed);
-        self.spawn(move || {
-            ticker.run(&queue);
-            ticker.running.store(false, Relaxed);
-        })
-    }
-
     /// Wait until no thread of a closed dispatcher runs any more; false if the time ran out.
     pub fn join(&self, py: Python<'_>, until: Option<Instant>) -> PyResult<bool> {
         if !wait(py, until, |end| self.shared.queue.wait_for_end(end))? {
@@ -79,7 +70,8 @@ impl Crew {
         Ok(true)
     }
 
-    fn spawn(&self, run: impl FnOnce() + Send + 'static) -> PyResult<()> {
+    /// Start a thread that is waited for by `join`.
+    pub fn spawn(&self, run: impl FnOnce() + Send + 'static) -> PyResult<()> {
         if EXITING.load(Relaxed) {
             return Err(PyRuntimeError::new_err("the interpreter is exiting"));
         }
@@ -88,41 +80,6 @@ impl Crew {
         threads.retain(|other| !other.is_finished());
         threads.push(thread);
         Ok(())
-    }
-}
-
-/// A native thread that posts 0, 1, 2 and so on.
-pub struct Ticking {
-    pub route: Arc<Route>,
-    pub count: Option<u64>,
-    pub interval: Duration,
-    pub stopped: AtomicBool,
-    pub running: AtomicBool,
-    pub sent: AtomicU64,
-}
-
-impl Ticking {
-    fn run(&self, queue: &Queue) {
-        let mut numbers = 0..self.count.unwrap_or(u64::MAX);
-        let mut next = Instant::now();
-        while !numbers.is_empty() {
-            if self.interval.is_zero() {
-                if !queue.push_numbers(&self.route, &mut numbers, &self.stopped) {
-                    return;
-                }
-            } else {
-                // The schedule is kept: time lost in a full queue does not delay all later ticks.
-                next += self.interval;
-                let mut tick = numbers.start..numbers.start + 1;
-                if !queue.nap(next, &self.stopped)
-                    || !queue.push_numbers(&self.route, &mut tick, &self.stopped)
-                {
-                    return;
-                }
-                numbers.start += 1;
-            }
-            self.sent.store(numbers.start, Relaxed);
-        }
     }
 }
 
@@ -174,18 +131,20 @@ pub fn watch_process(py: Python<'_>) -> PyResult<()> {
 }
 
 fn work(shared: &Shared) {
-    let ran = Python::try_attach(|py| {
+    let run = |py: Python<'_>| {
         let _here = shared.enter();
-        loop {
-            py.detach(|| shared.queue.wait_for_event(None));
-            match shared.deliver(py, false) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => error.write_unraisable(py, None),
+        guarded(|| {
+            loop {
+                py.detach(|| shared.queue.wait_for_event(None));
+                match shared.deliver(py, false) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => error.write_unraisable(py, None),
+                }
             }
-        }
-    });
-    if ran.is_none() {
+        });
+    };
+    if Python::try_attach(run).is_none() {
         shared.queue.leave();
     }
 }
