@@ -51,8 +51,8 @@ const MAX_THREADS: usize = 1024;
 /// the interpreter exits and nobody has stopped the dispatcher, it is stopped as by
 /// `stop(drain=False)`, and callbacks have a second to return. A dispatcher that nothing refers to
 /// any more delivers what is posted, and its threads end; one whose callbacks refer to it is kept
-/// by its threads until `stop`. After a fork the child has no threads, and every method but the
-/// properties raises RuntimeError there.
+/// by its threads until `stop`. After a fork the child has none of the threads: what needs the
+/// queue raises RuntimeError there, and the child makes a dispatcher of its own.
 ///
 /// As a context manager it is stopped at the end of the block: drained, or discarding after an
 /// exception.
@@ -111,8 +111,8 @@ impl Dispatcher {
 
     /// How many events wait now.
     #[getter]
-    fn queued(&self) -> usize {
-        self.crew.shared.queue.len()
+    fn queued(&self) -> PyResult<usize> {
+        Ok(self.at_home()?.queue.len())
     }
 
     /// How many events were handed to a callback, those for which it raised included.
@@ -135,14 +135,14 @@ impl Dispatcher {
 
     /// How many threads deliver now: those of `start`, and those that listen.
     #[getter]
-    fn threads(&self) -> usize {
-        self.crew.shared.queue.runners()
+    fn threads(&self) -> PyResult<usize> {
+        Ok(self.at_home()?.queue.runners())
     }
 
     /// Whether `stop` was called, so that no more events are taken.
     #[getter]
-    fn stopped(&self) -> bool {
-        self.crew.shared.queue.is_closed()
+    fn stopped(&self) -> PyResult<bool> {
+        Ok(self.at_home()?.queue.is_closed())
     }
 
     /// Have `callback(payload)` called for the events of a kind, and return the callback before, or None.
@@ -310,7 +310,7 @@ impl Dispatcher {
         must_be_callable(callable, "what is dispatched")?;
         let until = deadline(timeout)?;
         if shared.delivers_here() {
-            return callable.call1(args).map(Bound::unbind);
+            return guard::call(callable, args).map(Bound::unbind);
         }
         call::send(shared, callable, args, until)
     }
@@ -356,18 +356,19 @@ impl Dispatcher {
         // Threads that run have references of their own, which the garbage collector can't see. Not
         // to show it these makes it keep what they need. Threads start with the GIL held only, so
         // none does while it looks.
-        if self.crew.is_at_home() && self.threads() == 0 {
+        let shared = &self.crew.shared;
+        if shared.queue.is_at_home() && shared.queue.runners() == 0 {
             visit.call(&self.routes)?;
-            visit.call(&self.crew.shared.on_error)?;
+            visit.call(&shared.on_error)?;
         }
         Ok(())
     }
 }
 
 impl Dispatcher {
-    /// What the threads share, unless this is a copy that a fork made: a lock may be held for ever.
+    /// What the threads share, unless this is a copy that a fork made.
     fn at_home(&self) -> PyResult<&Shared> {
-        if !self.crew.is_at_home() {
+        if !self.crew.shared.queue.is_at_home() {
             let text = "the dispatcher was made before a fork, in another process";
             return Err(PyRuntimeError::new_err(text));
         }
@@ -392,7 +393,7 @@ impl Dispatcher {
 
 impl Drop for Dispatcher {
     fn drop(&mut self) {
-        if self.crew.is_at_home() {
+        if self.crew.shared.queue.is_at_home() {
             self.crew.shared.close(false);
         }
     }

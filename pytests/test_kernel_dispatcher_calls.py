@@ -146,6 +146,7 @@ except KeyboardInterrupt:
         f"time.sleep({LIMIT})",
         "loop()",
         "time.sleep(1.3)",
+        "d.safe_dispatch(time.sleep, 1.3)",
         "other.listen()",
     ],
 )
@@ -180,6 +181,24 @@ print('end')
     assert (result.out, result.stderr) == ("end", "")
 
 
+def test_the_interpreter_exits_while_a_dispatcher_that_is_gone_has_events_left(run: Run) -> None:
+    result = run(
+        HEAD
+        + """
+d = Dispatcher()
+d.register('n', lambda _: time.sleep(0.05))
+for _ in range(10_000):
+    d.post('n')
+d.start(2)
+del d
+time.sleep(0.1)
+print('end')
+""",
+        timeout=LIMIT,
+    )
+    assert (result.out, result.stderr) == ("end", "")
+
+
 def test_after_a_fork_the_child_is_told_and_can_make_its_own(run: Run) -> None:
     result = run(
         HEAD
@@ -187,6 +206,7 @@ def test_after_a_fork_the_child_is_told_and_can_make_its_own(run: Run) -> None:
 d = Dispatcher()
 d.register('n', print)
 d.start(2)
+endless = d.start_ticker('n', interval=3600)
 child = os.fork()
 if child == 0:
     for method in (d.post, d.start, d.listen, d.stop, d.unregister):
@@ -194,6 +214,13 @@ if child == 0:
             method(*['n'] * (method in (d.post, d.unregister)))
         except RuntimeError as error:
             print(error)
+    for name in ('queued', 'threads', 'stopped'):
+        try:
+            getattr(d, name)
+        except RuntimeError as error:
+            print(error)
+    print(d.delivered, d)
+    endless.stop()
     del d
     with Dispatcher() as own:
         own.register('n', print)
@@ -205,7 +232,8 @@ else:
 """,
         timeout=LIMIT,
     )
-    assert result.out.splitlines() == 5 * ["the dispatcher was made before a fork, in another process"] + [
+    assert result.out.splitlines() == 8 * ["the dispatcher was made before a fork, in another process"] + [
+        "0 Dispatcher(65536, 1024)",
         "own",
         "0",
     ]

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -17,6 +17,9 @@ use super::delivery::Route;
 /// Events that a native thread puts in under one lock: enough to make its cost vanish, and few
 /// enough for a thread that waits for it meanwhile.
 const CHUNK: usize = 256;
+
+/// Counts the forks on the way to this process.
+pub static FORKS: AtomicU64 = AtomicU64::new(0);
 
 pub const STOPPED: &str = "the dispatcher is stopped";
 
@@ -47,6 +50,7 @@ pub struct Queue {
     /// A ticker that sleeps shall look whether it is to end.
     nap: Condvar,
     discarding: AtomicBool,
+    forks: u64,
 }
 
 #[derive(Default)]
@@ -69,7 +73,14 @@ impl Queue {
             ended: Condvar::new(),
             nap: Condvar::new(),
             discarding: AtomicBool::new(false),
+            forks: FORKS.load(Relaxed),
         }
+    }
+
+    /// Whether this is the process in which the queue was made, and not a copy of it that a fork
+    /// made: there, a thread that no longer exists may hold the lock for ever.
+    pub fn is_at_home(&self) -> bool {
+        self.forks == FORKS.load(Relaxed)
     }
 
     pub fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! The threads of a dispatcher, how one waits for them, and what becomes of them at exit and fork.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::delivery::Shared;
 use super::guard::guarded;
-use super::queue::unpoisoned;
+use super::queue::{FORKS, unpoisoned};
 
 /// How long a wait goes on before it looks for a pending Ctrl-C.
 const SLICE: Duration = Duration::from_millis(50);
@@ -20,22 +20,18 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The dispatchers that the exit of the interpreter has to stop.
 static LIVE: Mutex<Vec<Weak<Crew>>> = Mutex::new(Vec::new());
 static EXITING: AtomicBool = AtomicBool::new(false);
-/// Counts the forks on the way to this process.
-static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// The threads of one dispatcher.
 pub struct Crew {
-    pub shared: Arc<Shared>,
+    pub shared: Shared,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    forks: u64,
 }
 
 impl Crew {
     pub fn new(shared: Shared) -> Arc<Self> {
         let crew = Arc::new(Self {
-            shared: Arc::new(shared),
+            shared,
             threads: Mutex::default(),
-            forks: FORKS.load(Relaxed),
         });
         let mut live = unpoisoned(LIVE.lock());
         live.retain(|other| other.strong_count() > 0);
@@ -43,16 +39,12 @@ impl Crew {
         crew
     }
 
-    /// Whether this is the process in which the dispatcher was made.
-    pub fn is_at_home(&self) -> bool {
-        self.forks == FORKS.load(Relaxed)
-    }
-
     /// Start a thread that delivers.
-    pub fn start_worker(&self) -> PyResult<()> {
-        let shared = Arc::clone(&self.shared);
-        shared.queue.enter();
-        let started = self.spawn(move || work(&shared));
+    pub fn start_worker(self: &Arc<Self>) -> PyResult<()> {
+        // The thread keeps all of this alive, so that the exit of the interpreter finds it.
+        let crew = Arc::clone(self);
+        self.shared.queue.enter();
+        let started = self.spawn(move || work(&crew.shared));
         if started.is_err() {
             self.shared.queue.leave();
         }
@@ -155,7 +147,9 @@ fn stop_all(py: Python<'_>) -> PyResult<()> {
     EXITING.store(true, Relaxed);
     let live = std::mem::take(&mut *unpoisoned(LIVE.lock()));
     let crews = live.iter().filter_map(Weak::upgrade);
-    let crews: Vec<_> = crews.filter(|crew| crew.is_at_home()).collect();
+    let crews: Vec<_> = crews
+        .filter(|crew| crew.shared.queue.is_at_home())
+        .collect();
     for crew in &crews {
         crew.shared.close(true);
     }

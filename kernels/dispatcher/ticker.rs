@@ -36,7 +36,10 @@ impl Ticker {
     /// Post no more events; those that wait already are delivered. May be called again.
     fn stop(&self) {
         self.ticking.stopped.store(true, Relaxed);
-        self.queue.wake_tickers();
+        // After a fork the child has no thread to be woken.
+        if self.queue.is_at_home() {
+            self.queue.wake_tickers();
+        }
     }
 }
 
