@@ -4,9 +4,11 @@
 //! Events come from any thread, of Python or of Rust, into one bounded queue. Threads that deliver
 //! take the GIL once for a whole batch of them. The parts: `queue` knows nothing of callbacks,
 //! `delivery` calls them, `call` carries a result back to another thread, `threads` and `ticker`
-//! have the threads, and `guard` is for the exit of the interpreter. Sources: the monitor, queue and conditions, of C. A. R. Hoare, "Monitors: an operating
-//! system structuring concept", Communications of the ACM 17 (1974); what is dispatched, and to
-//! whom, follows D. C. Schmidt, "Reactor", Pattern Languages of Program Design (1995).
+//! have the threads, and `guard` is for the exit of the interpreter.
+//!
+//! Sources: the queue is a monitor as in C. A. R. Hoare, "Monitors: an operating system structuring
+//! concept", Communications of the ACM 17 (1974); kinds with callbacks that are registered for them
+//! follow D. C. Schmidt, "Reactor", Pattern Languages of Program Design (1995).
 
 #[path = "dispatcher/call.rs"]
 mod call;
@@ -44,7 +46,8 @@ const MAX_THREADS: usize = 1024;
 /// `queue_size` is how many events may wait, `batch` how many of them a thread takes at once, and
 /// so for how many the GIL is taken once. Events of one thread that delivers keep their order, but
 /// for callbacks that take lists: these get theirs at the end of a batch. With several threads the
-/// queue is shared out among them, and callbacks must bear to be called at the same time.
+/// queue is shared out among them, and callbacks must bear to be called at the same time; a small
+/// `batch` suits slow ones, because an event waits for those before it in its batch.
 ///
 /// An exception of a callback ends nothing: it goes to `on_error(error, kind, payload)`, which may
 /// be called from several threads, or without one to `sys.unraisablehook`, and is counted. Where

@@ -38,7 +38,7 @@ def lines(runs: int) -> list[Line]:
         ("from Python, one by one", partial(from_python, False), "queue.SimpleQueue, unbounded", unbounded),
         ("from Rust, batched", partial(from_rust, True), "from Rust, one by one", partial(from_rust, False)),
     ]
-    found = []
+    found: list[Line] = []
     for what, ours, against, theirs in rows:
         name = f"a million events {what}"
         mine, others = alternate(runs, partial(seconds, ours), partial(seconds, theirs))
