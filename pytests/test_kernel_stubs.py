@@ -37,11 +37,16 @@ def in_stub(body: ast.Module | ast.ClassDef) -> dict[str, object]:
     found: dict[str, object] = {}
     for node in body.body:
         if isinstance(node, ast.FunctionDef) and is_public(node.name):
-            parameters = [argument.arg for argument in node.args.args]
-            found[node.name] = None if node.decorator_list else parameters
+            found[node.name] = None if node.decorator_list else parameters(node.args)
         elif isinstance(node, ast.ClassDef):
             found[node.name] = in_stub(node)
     return found
+
+
+def parameters(given: ast.arguments) -> list[str]:
+    """Their names in the order in which inspect.signature has them."""
+    found = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+    return [argument.arg for argument in found if argument is not None]
 
 
 def in_module(holder: ModuleType | type) -> dict[str, object]:
