@@ -1,5 +1,6 @@
 """The smallest useful kernel: one function that adds one."""
 
-__all__ = ["increment"]
+__all__ = ["increment", "increment_address"]
 
 def increment(i: int) -> int: ...
+def increment_address() -> int: ...

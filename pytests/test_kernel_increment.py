@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from types import ModuleType
 
 import pytest
@@ -34,3 +35,9 @@ def test_a_number_that_does_not_fit_raises_an_error(increment: ModuleType, i: in
 def test_what_is_no_int_raises_an_error(increment: ModuleType, i: object) -> None:
     with pytest.raises(TypeError):
         increment.increment(i)
+
+
+@pytest.mark.parametrize(("i", "expected"), [(0, 1), (-1, 0), (2**63 - 2, 2**63 - 1), (2**63 - 1, -(2**63))])
+def test_native_callers_reach_it_by_its_address(increment: ModuleType, i: int, expected: int) -> None:
+    native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(increment.increment_address())
+    assert native(i) == expected
