@@ -69,13 +69,22 @@ impl CountMinSketch {
     #[new]
     #[pyo3(signature = (width, depth, conservative = false, counter_bits = 32, seed = 0))]
     fn new(
+        py: Python<'_>,
         #[pyo3(from_py_with = dimension)] width: usize,
         #[pyo3(from_py_with = dimension)] depth: usize,
         conservative: bool,
         counter_bits: usize,
         seed: u64,
     ) -> PyResult<Self> {
-        Self::of(Keys::Any, width, depth, conservative, counter_bits, seed)
+        Self::of(
+            py,
+            Keys::Any,
+            width,
+            depth,
+            conservative,
+            counter_bits,
+            seed,
+        )
     }
 
     /// Make a sketch whose estimates are at most `epsilon * total` too high, each with probability
@@ -146,7 +155,7 @@ impl CountMinSketch {
                 "the class makes sketches of another size",
             ));
         }
-        py.detach(|| table.restore(saved.total, saved.cells));
+        table.restore(py, saved.total, saved.cells);
         Ok(sketch)
     }
 
@@ -200,8 +209,8 @@ impl CountMinSketch {
 
     /// Sum of all counts inserted, less those taken back; it stops at 2**64 - 1.
     #[getter]
-    fn total(&self, py: Python<'_>) -> u64 {
-        self.table.lock_attached(py).total
+    fn total(&self) -> u64 {
+        self.table.total()
     }
 
     /// Bytes that the counters take.
@@ -233,8 +242,8 @@ impl CountMinSketch {
     #[pyo3(signature = (key, count = 1))]
     fn insert(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
         let probe = self.hasher.key(key)?;
-        self.table
-            .add(&mut self.table.lock_attached(key.py()), probe, count);
+        let turn = self.table.turn_attached(key.py());
+        self.table.add(&turn, probe, count);
         Ok(())
     }
 
@@ -244,8 +253,8 @@ impl CountMinSketch {
     #[pyo3(signature = (key, count = 1))]
     fn add(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<u64> {
         let probe = self.hasher.key(key)?;
-        let mut ledger = self.table.lock_attached(key.py());
-        self.table.add(&mut ledger, probe, count);
+        let turn = self.table.turn_attached(key.py());
+        self.table.add(&turn, probe, count);
         Ok(self.table.estimate(probe))
     }
 
@@ -261,9 +270,8 @@ impl CountMinSketch {
             ));
         }
         let probe = self.hasher.key(key)?;
-        let taken = self
-            .table
-            .take(&mut self.table.lock_attached(key.py()), probe, count);
+        let turn = self.table.turn_attached(key.py());
+        let taken = self.table.take(&turn, probe, count);
         taken.map_err(|estimate| {
             PyValueError::new_err(format!(
                 "cannot take {count} back from a count of {estimate}"
@@ -309,7 +317,7 @@ impl CountMinSketch {
     /// Return (lower, upper): the count of `key` is not above `upper`, the estimate, and not below
     /// `lower` with probability 1 - delta, being `epsilon * total` less and at least 0.
     fn bounds(&self, key: &Bound<'_, PyAny>) -> PyResult<(u64, u64)> {
-        Ok(bounds(key.py(), &self.table, self.hasher.key(key)?))
+        Ok(bounds(&self.table, self.hasher.key(key)?))
     }
 
     /// Return the `k` most frequent of the `candidates` as (key, count), highest count first.
@@ -379,19 +387,19 @@ impl CountMinSketch {
         }
         for (other, weight) in others.iter().zip(weights) {
             let theirs = &other.get().table;
-            other.py().detach(|| self.table.merge(theirs, weight));
+            self.table.merge(other.py(), theirs, weight);
         }
         Ok(())
     }
 
     /// Halve all counts, rounding down, so that what comes later weighs more.
     fn halve(&self, py: Python<'_>) {
-        py.detach(|| self.table.halve());
+        self.table.halve(py);
     }
 
     /// Forget everything that was inserted.
     fn clear(&self, py: Python<'_>) {
-        py.detach(|| self.table.clear());
+        self.table.clear(py);
     }
 
     fn __or__<'py>(
@@ -454,6 +462,7 @@ impl CountMinSketch {
 
 impl CountMinSketch {
     fn of(
+        py: Python<'_>,
         keys: Keys,
         width: usize,
         depth: usize,
@@ -464,7 +473,7 @@ impl CountMinSketch {
         if !matches!(counter_bits, 32 | 64) {
             return Err(PyValueError::new_err("counter_bits must be 32 or 64"));
         }
-        let table = Table::new(width, depth, conservative, counter_bits == 64)?;
+        let table = Table::new(py, width, depth, conservative, counter_bits == 64)?;
         let size = counter_bits as isize / 8;
         Ok(Self {
             table,
@@ -494,10 +503,9 @@ impl CountMinSketch {
 }
 
 /// A key's estimate, and before it what is left of it without the error that is likely at most.
-fn bounds(py: Python<'_>, table: &Table, probe: Probe) -> (u64, u64) {
-    let total = table.lock_attached(py).total;
+fn bounds(table: &Table, probe: Probe) -> (u64, u64) {
     let upper = table.estimate(probe);
-    let error = std::f64::consts::E / table.width as f64 * total as f64;
+    let error = std::f64::consts::E / table.width as f64 * table.total() as f64;
     (upper.saturating_sub(error as u64), upper)
 }
 

@@ -1,7 +1,5 @@
 //! Many keys in one call: lists and other iterables, NumPy's arrays, and Arrow's in `arrow.rs`.
 
-use std::sync::MutexGuard;
-
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -9,7 +7,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
 
 use super::arrow;
 use super::keys::{Hasher, Keys, Probe};
-use super::table::{BLOCK, Ledger, Table};
+use super::table::{BLOCK, Table, Turn};
 
 /// Keys of an iterable that are hashed before they are counted.
 const CHUNK: usize = 1 << 13;
@@ -78,7 +76,7 @@ pub fn count<'py>(
                 }
             }
         };
-        in_parts(py, source.len(), run)
+        in_parts(py, table, source.len(), run)
     })?;
     py.import("numpy")?
         .call_method1("frombuffer", (counts, "=u8"))
@@ -99,32 +97,39 @@ fn insert_source<'a>(
         return Err(PyValueError::new_err(text));
     }
     let mut probes = [Probe::default(); BLOCK];
-    let mut run = |start: usize, end: usize, lock: &dyn Fn() -> MutexGuard<'a, Ledger>| {
+    let mut run = |start: usize, end: usize, turn: &dyn Fn() -> Turn<'a>| {
         for from in (start..end).step_by(BLOCK) {
             let to = end.min(from + BLOCK);
             let block = &mut probes[..to - from];
             source.fill(hasher, from, block);
             let weights = weights.map(|weights| &weights[from..to]);
             // Locked for a block and not longer, so that single inserts of other threads get in.
-            table.add_block(&mut lock(), block, weights);
+            table.add_block(&turn(), block, weights);
         }
     };
     if len < DETACHED {
-        run(0, len, &|| table.lock_attached(py));
+        run(0, len, &|| table.turn_attached(py));
         return Ok(());
     }
-    in_parts(py, len, |start, end| run(start, end, &|| table.lock()))
+    in_parts(py, table, len, |start, end| {
+        run(start, end, &|| table.turn())
+    })
 }
 
 /// Does long work in parts, with the GIL released, and raises KeyboardInterrupt between them.
-fn in_parts(py: Python<'_>, len: usize, mut run: impl FnMut(usize, usize) + Send) -> PyResult<()> {
+fn in_parts(
+    py: Python<'_>,
+    table: &Table,
+    len: usize,
+    mut run: impl FnMut(usize, usize) + Send,
+) -> PyResult<()> {
     if len < DETACHED {
         run(0, len);
         return Ok(());
     }
     for start in (0..len).step_by(BETWEEN_SIGNALS) {
         let end = len.min(start + BETWEEN_SIGNALS);
-        py.detach(|| run(start, end));
+        table.detach(py, || run(start, end));
         py.check_signals()?;
     }
     Ok(())
@@ -169,9 +174,22 @@ impl Source for Hashed {
 }
 
 fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
-    let items = items.try_iter()?.enumerate();
-    let probes = items.map(|(n, key)| hasher.item(n, &key?));
-    Ok(Hashed(probes.collect::<PyResult<_>>()?))
+    let mut probes = Vec::new();
+    if let Ok(list) = items.cast_exact::<PyList>() {
+        // A copy, which stays as it is whatever the `__index__` of an item does to the list.
+        return hash_all(hasher, list.to_tuple().as_any());
+    }
+    if let Ok(items) = items.cast_exact::<PyTuple>() {
+        probes.reserve_exact(items.len());
+        for (n, key) in items.as_slice().iter().enumerate() {
+            probes.push(hasher.item(n, key)?);
+        }
+    } else {
+        for (n, key) in items.try_iter()?.enumerate() {
+            probes.push(hasher.item(n, &key?)?);
+        }
+    }
+    Ok(Hashed(probes))
 }
 
 /// What the items of an array are.

@@ -23,13 +23,22 @@ impl CountMinSketchStr {
     #[new]
     #[pyo3(signature = (width, depth, conservative = false, counter_bits = 32, seed = 0))]
     fn new(
+        py: Python<'_>,
         #[pyo3(from_py_with = dimension)] width: usize,
         #[pyo3(from_py_with = dimension)] depth: usize,
         conservative: bool,
         counter_bits: usize,
         seed: u64,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let sketch = CountMinSketch::of(Keys::Str, width, depth, conservative, counter_bits, seed)?;
+        let sketch = CountMinSketch::of(
+            py,
+            Keys::Str,
+            width,
+            depth,
+            conservative,
+            counter_bits,
+            seed,
+        )?;
         Ok(PyClassInitializer::from(sketch).add_subclass(Self))
     }
 }
@@ -46,13 +55,22 @@ impl CountMinSketchInt {
     #[new]
     #[pyo3(signature = (width, depth, conservative = false, counter_bits = 32, seed = 0))]
     fn new(
+        py: Python<'_>,
         #[pyo3(from_py_with = dimension)] width: usize,
         #[pyo3(from_py_with = dimension)] depth: usize,
         conservative: bool,
         counter_bits: usize,
         seed: u64,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let sketch = CountMinSketch::of(Keys::Int, width, depth, conservative, counter_bits, seed)?;
+        let sketch = CountMinSketch::of(
+            py,
+            Keys::Int,
+            width,
+            depth,
+            conservative,
+            counter_bits,
+            seed,
+        )?;
         Ok(PyClassInitializer::from(sketch).add_subclass(Self))
     }
 }

@@ -43,13 +43,19 @@ pub struct HeavyHitters {
 impl HeavyHitters {
     #[new]
     #[pyo3(signature = (k, width = None, depth = 5, seed = 0))]
-    fn new(k: usize, width: Option<usize>, depth: usize, seed: u64) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        k: usize,
+        width: Option<usize>,
+        depth: usize,
+        seed: u64,
+    ) -> PyResult<Self> {
         if !(1..=MAX_K).contains(&k) {
             return Err(PyValueError::new_err("k must be 1 to 2**20"));
         }
         Ok(Self {
             k,
-            table: Table::new(width.unwrap_or(1024.max(64 * k)), depth, true, true)?,
+            table: Table::new(py, width.unwrap_or(1024.max(64 * k)), depth, true, true)?,
             hasher: Hasher::new(Keys::Any, seed),
             kept: Mutex::default(),
         })
@@ -69,8 +75,8 @@ impl HeavyHitters {
 
     /// Sum of all counts inserted.
     #[getter]
-    fn total(&self, py: Python<'_>) -> u64 {
-        self.table.lock_attached(py).total
+    fn total(&self) -> u64 {
+        self.table.total()
     }
 
     /// Add `count` occurrences of `key`.
@@ -129,7 +135,7 @@ impl HeavyHitters {
     /// Return (lower, upper): the count of `key` is not above `upper`, and not below `lower` with
     /// probability 1 - exp(-depth).
     fn bounds(&self, key: &Bound<'_, PyAny>) -> PyResult<(u64, u64)> {
-        Ok(bounds(key.py(), &self.table, self.hasher.key(key)?))
+        Ok(bounds(&self.table, self.hasher.key(key)?))
     }
 
     /// Return the `n` most frequent keys, `k` if not given, as (key, count), highest count first.
@@ -165,7 +171,7 @@ impl HeavyHitters {
             return Err(PyValueError::new_err(text));
         }
         let theirs = other.remembered(py);
-        py.detach(|| self.table.merge(&other.table, 1));
+        self.table.merge(py, &other.table, 1);
         for (probe, key) in self.remembered(py).into_iter().chain(theirs) {
             self.offer(key.bind(py), probe, self.table.estimate(probe));
         }
@@ -174,7 +180,7 @@ impl HeavyHitters {
 
     /// Forget everything that was inserted.
     fn clear(&self, py: Python<'_>) {
-        py.detach(|| self.table.clear());
+        self.table.clear(py);
         let old = std::mem::take(&mut *self.lock(py));
         // Dropped with the lock open: the end of a key may run Python code.
         drop(old);
@@ -199,7 +205,7 @@ impl HeavyHitters {
 
     #[classmethod]
     fn _restore(
-        _cls: &Bound<'_, PyType>,
+        cls: &Bound<'_, PyType>,
         k: usize,
         data: &[u8],
         keys: Vec<Py<PyAny>>,
@@ -208,15 +214,14 @@ impl HeavyHitters {
         if saved.keys != Keys::Any || !saved.conservative || saved.bits != 64 {
             return Err(PyValueError::new_err("no saved sketch of heavy hitters"));
         }
-        let heavy = Self::new(k, Some(saved.width), saved.depth, saved.seed)?;
-        heavy.table.restore(saved.total, saved.cells);
-        Python::attach(|py| {
-            for key in keys {
-                let probe = heavy.hasher.key(key.bind(py))?;
-                heavy.offer(key.bind(py), probe, heavy.table.estimate(probe));
-            }
-            Ok(heavy)
-        })
+        let py = cls.py();
+        let heavy = Self::new(py, k, Some(saved.width), saved.depth, saved.seed)?;
+        heavy.table.restore(py, saved.total, saved.cells);
+        for key in keys {
+            let probe = heavy.hasher.key(key.bind(py))?;
+            heavy.offer(key.bind(py), probe, heavy.table.estimate(probe));
+        }
+        Ok(heavy)
     }
 }
 
@@ -224,9 +229,9 @@ type State<'py> = (usize, Bound<'py, PyBytes>, Vec<Py<PyAny>>);
 
 impl HeavyHitters {
     fn count_in(&self, key: &Bound<'_, PyAny>, probe: Probe, count: u64) {
-        let mut ledger = self.table.lock_attached(key.py());
-        self.table.add(&mut ledger, probe, count);
-        drop(ledger);
+        let turn = self.table.turn_attached(key.py());
+        self.table.add(&turn, probe, count);
+        drop(turn);
         self.offer(key, probe, self.table.estimate(probe));
     }
 

@@ -34,8 +34,8 @@ pub fn write<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let size = table.bits() / 8;
     PyBytes::new_with(py, HEADER + table.len() * size + CHECKSUM, |bytes| {
-        py.detach(|| {
-            let ledger = table.lock();
+        table.detach(py, || {
+            let turn = table.turn();
             let (body, checksum) = bytes.split_at_mut(HEADER + table.len() * size);
             let (header, cells) = body.split_at_mut(HEADER);
             header[..8].copy_from_slice(&MAGIC);
@@ -45,7 +45,7 @@ pub fn write<'py>(
                 table.width as u64,
                 table.depth as u64,
                 hasher.seed,
-                ledger.total,
+                table.total(),
             ];
             for (target, number) in header[16..].chunks_exact_mut(8).zip(numbers) {
                 target.copy_from_slice(&number.to_le_bytes());
@@ -55,7 +55,7 @@ pub fn write<'py>(
                     target.copy_from_slice(&counter.get().to_le_bytes()[..size]);
                 }
             });
-            drop(ledger);
+            drop(turn);
             checksum.copy_from_slice(&xxh3_64(body).to_le_bytes());
         });
         Ok(())

@@ -1,6 +1,7 @@
 //! The counters, and the lock that those who change them take.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyMemoryError, PyValueError};
@@ -18,15 +19,24 @@ pub const BLOCK: usize = 256;
 
 /// `depth` rows of `width` counters, one after the other.
 ///
-/// Whoever changes counters holds the lock, for a key or a block of keys, and never while Python
-/// code can run. A plain addition costs a fifth of an atomic one, and one lock serves all rows.
-/// Readers take no lock: a counter is an atomic, of which they see a value before or after.
+/// Only one thread at a time changes counters, with plain additions, which cost a fifth of atomic
+/// ones. As long as all threads hold the GIL when they do, that is enough. While one works without
+/// it, all lock for each key or block of keys, and never while Python code can run. Readers do not:
+/// a counter is an atomic, of which they see a value before or after.
 pub struct Table {
     pub width: usize,
     pub depth: usize,
     pub conservative: bool,
     pub cells: Cells,
-    ledger: Mutex<Ledger>,
+    /// Sum of all counts.
+    total: AtomicU64,
+    /// No counter is higher. Below the highest count of a counter, none can get full, and adding
+    /// need not look.
+    ceiling: AtomicU64,
+    lock: Mutex<()>,
+    /// Threads at work without the GIL. It changes only under the GIL; in a Python without one it
+    /// is never zero.
+    detached: AtomicUsize,
 }
 
 pub enum Cells {
@@ -34,21 +44,8 @@ pub enum Cells {
     Wide(Vec<AtomicU64>),
 }
 
-/// What is known of the counters as a whole.
-#[derive(Default)]
-pub struct Ledger {
-    pub total: u64,
-    /// No counter is higher. Below the highest count of a counter, none can get full, and adding need not
-    /// look.
-    ceiling: u64,
-}
-
-impl Ledger {
-    fn grow(&mut self, count: u64) {
-        self.total = self.total.saturating_add(count);
-        self.ceiling = self.ceiling.saturating_add(count);
-    }
-}
+/// The right to change counters: the lock, or none where the GIL is as good.
+pub type Turn<'a> = Option<MutexGuard<'a, ()>>;
 
 /// A counter of 32 or 64 bits; the ordering of accesses is the lock's business.
 pub trait Counter: Default {
@@ -98,7 +95,13 @@ macro_rules! each_width {
 pub(crate) use each_width;
 
 impl Table {
-    pub fn new(width: usize, depth: usize, conservative: bool, wide: bool) -> PyResult<Self> {
+    pub fn new(
+        py: Python<'_>,
+        width: usize,
+        depth: usize,
+        conservative: bool,
+        wide: bool,
+    ) -> PyResult<Self> {
         let size = width
             .checked_mul(depth)
             .filter(|size| (1..=MAX_CELLS).contains(size))
@@ -113,20 +116,50 @@ impl Table {
             depth,
             conservative,
             cells,
-            ledger: Mutex::default(),
+            total: AtomicU64::new(0),
+            ceiling: AtomicU64::new(0),
+            lock: Mutex::new(()),
+            detached: AtomicUsize::new(without_gil(py)?.into()),
         })
     }
 
-    /// The lock, for threads that have let go of the GIL.
-    pub fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The right to change counters, for threads in `detach`.
+    pub fn turn(&self) -> Turn<'_> {
+        Some(self.lock.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The lock, for threads that hold the GIL: they let go of it for as long as they must wait.
+    /// The right to change counters, for threads that hold the GIL: they let go of it for as long as
+    /// they must wait.
     #[inline]
-    pub fn lock_attached(&self, py: Python<'_>) -> MutexGuard<'_, Ledger> {
-        let locked = self.ledger.lock_py_attached(py);
-        locked.unwrap_or_else(PoisonError::into_inner)
+    pub fn turn_attached(&self, py: Python<'_>) -> Turn<'_> {
+        if self.detached.load(Relaxed) == 0 {
+            return None;
+        }
+        let locked = self.lock.lock_py_attached(py);
+        Some(locked.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does work without the GIL, which takes a turn for each part.
+    pub fn detach<R: Send>(&self, py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+        struct End<'a>(&'a AtomicUsize);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Relaxed);
+            }
+        }
+        self.detached.fetch_add(1, Relaxed);
+        let _end = End(&self.detached);
+        py.detach(work)
+    }
+
+    pub fn total(&self) -> u64 {
+        self.total.get()
+    }
+
+    #[inline(always)]
+    fn grow(&self, count: u64) {
+        saturate(&self.total, count);
+        saturate(&self.ceiling, count);
     }
 
     /// Bits of a counter.
@@ -143,8 +176,8 @@ impl Table {
 
     /// Counts one key.
     #[inline]
-    pub fn add(&self, ledger: &mut Ledger, probe: Probe, count: u64) {
-        ledger.grow(count);
+    pub fn add(&self, _turn: &Turn<'_>, probe: Probe, count: u64) {
+        self.grow(count);
         each_width!(self, cells => if self.conservative {
             raise(cells, self.width, probe, count);
         } else {
@@ -153,13 +186,13 @@ impl Table {
     }
 
     /// Counts a block of keys, each once or as often as its weight says.
-    pub fn add_block(&self, ledger: &mut Ledger, block: &mut [Probe], weights: Option<&[u64]>) {
+    pub fn add_block(&self, _turn: &Turn<'_>, block: &mut [Probe], weights: Option<&[u64]>) {
         let sum = match weights {
             Some(weights) => weights.iter().fold(0u64, |sum, &w| sum.saturating_add(w)),
             None => block.len() as u64,
         };
-        ledger.grow(sum);
-        each_width!(self, cells => add_block(self, cells, ledger.ceiling, block, weights));
+        self.grow(sum);
+        each_width!(self, cells => add_block(self, cells, block, weights));
     }
 
     /// The smallest of a key's counters.
@@ -182,12 +215,12 @@ impl Table {
     }
 
     /// Takes back `count` occurrences, or says how few the key has.
-    pub fn take(&self, ledger: &mut Ledger, mut probe: Probe, count: u64) -> Result<(), u64> {
+    pub fn take(&self, _turn: &Turn<'_>, mut probe: Probe, count: u64) -> Result<(), u64> {
         let estimate = self.estimate(probe);
         if estimate < count {
             return Err(estimate);
         }
-        ledger.total = ledger.total.saturating_sub(count);
+        self.total.set(self.total().saturating_sub(count));
         each_width!(self, cells => for row in cells.chunks_exact(self.width) {
             lower(&row[probe.next(row.len())], count);
         });
@@ -195,70 +228,78 @@ impl Table {
     }
 
     /// Adds `weight` times the counts of a table of the same shape.
-    pub fn merge(&self, other: &Table, weight: u64) {
-        if std::ptr::eq(self, other) {
-            let mut ledger = self.lock();
-            let (total, ceiling) = (ledger.total, ledger.ceiling);
-            return self.absorb(&mut ledger, (total, ceiling), self, weight);
-        }
-        // Always in the order of addresses, so that two merges in opposite directions do not wait
-        // for each other.
-        let (mut mine, theirs) = if std::ptr::from_ref(self) < other {
-            let mine = self.lock();
-            (mine, other.lock())
-        } else {
-            let theirs = other.lock();
-            (self.lock(), theirs)
-        };
-        self.absorb(&mut mine, (theirs.total, theirs.ceiling), other, weight);
-    }
-
-    fn absorb(&self, ledger: &mut Ledger, theirs: (u64, u64), other: &Table, weight: u64) {
-        let (total, ceiling) = (
-            theirs.0.saturating_mul(weight),
-            theirs.1.saturating_mul(weight),
-        );
-        ledger.total = ledger.total.saturating_add(total);
-        ledger.ceiling = ledger.ceiling.saturating_add(ceiling);
-        match (&self.cells, &other.cells) {
-            (Cells::Narrow(mine), Cells::Narrow(theirs)) => absorb(mine, theirs, weight),
-            (Cells::Wide(mine), Cells::Wide(theirs)) => absorb(mine, theirs, weight),
-            _ => unreachable!("tables of unequal counters are not merged"),
-        }
+    pub fn merge(&self, py: Python<'_>, other: &Table, weight: u64) {
+        other.detached.fetch_add(1, Relaxed);
+        self.detach(py, || {
+            // Always in the order of addresses, so that two merges in opposite directions do not
+            // wait for each other.
+            let (first, second) = match std::ptr::from_ref(self).cmp(&std::ptr::from_ref(other)) {
+                Less => (self.turn(), other.turn()),
+                Equal => (self.turn(), None),
+                Greater => (other.turn(), self.turn()),
+            };
+            saturate(&self.total, other.total().saturating_mul(weight));
+            saturate(&self.ceiling, other.ceiling.get().saturating_mul(weight));
+            match (&self.cells, &other.cells) {
+                (Cells::Narrow(mine), Cells::Narrow(theirs)) => absorb(mine, theirs, weight),
+                (Cells::Wide(mine), Cells::Wide(theirs)) => absorb(mine, theirs, weight),
+                _ => unreachable!("tables of unequal counters are not merged"),
+            }
+            drop((first, second));
+        });
+        other.detached.fetch_sub(1, Relaxed);
     }
 
     /// Halves all counts, rounding down.
-    pub fn halve(&self) {
-        let mut ledger = self.lock();
-        ledger.total /= 2;
-        each_width!(self, cells => {
-            ledger.ceiling = ledger.ceiling.min(full(cells)) / 2;
-            cells.iter().for_each(|cell| cell.set(cell.get() / 2));
+    pub fn halve(&self, py: Python<'_>) {
+        self.detach(py, || {
+            let _turn = self.turn();
+            self.total.set(self.total() / 2);
+            each_width!(self, cells => {
+                self.ceiling.set(self.ceiling.get().min(full(cells)) / 2);
+                cells.iter().for_each(|cell| cell.set(cell.get() / 2));
+            });
         });
     }
 
-    pub fn clear(&self) {
-        let mut ledger = self.lock();
-        *ledger = Ledger::default();
-        each_width!(self, cells => cells.iter().for_each(|cell| cell.set(0)));
+    pub fn clear(&self, py: Python<'_>) {
+        self.detach(py, || {
+            let _turn = self.turn();
+            self.total.set(0);
+            self.ceiling.set(0);
+            each_width!(self, cells => cells.iter().for_each(|cell| cell.set(0)));
+        });
     }
 
     /// Sets the counters to what a saved table had.
-    pub fn restore(&self, total: u64, cells: &[u8]) {
-        let mut ledger = self.lock();
+    pub fn restore(&self, py: Python<'_>, total: u64, cells: &[u8]) {
         let size = self.bits() / 8;
         let values = cells.chunks_exact(size).map(|bytes| {
             let mut value = [0; 8];
             value[..size].copy_from_slice(bytes);
             u64::from_le_bytes(value)
         });
-        let mut ceiling = 0;
-        each_width!(self, cells => for (cell, value) in cells.iter().zip(values) {
-            cell.set(value);
-            ceiling = ceiling.max(value);
+        self.detach(py, || {
+            let _turn = self.turn();
+            let mut ceiling = 0;
+            each_width!(self, cells => for (cell, value) in cells.iter().zip(values) {
+                cell.set(value);
+                ceiling = ceiling.max(value);
+            });
+            self.total.set(total);
+            self.ceiling.set(ceiling);
         });
-        *ledger = Ledger { total, ceiling };
     }
+}
+
+/// Is this a Python whose threads never wait for each other? Its extensions have names of their own.
+fn without_gil(py: Python<'_>) -> PyResult<bool> {
+    let sys = py.import("sys")?;
+    Ok(match sys.getattr_opt("abiflags")? {
+        Some(flags) => flags.extract::<String>()?.contains('t'),
+        // Windows has no such flags; where the question can be asked, a lock is always right.
+        None => sys.hasattr("_is_gil_enabled")?,
+    })
 }
 
 fn zeros<C: Counter>(size: usize) -> PyResult<Vec<C>> {
@@ -309,13 +350,7 @@ fn raise<C: Counter>(cells: &[C], width: usize, probe: Probe, count: u64) {
     }
 }
 
-fn add_block<C: Counter>(
-    table: &Table,
-    cells: &[C],
-    ceiling: u64,
-    block: &mut [Probe],
-    weights: Option<&[u64]>,
-) {
+fn add_block<C: Counter>(table: &Table, cells: &[C], block: &mut [Probe], weights: Option<&[u64]>) {
     let weight = |n: usize| weights.map_or(1, |weights| weights[n]);
     if table.conservative {
         for (n, &mut probe) in block.iter_mut().enumerate() {
@@ -327,7 +362,7 @@ fn add_block<C: Counter>(
     // memory of many at once where the table is larger than the caches.
     for row in cells.chunks_exact(table.width) {
         match weights {
-            None if ceiling < C::FULL => {
+            None if table.ceiling.get() < C::FULL => {
                 for probe in &mut *block {
                     let cell = &row[probe.next(row.len())];
                     cell.set(cell.get().wrapping_add(1));
