@@ -332,20 +332,20 @@ impl CountMinSketch {
         k: usize,
         candidates: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
-        let mut found = Vec::new();
-        for (n, key) in candidates.try_iter()?.enumerate() {
-            let key = key?;
-            let probe = self.hasher.key(&key)?;
-            found.push((Reverse(self.table.estimate(probe)), probe, n, key));
+        let keys = batch::tuple(candidates)?;
+        let mut found = Vec::with_capacity(keys.len());
+        for (n, key) in keys.as_slice().iter().enumerate() {
+            let probe = self.hasher.key(key)?;
+            found.push((Reverse(self.table.estimate(probe)), probe, n));
         }
         // Repeated candidates come to lie side by side, the first of them first.
-        found.sort_unstable_by_key(|&(count, probe, n, _)| (count, probe, n));
-        found.dedup_by_key(|&mut (_, probe, _, _)| probe);
-        found.sort_unstable_by_key(|&(count, _, n, _)| (count, n));
+        found.sort_unstable();
+        found.dedup_by_key(|&mut (_, probe, _)| probe);
+        found.sort_unstable_by_key(|&(count, _, n)| (count, n));
         found.truncate(k);
+        let found = found.into_iter();
         Ok(found
-            .into_iter()
-            .map(|(count, _, _, key)| (key, count.0))
+            .map(|(count, _, n)| (keys.as_slice()[n].clone(), count.0))
             .collect())
     }
 

@@ -174,22 +174,24 @@ impl Source for Hashed {
 }
 
 fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
-    let mut probes = Vec::new();
-    if let Ok(list) = items.cast_exact::<PyList>() {
-        // A copy, which stays as it is whatever the `__index__` of an item does to the list.
-        return hash_all(hasher, list.to_tuple().as_any());
-    }
-    if let Ok(items) = items.cast_exact::<PyTuple>() {
-        probes.reserve_exact(items.len());
-        for (n, key) in items.as_slice().iter().enumerate() {
-            probes.push(hasher.item(n, key)?);
-        }
-    } else {
-        for (n, key) in items.try_iter()?.enumerate() {
-            probes.push(hasher.item(n, &key?)?);
-        }
+    let items = tuple(items)?;
+    let mut probes = Vec::with_capacity(items.len());
+    for (n, key) in items.as_slice().iter().enumerate() {
+        probes.push(hasher.item(n, key)?);
     }
     Ok(Hashed(probes))
+}
+
+/// The items of an iterable, which stay as they are whatever their methods do to the iterable.
+pub fn tuple<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    if let Ok(list) = items.cast_exact::<PyList>() {
+        return Ok(list.to_tuple());
+    }
+    if let Ok(tuple) = items.cast_exact::<PyTuple>() {
+        return Ok(tuple.clone());
+    }
+    let tuple = items.py().get_type::<PyTuple>().call1((items,))?;
+    Ok(tuple.cast_into::<PyTuple>()?)
 }
 
 /// What the items of an array are.

@@ -1,8 +1,8 @@
 //! Keys: which of them a sketch takes, and the one hash that says where each is counted.
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
-use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::{ffi, prelude::*};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 // Seeds that set the kinds of keys apart, so that 1, "1" and b"1" are different keys.
@@ -72,32 +72,26 @@ impl Hasher {
     }
 
     /// The way of a Python object.
-    #[inline]
+    #[inline(always)]
     pub fn key(&self, key: &Bound<'_, PyAny>) -> PyResult<Probe> {
+        // The frequent case stands apart, so that its result stays in registers.
         if self.keys != Keys::Int
             && let Ok(text) = key.cast::<PyString>()
-            && let Ok(text) = text.to_str()
+            && let Some(text) = ascii(text)
         {
-            return Ok(self.text(text.as_bytes()));
+            return Ok(self.text(text));
         }
         self.hash(key, 0).map(Probe::new)
     }
 
     /// The way of the n-th item of a batch, whose error says which one it is.
-    #[inline]
+    #[inline(always)]
     pub fn item(&self, n: usize, key: &Bound<'_, PyAny>) -> PyResult<Probe> {
-        self.key(key).map_err(|error| {
-            let py = key.py();
-            if error.get_type(py).is(py.get_type::<PyTypeError>()) {
-                PyTypeError::new_err(format!("item {n}: {}", error.value(py)))
-            } else {
-                error
-            }
-        })
+        self.key(key).map_err(|error| numbered(n, key.py(), error))
     }
 
     /// A str, as its UTF-8.
-    #[inline]
+    #[inline(never)]
     pub fn text(&self, utf8: &[u8]) -> Probe {
         Probe::new(self.raw(TEXT, utf8))
     }
@@ -126,6 +120,7 @@ impl Hasher {
         xxh3_128_with_seed(bytes, self.mixed ^ kind)
     }
 
+    #[inline(never)]
     fn hash(&self, key: &Bound<'_, PyAny>, depth: usize) -> PyResult<u128> {
         if self.keys != Keys::Int
             && let Ok(text) = key.cast::<PyString>()
@@ -216,5 +211,29 @@ impl Hasher {
             hashes.extend(self.hash(&item, depth + 1)?.to_le_bytes());
         }
         Ok(self.raw(TUPLE, &hashes))
+    }
+}
+
+/// The bytes of a str of ASCII characters only, which are its UTF-8 too. None for all others.
+#[inline(always)]
+fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    let text = text.as_ptr();
+    // SAFETY: this is a str, and one that is compact and ASCII has as many bytes as characters,
+    // which lie in the object, are initialised and never change. Asking Python for the UTF-8 gives
+    // the same bytes, and takes as long as hashing them.
+    unsafe {
+        (ffi::PyUnicode_IS_COMPACT_ASCII(text) != 0).then(|| {
+            let (data, len) = (ffi::PyUnicode_DATA(text), ffi::PyUnicode_GET_LENGTH(text));
+            std::slice::from_raw_parts(data.cast::<u8>(), len as usize)
+        })
+    }
+}
+
+#[cold]
+fn numbered(n: usize, py: Python<'_>, error: PyErr) -> PyErr {
+    if error.get_type(py).is(py.get_type::<PyTypeError>()) {
+        PyTypeError::new_err(format!("item {n}: {}", error.value(py)))
+    } else {
+        error
     }
 }

@@ -174,14 +174,18 @@ impl Table {
         self.width * self.depth
     }
 
+    fn shape(&self) -> (usize, usize) {
+        (self.width, self.depth)
+    }
+
     /// Counts one key.
     #[inline]
     pub fn add(&self, _turn: &Turn<'_>, probe: Probe, count: u64) {
         self.grow(count);
         each_width!(self, cells => if self.conservative {
-            raise(cells, self.width, probe, count);
+            raise(cells, self.shape(), probe, count);
         } else {
-            bump(cells, self.width, probe, count);
+            bump(cells, self.shape(), self.ceiling.get(), probe, count);
         });
     }
 
@@ -197,11 +201,8 @@ impl Table {
 
     /// The smallest of a key's counters.
     #[inline]
-    pub fn estimate(&self, mut probe: Probe) -> u64 {
-        each_width!(self, cells => {
-            let rows = cells.chunks_exact(self.width);
-            rows.fold(u64::MAX, |least, row| least.min(row[probe.next(row.len())].get()))
-        })
+    pub fn estimate(&self, probe: Probe) -> u64 {
+        each_width!(self, cells => least(cells, self.shape(), probe))
     }
 
     /// The estimates of a block of keys.
@@ -215,15 +216,13 @@ impl Table {
     }
 
     /// Takes back `count` occurrences, or says how few the key has.
-    pub fn take(&self, _turn: &Turn<'_>, mut probe: Probe, count: u64) -> Result<(), u64> {
+    pub fn take(&self, _turn: &Turn<'_>, probe: Probe, count: u64) -> Result<(), u64> {
         let estimate = self.estimate(probe);
         if estimate < count {
             return Err(estimate);
         }
         self.total.set(self.total().saturating_sub(count));
-        each_width!(self, cells => for row in cells.chunks_exact(self.width) {
-            lower(&row[probe.next(row.len())], count);
-        });
+        each_width!(self, cells => own(cells, self.shape(), probe).for_each(|cell| lower(cell, count)));
         Ok(())
     }
 
@@ -328,33 +327,45 @@ fn lower<C: Counter>(cell: &C, count: u64) {
     }
 }
 
+/// A key's counter in each row. Iterators over chunks or steps begin with a division, which takes as
+/// long as all the rest; this one does not.
 #[inline(always)]
-fn bump<C: Counter>(cells: &[C], width: usize, mut probe: Probe, count: u64) {
-    for row in cells.chunks_exact(width) {
-        saturate(&row[probe.next(row.len())], count);
+fn own<C>(
+    cells: &[C],
+    (width, depth): (usize, usize),
+    mut probe: Probe,
+) -> impl Iterator<Item = &C> {
+    (0..depth).map(move |row| &cells[row * width + probe.next(width)])
+}
+
+#[inline(always)]
+fn bump<C: Counter>(cells: &[C], shape: (usize, usize), ceiling: u64, probe: Probe, count: u64) {
+    if ceiling < C::FULL {
+        own(cells, shape, probe).for_each(|cell| cell.set(cell.get().wrapping_add(count)));
+    } else {
+        own(cells, shape, probe).for_each(|cell| saturate(cell, count));
     }
+}
+
+#[inline(always)]
+fn least<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe) -> u64 {
+    own(cells, shape, probe).fold(u64::MAX, |least, cell| least.min(cell.get()))
 }
 
 /// Conservative update: raises only the counters that are below the new estimate. Source: C. Estan
 /// and G. Varghese, "New directions in traffic measurement and accounting", SIGCOMM 2002.
-fn raise<C: Counter>(cells: &[C], width: usize, probe: Probe, count: u64) {
-    let mut look = probe;
-    let rows = cells.chunks_exact(width);
-    let least = rows.fold(u64::MAX, |least, row| {
-        least.min(row[look.next(row.len())].get())
-    });
-    let (estimate, mut probe) = (least.saturating_add(count).min(C::FULL), probe);
-    for row in cells.chunks_exact(width) {
-        let cell = &row[probe.next(row.len())];
-        cell.set(cell.get().max(estimate));
-    }
+fn raise<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe, count: u64) {
+    let estimate = least(cells, shape, probe)
+        .saturating_add(count)
+        .min(C::FULL);
+    own(cells, shape, probe).for_each(|cell| cell.set(cell.get().max(estimate)));
 }
 
 fn add_block<C: Counter>(table: &Table, cells: &[C], block: &mut [Probe], weights: Option<&[u64]>) {
     let weight = |n: usize| weights.map_or(1, |weights| weights[n]);
     if table.conservative {
         for (n, &mut probe) in block.iter_mut().enumerate() {
-            raise(cells, table.width, probe, weight(n));
+            raise(cells, table.shape(), probe, weight(n));
         }
         return;
     }
