@@ -38,7 +38,8 @@ def in_stub(body: ast.Module | ast.ClassDef) -> dict[str, object]:
     for node in body.body:
         if isinstance(node, ast.FunctionDef) and is_public(node.name):
             parameters = [argument.arg for argument in node.args.args]
-            found[node.name] = None if node.decorator_list else parameters
+            decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+            found[node.name] = parameters if decorators in ([], ["classmethod"]) else None
         elif isinstance(node, ast.ClassDef):
             found[node.name] = in_stub(node)
     return found
