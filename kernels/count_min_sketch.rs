@@ -55,7 +55,7 @@ use table::Table;
 /// Raises ValueError unless width and depth are at least 1, width * depth is at most 2**28 and
 /// counter_bits 32 or 64, MemoryError if there is no room, and in all methods TypeError for keys of
 /// other types and ValueError for tuples that lie more than 64 deep.
-#[pyclass(frozen, subclass, module = "rsimport.kernels.count_min_sketch")]
+#[pyclass(frozen, subclass)]
 pub struct CountMinSketch {
     table: Table,
     hasher: Hasher,

@@ -94,9 +94,9 @@ class TestEstimates:
 
 
 # From the reference implementation, xxHash 0.8.4: XXH3_128bits of the UTF-8 for strings; for ints, of the 8
-# little-endian bytes with seed 1, or with seed 6 where these suffice only without a sign, or of the hexadecimal
-# digits of larger ints with seed 1; of bytes with seed 2; of the bits of a float with seed 3; of nothing for
-# None with seed 4; of the hashes of a tuple's items with seed 5.
+# little-endian bytes with seed 1, or with seed 6 where these suffice only without a sign, or of the digits in
+# hexadecimal of larger ints with seed 1; of bytes with seed 2; of the bits of a float with seed 3; of nothing
+# for None with seed 4; of the hashes of a tuple's items with seed 5.
 HASHES: dict[object, int] = {
     "": 0x99AA06D3014798D86001C324468D497F,
     "1": 0xDF3CE784D856334D65CD25028F98F158,

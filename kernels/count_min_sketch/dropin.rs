@@ -15,7 +15,7 @@ use super::table::Cells;
 ///
 /// It has the arguments and methods of CountMinSketch, and raises what that raises, TypeError for
 /// keys that are no str.
-#[pyclass(frozen, subclass, extends = CountMinSketch, module = "rsimport.kernels.count_min_sketch")]
+#[pyclass(frozen, subclass, extends = CountMinSketch)]
 pub struct CountMinSketchStr;
 
 #[pymethods]
@@ -47,7 +47,7 @@ impl CountMinSketchStr {
 ///
 /// It has the arguments and methods of CountMinSketch, and raises what that raises, TypeError for
 /// keys that are no int. Ints of any size are taken, and True is 1.
-#[pyclass(frozen, subclass, extends = CountMinSketch, module = "rsimport.kernels.count_min_sketch")]
+#[pyclass(frozen, subclass, extends = CountMinSketch)]
 pub struct CountMinSketchInt;
 
 #[pymethods]

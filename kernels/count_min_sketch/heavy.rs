@@ -29,7 +29,7 @@ const MAX_K: usize = 1 << 20;
 ///
 /// Raises ValueError unless k is 1 to 2**20 and width and depth suit a CountMinSketch, MemoryError
 /// if there is no room, and in all methods TypeError for keys of other types.
-#[pyclass(frozen, module = "rsimport.kernels.count_min_sketch")]
+#[pyclass(frozen)]
 pub struct HeavyHitters {
     /// Number of keys to find.
     #[pyo3(get)]
