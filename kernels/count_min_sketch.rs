@@ -17,10 +17,16 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::types::{PyBytes, PyType};
 use pyo3::{ffi, prelude::*, pybacked::PyBackedBytes};
 
+#[path = "count_min_sketch/array.rs"]
+mod array;
 #[path = "count_min_sketch/arrow.rs"]
 mod arrow;
 #[path = "count_min_sketch/batch.rs"]
 mod batch;
+#[path = "count_min_sketch/capsule.rs"]
+mod capsule;
+#[path = "count_min_sketch/counter.rs"]
+mod counter;
 #[path = "count_min_sketch/dropin.rs"]
 mod dropin;
 #[path = "count_min_sketch/heavy.rs"]

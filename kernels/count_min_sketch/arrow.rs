@@ -1,53 +1,17 @@
 //! Arrow arrays of strings, byte strings and ints, read where they lie.
 //!
-//! Source: the Arrow specification, "The Arrow C data interface", "The Arrow C stream interface"
-//! and "The Arrow PyCapsule interface"; formats and layouts in "Arrow columnar format".
+//! Source: the Arrow specification, "Arrow columnar format" and "The Arrow C data interface".
 
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ptr::null_mut;
+use std::ffi::{CStr, c_int};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
-use super::batch::{Kind, Source, Strided, refuse};
+use super::array::{Kind, Strided, refuse};
+use super::batch::Source;
+use super::capsule::{ArrowArray, ArrowArrayStream, ArrowSchema, Owned, Released, take};
 use super::keys::{Hasher, Keys, Probe};
-
-#[repr(C)]
-struct ArrowSchema {
-    format: *const c_char,
-    name: *const c_char,
-    metadata: *const c_char,
-    flags: i64,
-    n_children: i64,
-    children: *mut *mut ArrowSchema,
-    dictionary: *mut ArrowSchema,
-    release: Option<unsafe extern "C" fn(*mut ArrowSchema)>,
-    private_data: *mut c_void,
-}
-
-#[repr(C)]
-struct ArrowArray {
-    length: i64,
-    null_count: i64,
-    offset: i64,
-    n_buffers: i64,
-    n_children: i64,
-    buffers: *const *const c_void,
-    children: *mut *mut ArrowArray,
-    dictionary: *mut ArrowArray,
-    release: Option<unsafe extern "C" fn(*mut ArrowArray)>,
-    private_data: *mut c_void,
-}
-
-#[repr(C)]
-struct ArrowArrayStream {
-    get_schema: Option<unsafe extern "C" fn(*mut ArrowArrayStream, *mut ArrowSchema) -> c_int>,
-    get_next: Option<unsafe extern "C" fn(*mut ArrowArrayStream, *mut ArrowArray) -> c_int>,
-    get_last_error: Option<unsafe extern "C" fn(*mut ArrowArrayStream) -> *const c_char>,
-    release: Option<unsafe extern "C" fn(*mut ArrowArrayStream)>,
-    private_data: *mut c_void,
-}
 
 /// The keys of an object that offers Arrow data, None for all others.
 pub fn source(items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
@@ -71,80 +35,6 @@ pub fn source(items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
         return Ok(Some(Box::new(Chunks(stream.chunks()?))));
     }
     Ok(None)
-}
-
-/// The structs are alike in how they are given away: the giver's copy is marked as released.
-trait Released: Sized {
-    const EMPTY: Self;
-    fn disown(&mut self);
-    fn dispose(&mut self);
-}
-
-macro_rules! released {
-    ($name:ident { $($field:ident: $empty:expr),* }) => {
-        impl Released for $name {
-            const EMPTY: Self = Self { $($field: $empty,)* release: None, private_data: null_mut() };
-
-            fn disown(&mut self) {
-                self.release = None;
-            }
-
-            fn dispose(&mut self) {
-                if let Some(release) = self.release {
-                    // SAFETY: whoever filled the struct wants it to be released so, and once: the
-                    // function takes itself out of the struct.
-                    unsafe { release(self) }
-                }
-            }
-        }
-    };
-}
-released!(ArrowSchema {
-    format: null_mut(),
-    name: null_mut(),
-    metadata: null_mut(),
-    flags: 0,
-    n_children: 0,
-    children: null_mut(),
-    dictionary: null_mut()
-});
-released!(ArrowArray {
-    length: 0,
-    null_count: 0,
-    offset: 0,
-    n_buffers: 0,
-    n_children: 0,
-    buffers: null_mut(),
-    children: null_mut(),
-    dictionary: null_mut()
-});
-released!(ArrowArrayStream {
-    get_schema: None,
-    get_next: None,
-    get_last_error: None
-});
-
-/// A struct that is released when it goes.
-struct Owned<T: Released>(T);
-
-impl<T: Released> Drop for Owned<T> {
-    fn drop(&mut self) {
-        self.0.dispose();
-    }
-}
-
-/// Moves a struct out of where its giver keeps it.
-///
-/// # Safety
-///
-/// `from` points to a valid struct that nobody else uses meanwhile.
-unsafe fn take<T: Released>(from: *mut T) -> Owned<T> {
-    // SAFETY: the caller's promise; the copy that stays behind is marked as released.
-    unsafe {
-        let owned = Owned(from.read());
-        (*from).disown();
-        owned
-    }
 }
 
 impl Owned<ArrowArrayStream> {

@@ -5,8 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::counter::Counter;
 use super::keys::{Hasher, Keys};
-use super::table::{Cells, Counter, Table, each_width};
+use super::table::{Cells, Table, each_width};
 
 /// The last byte is the version.
 const MAGIC: [u8; 8] = *b"CMSKETC\x01";

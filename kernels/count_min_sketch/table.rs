@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
+use super::counter::{Counter, absorb, bump, full, least, lower, own, raise, saturate};
 use super::keys::Probe;
 
 /// A slip of the keyboard shall raise an error, not exhaust the machine.
@@ -46,42 +47,6 @@ pub enum Cells {
 
 /// The right to change counters: the lock, or none where the GIL is as good.
 pub type Turn<'a> = Option<MutexGuard<'a, ()>>;
-
-/// A counter of 32 or 64 bits; the ordering of accesses is the lock's business.
-pub trait Counter: Default {
-    const FULL: u64;
-    fn get(&self) -> u64;
-    /// Expects at most `FULL`.
-    fn set(&self, value: u64);
-}
-
-impl Counter for AtomicU32 {
-    const FULL: u64 = u32::MAX as u64;
-
-    #[inline(always)]
-    fn get(&self) -> u64 {
-        self.load(Relaxed).into()
-    }
-
-    #[inline(always)]
-    fn set(&self, value: u64) {
-        self.store(value as u32, Relaxed);
-    }
-}
-
-impl Counter for AtomicU64 {
-    const FULL: u64 = u64::MAX;
-
-    #[inline(always)]
-    fn get(&self) -> u64 {
-        self.load(Relaxed)
-    }
-
-    #[inline(always)]
-    fn set(&self, value: u64) {
-        self.store(value, Relaxed);
-    }
-}
 
 /// Runs the same code for both widths of counter.
 macro_rules! each_width {
@@ -309,58 +274,6 @@ fn zeros<C: Counter>(size: usize) -> PyResult<Vec<C>> {
     Ok(cells)
 }
 
-fn full<C: Counter>(_: &[C]) -> u64 {
-    C::FULL
-}
-
-/// Adds, and stops at a full counter.
-#[inline(always)]
-fn saturate<C: Counter>(cell: &C, count: u64) {
-    cell.set(cell.get().saturating_add(count).min(C::FULL));
-}
-
-/// A full counter has forgotten how far it should be, and stays where it is.
-fn lower<C: Counter>(cell: &C, count: u64) {
-    let value = cell.get();
-    if value != C::FULL {
-        cell.set(value - count);
-    }
-}
-
-/// A key's counter in each row. Iterators over chunks or steps begin with a division, which takes as
-/// long as all the rest; this one does not.
-#[inline(always)]
-fn own<C>(
-    cells: &[C],
-    (width, depth): (usize, usize),
-    mut probe: Probe,
-) -> impl Iterator<Item = &C> {
-    (0..depth).map(move |row| &cells[row * width + probe.next(width)])
-}
-
-#[inline(always)]
-fn bump<C: Counter>(cells: &[C], shape: (usize, usize), ceiling: u64, probe: Probe, count: u64) {
-    if ceiling < C::FULL {
-        own(cells, shape, probe).for_each(|cell| cell.set(cell.get().wrapping_add(count)));
-    } else {
-        own(cells, shape, probe).for_each(|cell| saturate(cell, count));
-    }
-}
-
-#[inline(always)]
-fn least<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe) -> u64 {
-    own(cells, shape, probe).fold(u64::MAX, |least, cell| least.min(cell.get()))
-}
-
-/// Conservative update: raises only the counters that are below the new estimate. Source: C. Estan
-/// and G. Varghese, "New directions in traffic measurement and accounting", SIGCOMM 2002.
-fn raise<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe, count: u64) {
-    let estimate = least(cells, shape, probe)
-        .saturating_add(count)
-        .min(C::FULL);
-    own(cells, shape, probe).for_each(|cell| cell.set(cell.get().max(estimate)));
-}
-
 fn add_block<C: Counter>(table: &Table, cells: &[C], block: &mut [Probe], weights: Option<&[u64]>) {
     let weight = |n: usize| weights.map_or(1, |weights| weights[n]);
     if table.conservative {
@@ -385,11 +298,5 @@ fn add_block<C: Counter>(table: &Table, cells: &[C], block: &mut [Probe], weight
                 }
             }
         }
-    }
-}
-
-fn absorb<C: Counter>(mine: &[C], theirs: &[C], weight: u64) {
-    for (cell, more) in mine.iter().zip(theirs) {
-        saturate(cell, more.get().saturating_mul(weight));
     }
 }
