@@ -57,6 +57,14 @@ class TestBatches:
         assert cells(many) == cells(one)
         assert many.total == one.total == size
 
+    def test_count_the_same_in_a_table_that_exceeds_the_caches(self, kernel: ModuleType) -> None:
+        keys = stream(5000)
+        one, many = (kernel.CountMinSketch(100_000, 3) for _ in range(2))
+        for key in keys:
+            one.insert(key)
+        many.insert_many(keys)
+        assert many.to_bytes() == one.to_bytes()
+
     @pytest.mark.parametrize("options", [{}, {"conservative": True}])
     @pytest.mark.parametrize("make", [list, iter])
     def test_take_weights(

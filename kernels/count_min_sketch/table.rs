@@ -18,6 +18,9 @@ const LIMITS: &str = "width and depth must be at least 1, width * depth at most 
 /// Keys counted in one go: few enough for their ways to stay in the fastest cache.
 pub const BLOCK: usize = 256;
 
+/// Counters of which most lie in a cache that answers at once.
+const NEAR: usize = 1 << 18;
+
 /// `depth` rows of `width` counters, one after the other.
 ///
 /// Only one thread at a time changes counters, with plain additions, which cost a fifth of atomic
@@ -282,20 +285,24 @@ fn add_block<C: Counter>(table: &Table, cells: &[C], block: &mut [Probe], weight
         }
         return;
     }
+    let simple = weights.is_none() && table.ceiling.get() < C::FULL;
+    if simple && cells.len() <= NEAR {
+        for &mut probe in block {
+            own(cells, table.shape(), probe).for_each(|cell| cell.set(cell.get().wrapping_add(1)));
+        }
+        return;
+    }
     // Row by row, not key by key: the processor works on many keys at once, and waits for the
     // memory of many at once where the table is larger than the caches.
     for row in cells.chunks_exact(table.width) {
-        match weights {
-            None if table.ceiling.get() < C::FULL => {
-                for probe in &mut *block {
-                    let cell = &row[probe.next(row.len())];
-                    cell.set(cell.get().wrapping_add(1));
-                }
+        if simple {
+            for probe in &mut *block {
+                let cell = &row[probe.next(row.len())];
+                cell.set(cell.get().wrapping_add(1));
             }
-            _ => {
-                for (n, probe) in block.iter_mut().enumerate() {
-                    saturate(&row[probe.next(row.len())], weight(n));
-                }
+        } else {
+            for (n, probe) in block.iter_mut().enumerate() {
+                saturate(&row[probe.next(row.len())], weight(n));
             }
         }
     }
