@@ -7,78 +7,239 @@
 //!
 //! ```cargo
 //! [dependencies]
-//! xxhash-rust = { version = "0.8", features = ["xxh3"] }
+//! xxhash-rust = { version = "0.8.19", features = ["xxh3"] }
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::ffi::c_int;
 
-use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyTypeError, PyValueError};
-use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString, PyType};
-use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::types::{PyBytes, PyType};
+use pyo3::{ffi, prelude::*, pybacked::PyBackedBytes};
 
-/// One GiB of counters: a slip of the keyboard shall raise an error, not exhaust the machine.
-const MAX_CELLS: usize = 1 << 28;
-const LIMITS: &str = "width and depth must be at least 1, width * depth at most 2**28";
+#[path = "count_min_sketch/array.rs"]
+mod array;
+#[path = "count_min_sketch/arrow.rs"]
+mod arrow;
+#[path = "count_min_sketch/batch.rs"]
+mod batch;
+#[path = "count_min_sketch/capsule.rs"]
+mod capsule;
+#[path = "count_min_sketch/counter.rs"]
+mod counter;
+#[path = "count_min_sketch/dropin.rs"]
+mod dropin;
+#[path = "count_min_sketch/heavy.rs"]
+mod heavy;
+#[path = "count_min_sketch/keys.rs"]
+mod keys;
+#[path = "count_min_sketch/saved.rs"]
+mod saved;
+#[path = "count_min_sketch/table.rs"]
+mod table;
 
-/// Sets the hashes of ints apart from those of strings, so that 1 and "1" are different keys.
-const INT_SEED: u64 = 1;
+use dropin::{CountMinSketchInt, CountMinSketchStr, class, dimension};
+use keys::{Hasher, Keys, Probe};
+use table::Table;
 
 /// Count-Min sketch: estimates how often each key occurred in a stream, in fixed memory.
 ///
-/// `CountMinSketch(width, depth)` holds `width * depth` counters of 4 bytes. `count` is never below
-/// the truth and, with probability 1 - exp(-depth), at most `e / width * total` above it. A counter
-/// that reaches 2**32 - 1 stays there.
+/// `CountMinSketch(width, depth, conservative=False, counter_bits=32, seed=0)` holds `width * depth`
+/// counters of 32 or 64 bits. `count` is never below the truth and, with probability
+/// 1 - exp(-depth), at most `e / width * total` above it. A full counter stays full. With
+/// `conservative`, an insert raises only the counters that are below the new estimate: the estimates
+/// are closer, but nothing can be taken back. Sketches of different seeds err independently.
 ///
-/// Keys are str and int of any size, the same when Python holds them equal: True is 1, "1" is not.
-/// Threads may call every method at once without a lock, and no insert is lost. Sketches can be
-/// pickled and copied, and the same stream gives the same counts on every machine.
+/// Keys are str, bytes, int of any size, float, None and tuples of these. They are the same when
+/// Python holds them equal: True, 1 and 1.0 are one key, "1" and b"1" are two others. All nans are
+/// one key. The ints of NumPy are ints, and its strings str and bytes.
 ///
-/// Raises ValueError unless width and depth are at least 1 and width * depth at most 2**28,
-/// MemoryError if there is no room for them, and in all methods TypeError for keys of other types.
-#[pyclass(frozen)]
-struct CountMinSketch {
-    /// Counters in a row.
-    #[pyo3(get)]
-    width: usize,
-    /// Number of rows.
-    #[pyo3(get)]
-    depth: usize,
-    /// The rows, one after the other.
-    cells: Vec<AtomicU32>,
+/// Threads may call every method at once, and no insert is lost. Sketches can be pickled and copied,
+/// and the same stream gives the same counters on every machine. A sketch is a read-only buffer of
+/// its counters.
+///
+/// Raises ValueError unless width and depth are at least 1, width * depth is at most 2**28 and
+/// counter_bits 32 or 64, MemoryError if there is no room, and in all methods TypeError for keys of
+/// other types and ValueError for tuples that lie more than 64 deep.
+#[pyclass(frozen, subclass)]
+pub struct CountMinSketch {
+    table: Table,
+    hasher: Hasher,
+    /// Where a buffer of the counters finds its dimensions.
+    shape: [isize; 2],
+    strides: [isize; 2],
 }
 
 #[pymethods]
 impl CountMinSketch {
     #[new]
+    #[pyo3(signature = (width, depth, conservative = false, counter_bits = 32, seed = 0))]
     fn new(
+        py: Python<'_>,
         #[pyo3(from_py_with = dimension)] width: usize,
         #[pyo3(from_py_with = dimension)] depth: usize,
+        conservative: bool,
+        counter_bits: usize,
+        seed: u64,
     ) -> PyResult<Self> {
-        let size = width
-            .checked_mul(depth)
-            .filter(|size| (1..=MAX_CELLS).contains(size))
-            .ok_or_else(|| PyValueError::new_err(LIMITS))?;
-        let mut cells = Vec::new();
-        let reserved = cells.try_reserve_exact(size);
-        reserved.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
-        cells.resize_with(size, AtomicU32::default);
-        Ok(Self {
+        Self::of(
+            py,
+            Keys::Any,
             width,
             depth,
-            cells,
-        })
+            conservative,
+            counter_bits,
+            seed,
+        )
     }
 
-    /// Sum of all counts inserted, as long as no counter is full; the time grows with the width.
+    /// Make a sketch whose estimates are at most `epsilon * total` too high, each with probability
+    /// 1 - `delta` at least: `width` is e / epsilon, `depth` ln(1 / delta), both rounded up.
+    ///
+    /// Raises ValueError unless epsilon and delta lie between 0 and 1, and what the class raises.
+    #[classmethod]
+    #[pyo3(signature = (epsilon, delta, conservative = false, counter_bits = 32, seed = 0))]
+    fn from_error<'py>(
+        cls: &Bound<'py, PyType>,
+        epsilon: f64,
+        delta: f64,
+        conservative: bool,
+        counter_bits: usize,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let inside = |x: f64| 0.0 < x && x < 1.0;
+        if !inside(epsilon) || !inside(delta) {
+            return Err(PyValueError::new_err(
+                "epsilon and delta must lie between 0 and 1",
+            ));
+        }
+        let (width, depth) = (
+            (std::f64::consts::E / epsilon).ceil(),
+            (1.0 / delta).ln().ceil(),
+        );
+        let size = (width as usize, depth as usize);
+        cls.call1((size.0, size.1, conservative, counter_bits, seed))
+    }
+
+    /// Make a sketch of what `to_bytes` gave.
+    ///
+    /// Raises ValueError if the bytes are damaged, or those of a sketch of another class.
+    #[classmethod]
+    fn from_bytes<'py>(
+        cls: &Bound<'py, PyType>,
+        data: PyBackedBytes,
+    ) -> PyResult<Bound<'py, Self>> {
+        let py = cls.py();
+        let saved = saved::read(&data)?;
+        let fits = match saved.keys {
+            Keys::Any => {
+                !cls.is_subclass_of::<CountMinSketchStr>()?
+                    && !cls.is_subclass_of::<CountMinSketchInt>()?
+            }
+            Keys::Str => cls.is_subclass_of::<CountMinSketchStr>()?,
+            Keys::Int => cls.is_subclass_of::<CountMinSketchInt>()?,
+        };
+        if !fits {
+            let text = format!(
+                "the saved sketch is a {}, not a {}",
+                class(saved.keys),
+                cls.name()?
+            );
+            return Err(PyValueError::new_err(text));
+        }
+        let options = (
+            saved.width,
+            saved.depth,
+            saved.conservative,
+            saved.bits,
+            saved.seed,
+        );
+        let sketch = cls.call1(options)?.cast_into::<Self>()?;
+        let table = &sketch.get().table;
+        if table.len() * (table.bits() / 8) != saved.cells.len() {
+            return Err(PyTypeError::new_err(
+                "the class makes sketches of another size",
+            ));
+        }
+        table.restore(py, saved.total, saved.cells);
+        Ok(sketch)
+    }
+
+    /// Return the sketch as bytes: the same bytes for the same counters on every machine.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        saved::write(py, &self.table, &self.hasher)
+    }
+
+    /// Counters in a row.
+    #[getter(width)]
+    fn columns(&self) -> usize {
+        self.table.width
+    }
+
+    /// Number of rows.
+    #[getter(depth)]
+    fn rows(&self) -> usize {
+        self.table.depth
+    }
+
+    /// Does an insert raise only the counters that are below the new estimate?
+    #[getter]
+    fn conservative(&self) -> bool {
+        self.table.conservative
+    }
+
+    /// Bits of a counter, 32 or 64: the highest count is 2**32 - 1 or 2**64 - 1.
+    #[getter]
+    fn counter_bits(&self) -> usize {
+        self.table.bits()
+    }
+
+    /// Sets the hashes of this sketch apart from those of other seeds.
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.hasher.seed
+    }
+
+    /// An estimate's error, as a part of `total`, that is exceeded with probability `delta` at most:
+    /// e / width.
+    #[getter]
+    fn epsilon(&self) -> f64 {
+        std::f64::consts::E / self.table.width as f64
+    }
+
+    /// The probability that an estimate is more than `epsilon * total` too high: exp(-depth).
+    #[getter]
+    fn delta(&self) -> f64 {
+        (-(self.table.depth as f64)).exp()
+    }
+
+    /// Sum of all counts inserted, less those taken back; it stops at 2**64 - 1.
     #[getter]
     fn total(&self) -> u64 {
-        // An insert raises one counter in each row, so any row knows the total. A counter for it
-        // alone would be the one word that all threads fight for.
-        let first_row = &self.cells[..self.width];
-        first_row.iter().map(|c| u64::from(c.load(Relaxed))).sum()
+        self.table.total()
+    }
+
+    /// Bytes that the counters take.
+    #[getter]
+    fn memory_bytes(&self) -> usize {
+        self.table.len() * (self.table.bits() / 8)
+    }
+
+    /// The counters as a NumPy array of shape (depth, width), which cannot be written and changes
+    /// with the sketch.
+    #[getter]
+    fn counters<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("numpy")?.call_method1("asarray", (slf,))
+    }
+
+    /// Return the width: the property as a method, as the package cmsketch has it.
+    fn get_width(&self) -> usize {
+        self.table.width
+    }
+
+    /// Return the depth: the property as a method, as the package cmsketch has it.
+    fn get_depth(&self) -> usize {
+        self.table.depth
     }
 
     /// Add `count` occurrences of `key`.
@@ -86,157 +247,277 @@ impl CountMinSketch {
     /// Raises OverflowError if `count` is negative or needs more than 64 bits.
     #[pyo3(signature = (key, count = 1))]
     fn insert(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        self.cells_of(hash(key)?).for_each(|cell| add(cell, count));
+        let probe = self.hasher.key(key)?;
+        let turn = self.table.turn_attached(key.py());
+        self.table.add(&turn, probe, count);
         Ok(())
+    }
+
+    /// Add `count` occurrences of `key` and return the new estimate.
+    ///
+    /// Raises OverflowError if `count` is negative or needs more than 64 bits.
+    #[pyo3(signature = (key, count = 1))]
+    fn add(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<u64> {
+        let probe = self.hasher.key(key)?;
+        let turn = self.table.turn_attached(key.py());
+        self.table.add(&turn, probe, count);
+        Ok(self.table.estimate(probe))
+    }
+
+    /// Take back `count` occurrences of `key` that were inserted before.
+    ///
+    /// A full counter stays full. Raises ValueError if the sketch is conservative or the key's
+    /// estimate is below `count`, OverflowError as `insert` does.
+    #[pyo3(signature = (key, count = 1))]
+    fn decrement(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
+        if self.table.conservative {
+            return Err(PyValueError::new_err(
+                "a conservative sketch cannot take counts back",
+            ));
+        }
+        let probe = self.hasher.key(key)?;
+        let turn = self.table.turn_attached(key.py());
+        let taken = self.table.take(&turn, probe, count);
+        taken.map_err(|estimate| {
+            PyValueError::new_err(format!(
+                "cannot take {count} back from a count of {estimate}"
+            ))
+        })
+    }
+
+    /// Add every key of a batch, once or as often as the weight at its place says.
+    ///
+    /// `items` is any iterable of keys. Arrays of NumPy with ints or byte strings (dtype S), other
+    /// buffers of these, and Arrow arrays and streams of strings, bytes and ints are read in place
+    /// without an object for each item, an Arrow null being None. `weights` is an iterable of as
+    /// many ints; `insert_many(counts.keys(), counts.values())` adds a dict of counts.
+    ///
+    /// The GIL is released while a large batch is counted. A wrong item raises an error that names
+    /// its place, and of lists, tuples, arrays and whatever has weights nothing is counted then; of
+    /// other iterables, which may be endless, some of the items before it are.
+    ///
+    /// Raises ValueError if there are fewer or more weights than keys or an array is not of 1
+    /// dimension, TypeError for wrong keys, OverflowError for weights that are negative or need more
+    /// than 64 bits.
+    #[pyo3(signature = (items, weights = None))]
+    fn insert_many(
+        &self,
+        items: &Bound<'_, PyAny>,
+        weights: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        batch::insert(&self.table, &self.hasher, items, weights)
     }
 
     /// Estimate how often `key` was inserted: never too low, unless a counter is full.
-    fn count(&self, key: &Bound<'_, PyAny>) -> PyResult<u32> {
-        Ok(self.estimate(hash(key)?))
+    fn count(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
+        Ok(self.table.estimate(self.hasher.key(key)?))
     }
 
-    /// Add all counts of `other`, as if its stream had been inserted here.
+    /// Estimate the count of every key of a batch, as a NumPy array of uint64.
     ///
-    /// Raises ValueError if the widths or depths differ.
-    fn merge(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
-        let other = other.get();
-        if (self.width, self.depth) != (other.width, other.depth) {
-            let text = format!("cannot merge {} into {}", other.__repr__(), self.__repr__());
-            return Err(PyValueError::new_err(text));
-        }
-        py.detach(|| {
-            for (cell, more) in self.cells.iter().zip(&other.cells) {
-                add(cell, more.load(Relaxed));
-            }
-        });
-        Ok(())
+    /// Takes the batches that `insert_many` takes, and raises what it raises.
+    fn count_many<'py>(&self, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        batch::count(&self.table, &self.hasher, items)
     }
 
-    /// Forget everything that was inserted.
-    fn clear(&self) {
-        for cell in &self.cells {
-            cell.store(0, Relaxed);
-        }
+    /// Return (lower, upper): the count of `key` is not above `upper`, the estimate, and not below
+    /// `lower` with probability 1 - delta, being `epsilon * total` less and at least 0.
+    fn bounds(&self, key: &Bound<'_, PyAny>) -> PyResult<(u64, u64)> {
+        Ok(bounds(&self.table, self.hasher.key(key)?))
     }
 
     /// Return the `k` most frequent of the `candidates` as (key, count), highest count first.
     ///
-    /// A sketch keeps no keys, so they come from the caller, as any iterable. Equal counts keep the
-    /// order of the candidates, a repeated candidate is listed once, and fewer than `k` candidates
-    /// give a shorter list.
+    /// A sketch keeps no keys, so they come from the caller, as any iterable; HeavyHitters keeps
+    /// them. Equal counts keep the order of the candidates, a repeated candidate is listed once, and
+    /// fewer than `k` candidates give a shorter list.
     ///
     /// Raises OverflowError if `k` is negative.
     fn top_k<'py>(
         &self,
         k: usize,
         candidates: &Bound<'py, PyAny>,
-    ) -> PyResult<Vec<(Bound<'py, PyAny>, u32)>> {
-        let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        for key in candidates.try_iter()? {
-            let key = key?;
-            let hash = hash(&key)?;
-            if seen.insert(hash) {
-                found.push((key, self.estimate(hash)));
-            }
+    ) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
+        let keys = batch::tuple(candidates)?;
+        let mut found = Vec::with_capacity(keys.len());
+        for (n, key) in keys.as_slice().iter().enumerate() {
+            let probe = self.hasher.key(key)?;
+            found.push((Reverse(self.table.estimate(probe)), probe, n));
         }
-        found.sort_by_key(|&(_, count)| Reverse(count));
+        // Repeated candidates come to lie side by side, the first of them first.
+        found.sort_unstable();
+        found.dedup_by_key(|&mut (_, probe, _)| probe);
+        found.sort_unstable_by_key(|&(count, _, n)| (count, n));
         found.truncate(k);
-        Ok(found)
+        let found = found.into_iter();
+        Ok(found
+            .map(|(count, _, n)| (keys.as_slice()[n].clone(), count.0))
+            .collect())
+    }
+
+    /// Add all counts of `other`, as if its stream had been inserted here.
+    ///
+    /// `other` is a sketch or an iterable of sketches; `weights` an int or as many ints, which the
+    /// counts are multiplied by. All sketches are looked at before the first is added.
+    ///
+    /// Raises ValueError if class, dimensions, options or seed differ or there are fewer or more
+    /// weights than sketches, OverflowError if a weight is negative or needs more than 64 bits.
+    #[pyo3(signature = (other, weights = None))]
+    fn merge(&self, other: &Bound<'_, PyAny>, weights: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let others: Vec<Bound<'_, Self>> = match other.cast::<Self>() {
+            Ok(other) => vec![other.clone()],
+            Err(_) => {
+                let others = other.try_iter()?;
+                others
+                    .map(|other| Ok(other?.cast_into::<Self>()?))
+                    .collect::<PyResult<_>>()?
+            }
+        };
+        let weights: Vec<u64> = match weights {
+            None => vec![1; others.len()],
+            Some(weights) => match weights.try_iter() {
+                Ok(weights) => weights.map(|w| w?.extract()).collect::<PyResult<_>>()?,
+                Err(_) => vec![weights.extract()?; others.len()],
+            },
+        };
+        if weights.len() != others.len() {
+            let text = format!(
+                "there are {} sketches, but {} weights",
+                others.len(),
+                weights.len()
+            );
+            return Err(PyValueError::new_err(text));
+        }
+        for other in &others {
+            self.check(other.get())?;
+        }
+        for (other, weight) in others.iter().zip(weights) {
+            let theirs = &other.get().table;
+            self.table.merge(other.py(), theirs, weight);
+        }
+        Ok(())
+    }
+
+    /// Halve all counts, rounding down, so that what comes later weighs more.
+    fn halve(&self, py: Python<'_>) {
+        self.table.halve(py);
+    }
+
+    /// Forget everything that was inserted.
+    fn clear(&self, py: Python<'_>) {
+        self.table.clear(py);
+    }
+
+    fn __or__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let Ok(other) = other.cast::<Self>() else {
+            return Ok(py.NotImplemented().into_bound(py));
+        };
+        slf.get().check(other.get())?;
+        let sketch = slf
+            .get_type()
+            .call_method1("from_bytes", (slf.get().to_bytes(py)?,))?;
+        sketch.cast::<Self>()?.get().merge(other, None)?;
+        Ok(sketch)
+    }
+
+    fn __ior__(&self, other: &Bound<'_, Self>) -> PyResult<()> {
+        self.merge(other.as_any(), None)
+    }
+
+    fn __iadd__(&self, other: &Bound<'_, Self>) -> PyResult<()> {
+        self.merge(other.as_any(), None)
     }
 
     fn __repr__(&self) -> String {
-        format!("CountMinSketch({}, {})", self.width, self.depth)
+        let (table, hasher) = (&self.table, &self.hasher);
+        let mut text = format!("{}({}, {}", class(hasher.keys), table.width, table.depth);
+        if table.conservative {
+            text += ", conservative=True";
+        }
+        if table.bits() != 32 {
+            text += ", counter_bits=64";
+        }
+        if hasher.seed != 0 {
+            text += &format!(", seed={}", hasher.seed);
+        }
+        text + ")"
     }
 
-    /// Pickle as the dimensions and, as the state, the counters in little-endian order.
+    /// Pickle as bytes; copies are made in the same way.
     fn __reduce__<'py>(
         slf: &Bound<'py, Self>,
-    ) -> (Bound<'py, PyType>, (usize, usize), Bound<'py, PyBytes>) {
-        let sketch = slf.get();
-        let cells = sketch.cells.iter().map(|cell| cell.load(Relaxed));
-        let state: Vec<u8> = cells.flat_map(u32::to_le_bytes).collect();
-        let state = PyBytes::new(slf.py(), &state);
-        (slf.get_type(), (sketch.width, sketch.depth), state)
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let make = slf.get_type().getattr("from_bytes")?;
+        Ok((make, (slf.get().to_bytes(slf.py())?,)))
     }
 
-    fn __setstate__(&self, state: &[u8]) -> PyResult<()> {
-        if state.len() != size_of_val(&*self.cells) {
-            return Err(PyValueError::new_err("the state is of another size"));
-        }
-        for (cell, bytes) in self.cells.iter().zip(state.chunks_exact(4)) {
-            cell.store(u32::from_le_bytes(bytes.try_into()?), Relaxed);
-        }
-        Ok(())
+    /// Lends the counters, of format I or Q and shape (depth, width), for reading only.
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
+        // SAFETY: the view is the caller's, and waits to be filled.
+        unsafe { dropin::lend(slf, view, flags) }
     }
 }
 
 impl CountMinSketch {
-    fn estimate(&self, hash: u128) -> u32 {
-        let counts = self.cells_of(hash).map(|cell| cell.load(Relaxed));
-        counts.min().unwrap_or(0)
-    }
-
-    /// A key's counter in each row: column a + i * b of row i, a and b being the halves of one good
-    /// hash. That is enough for rows that err independently; b is odd, and so never zero.
-    fn cells_of(&self, hash: u128) -> impl Iterator<Item = &AtomicU32> {
-        let (a, b) = (hash as u64, (hash >> 64) as u64 | 1);
-        let rows = self.cells.chunks_exact(self.width).zip(0u64..);
-        rows.map(move |(row, i)| {
-            let spread = a.wrapping_add(i.wrapping_mul(b));
-            // Scales 0..2**64 down to 0..width, without the slow division of a remainder.
-            let column = (u128::from(spread) * row.len() as u128) >> 64;
-            &row[column as usize]
+    fn of(
+        py: Python<'_>,
+        keys: Keys,
+        width: usize,
+        depth: usize,
+        conservative: bool,
+        counter_bits: usize,
+        seed: u64,
+    ) -> PyResult<Self> {
+        if !matches!(counter_bits, 32 | 64) {
+            return Err(PyValueError::new_err("counter_bits must be 32 or 64"));
+        }
+        let table = Table::new(py, width, depth, conservative, counter_bits == 64)?;
+        let size = counter_bits as isize / 8;
+        Ok(Self {
+            table,
+            hasher: Hasher::new(keys, seed),
+            shape: [depth as isize, width as isize],
+            strides: [width as isize * size, size],
         })
     }
-}
 
-/// Raise a counter without a lock, and not by `fetch_add`, which would wrap a full one to zero.
-fn add(cell: &AtomicU32, n: u32) {
-    let mut old = cell.load(Relaxed);
-    while let Err(now) = cell.compare_exchange_weak(old, old.saturating_add(n), Relaxed, Relaxed) {
-        old = now;
-    }
-}
-
-/// A published, stable hash of 128 bits (XXH3) of a string's UTF-8 or an int's little-endian bytes.
-fn hash(key: &Bound<'_, PyAny>) -> PyResult<u128> {
-    if let Ok(text) = key.cast::<PyString>() {
-        if let Ok(text) = text.to_str() {
-            return Ok(xxh3_128(text.as_bytes()));
+    /// Are the counters of `other` those of the same keys?
+    fn check(&self, other: &Self) -> PyResult<()> {
+        let options = |s: &Self| {
+            (
+                s.shape,
+                s.strides,
+                s.table.conservative,
+                s.hasher.keys,
+                s.hasher.seed,
+            )
+        };
+        if options(self) == options(other) {
+            return Ok(());
         }
-        // Lone surrogates, as undecodable file names have them: no UTF-8, but bytes of their own.
-        let bytes = text.call_method1("encode", ("utf-8", "surrogatepass"))?;
-        return Ok(xxh3_128(bytes.cast::<PyBytes>()?.as_bytes()));
-    }
-    match key.extract::<i64>() {
-        Ok(number) => Ok(xxh3_128_with_seed(&number.to_le_bytes(), INT_SEED)),
-        Err(error) if error.is_instance_of::<PyOverflowError>(key.py()) => {
-            // 16 hexadecimal digits and more, so no clash with the 8 bytes of the ints above.
-            let number = key.call_method0("__index__")?;
-            let digits: String = number.call_method1("__format__", ("x",))?.extract()?;
-            Ok(xxh3_128_with_seed(digits.as_bytes(), INT_SEED))
-        }
-        Err(_) => {
-            let name = key.get_type().name()?;
-            let text = format!("a key must be str or int, not {name}");
-            Err(PyTypeError::new_err(text))
-        }
+        let text = format!("cannot merge {} into {}", other.__repr__(), self.__repr__());
+        Err(PyValueError::new_err(text))
     }
 }
 
-/// An int that no `usize` can hold is as wrong a dimension as zero is, and gets the same error.
-fn dimension(value: &Bound<'_, PyAny>) -> PyResult<usize> {
-    match value.extract::<usize>() {
-        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(0),
-        result => result,
-    }
+/// A key's estimate, and before it what is left of it without the error that is likely at most.
+fn bounds(table: &Table, probe: Probe) -> (u64, u64) {
+    let upper = table.estimate(probe);
+    let error = std::f64::consts::E / table.width as f64 * table.total() as f64;
+    (upper.saturating_sub(error as u64), upper)
 }
 
 /// Count-Min sketch: how often did each key occur in a stream, in a fixed amount of memory.
 #[pymodule]
 mod count_min_sketch {
     #[pymodule_export]
-    use super::CountMinSketch;
+    use super::{CountMinSketch, CountMinSketchInt, CountMinSketchStr, heavy::HeavyHitters};
 }

@@ -37,7 +37,8 @@ def in_stub(body: ast.Module | ast.ClassDef) -> dict[str, object]:
     found: dict[str, object] = {}
     for node in body.body:
         if isinstance(node, ast.FunctionDef) and is_public(node.name):
-            found[node.name] = None if node.decorator_list else parameters(node.args)
+            decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+            found[node.name] = parameters(node.args) if decorators in ([], ["classmethod"]) else None
         elif isinstance(node, ast.ClassDef):
             found[node.name] = in_stub(node)
     return found

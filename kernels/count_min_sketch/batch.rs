@@ -1,0 +1,213 @@
+//! Many keys in one call: lists and other iterables here, arrays in `array.rs` and `arrow.rs`.
+
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
+
+use super::array::Array;
+use super::arrow;
+use super::keys::{Hasher, Probe};
+use super::table::{BLOCK, Table, Turn};
+
+/// Keys of an iterable that are hashed before they are counted.
+const CHUNK: usize = 1 << 13;
+/// From this many keys on, other Python threads run meanwhile.
+const DETACHED: usize = 1 << 12;
+/// Keys between two looks at pending signals, a fraction of a second of work.
+const BETWEEN_SIGNALS: usize = 1 << 21;
+
+/// Keys of known number that lie in memory, readable without the GIL.
+pub trait Source: Send + Sync {
+    fn len(&self) -> usize;
+    /// Hashes the keys from `start` on into a block that ends within the source.
+    fn fill(&self, hasher: &Hasher, start: usize, block: &mut [Probe]);
+    /// Raises TypeError if there is a key that the sketch does not take.
+    fn check(&self, hasher: &Hasher) -> PyResult<()>;
+}
+
+/// Counts every key of a batch, once or as often as its weight says.
+pub fn insert(
+    table: &Table,
+    hasher: &Hasher,
+    items: &Bound<'_, PyAny>,
+    weights: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = items.py();
+    let weights = weights.map(read_weights).transpose()?;
+    if let Some(source) = source(hasher, items)? {
+        return insert_source(py, table, hasher, &*source, weights.as_deref());
+    }
+    if weights.is_some() {
+        let source = hash_all(hasher, items)?;
+        return insert_source(py, table, hasher, &source, weights.as_deref());
+    }
+    let mut chunk = Vec::with_capacity(CHUNK);
+    for (n, key) in items.try_iter()?.enumerate() {
+        chunk.push(hasher.item(n, &key?)?);
+        if chunk.len() == CHUNK {
+            insert_source(py, table, hasher, &Hashed(chunk), None)?;
+            chunk = Vec::with_capacity(CHUNK);
+        }
+    }
+    insert_source(py, table, hasher, &Hashed(chunk), None)
+}
+
+/// The estimates of every key of a batch, as a NumPy array of uint64.
+pub fn count<'py>(
+    table: &Table,
+    hasher: &Hasher,
+    items: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = items.py();
+    let source = match source(hasher, items)? {
+        Some(source) => source,
+        None => Box::new(hash_all(hasher, items)?),
+    };
+    let counts = PyByteArray::new_with(py, 8 * source.len(), |counts| {
+        let (mut probes, mut found) = ([Probe::default(); BLOCK], [0; BLOCK]);
+        let run = |start: usize, end: usize| {
+            for from in (start..end).step_by(BLOCK) {
+                let size = BLOCK.min(end - from);
+                source.fill(hasher, from, &mut probes[..size]);
+                table.estimate_block(&mut probes[..size], &mut found[..size]);
+                let target = counts[8 * from..].as_chunks_mut::<8>().0;
+                for (bytes, count) in target.iter_mut().zip(&found[..size]) {
+                    *bytes = count.to_ne_bytes();
+                }
+            }
+        };
+        in_parts(py, table, source.len(), run)
+    })?;
+    py.import("numpy")?
+        .call_method1("frombuffer", (counts, "=u8"))
+}
+
+fn insert_source<'a>(
+    py: Python<'_>,
+    table: &'a Table,
+    hasher: &Hasher,
+    source: &dyn Source,
+    weights: Option<&[u64]>,
+) -> PyResult<()> {
+    let len = source.len();
+    if let Some(weights) = weights
+        && weights.len() != len
+    {
+        let text = format!("there are {len} keys, but {} weights", weights.len());
+        return Err(PyValueError::new_err(text));
+    }
+    let mut probes = [Probe::default(); BLOCK];
+    let mut run = |start: usize, end: usize, turn: &dyn Fn() -> Turn<'a>| {
+        for from in (start..end).step_by(BLOCK) {
+            let to = end.min(from + BLOCK);
+            let block = &mut probes[..to - from];
+            source.fill(hasher, from, block);
+            let weights = weights.map(|weights| &weights[from..to]);
+            // Locked for a block and not longer, so that single inserts of other threads get in.
+            table.add_block(&turn(), block, weights);
+        }
+    };
+    if len < DETACHED {
+        run(0, len, &|| table.turn_attached(py));
+        return Ok(());
+    }
+    in_parts(py, table, len, |start, end| {
+        run(start, end, &|| table.turn())
+    })
+}
+
+/// Does long work in parts, with the GIL released, and raises KeyboardInterrupt between them.
+fn in_parts(
+    py: Python<'_>,
+    table: &Table,
+    len: usize,
+    mut run: impl FnMut(usize, usize) + Send,
+) -> PyResult<()> {
+    if len < DETACHED {
+        run(0, len);
+        return Ok(());
+    }
+    for start in (0..len).step_by(BETWEEN_SIGNALS) {
+        let end = len.min(start + BETWEEN_SIGNALS);
+        table.detach(py, || run(start, end));
+        py.check_signals()?;
+    }
+    Ok(())
+}
+
+/// What can be read whole: lists, tuples, arrays. None for other iterables.
+fn source<'a>(hasher: &Hasher, items: &'a Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
+    if items.cast::<PyList>().is_ok() || items.cast::<PyTuple>().is_ok() {
+        return Ok(Some(Box::new(hash_all(hasher, items)?)));
+    }
+    if items.cast::<PyString>().is_ok() || items.cast::<PyBytes>().is_ok() {
+        let name = items.get_type().name()?;
+        let text = format!("a batch is an iterable or array of keys, not one {name}");
+        return Err(PyTypeError::new_err(text));
+    }
+    if let Some(source) = arrow::source(items)? {
+        source.check(hasher)?;
+        return Ok(Some(source));
+    }
+    if let Some(array) = Array::of(items)? {
+        array.check(hasher)?;
+        return Ok(Some(Box::new(array)));
+    }
+    Ok(None)
+}
+
+/// Hashes of the keys of a list, all of them before the first is counted.
+struct Hashed(Vec<Probe>);
+
+impl Source for Hashed {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn fill(&self, _: &Hasher, start: usize, block: &mut [Probe]) {
+        block.copy_from_slice(&self.0[start..start + block.len()]);
+    }
+
+    fn check(&self, _: &Hasher) -> PyResult<()> {
+        Ok(())
+    }
+}
+
+fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
+    let items = tuple(items)?;
+    let mut probes = Vec::with_capacity(items.len());
+    for (n, key) in items.as_slice().iter().enumerate() {
+        probes.push(hasher.item(n, key)?);
+    }
+    Ok(Hashed(probes))
+}
+
+/// The items of an iterable, which stay as they are whatever their methods do to the iterable.
+pub fn tuple<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    if let Ok(list) = items.cast_exact::<PyList>() {
+        return Ok(list.to_tuple());
+    }
+    if let Ok(tuple) = items.cast_exact::<PyTuple>() {
+        return Ok(tuple.clone());
+    }
+    let tuple = items.py().get_type::<PyTuple>().call1((items,))?;
+    Ok(tuple.cast_into::<PyTuple>()?)
+}
+
+/// Weights, which are all known before the first key is counted.
+fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
+    let weights = weights.try_iter()?.enumerate();
+    let read = |(n, weight): (usize, PyResult<Bound<'_, PyAny>>)| {
+        let weight = weight?;
+        weight.extract::<u64>().map_err(|error| {
+            if error.is_instance_of::<PyOverflowError>(weight.py()) {
+                PyOverflowError::new_err(format!("weight {n} is negative or beyond 64 bits"))
+            } else if error.is_instance_of::<PyTypeError>(weight.py()) {
+                PyTypeError::new_err(format!("weight {n}: {}", error.value(weight.py())))
+            } else {
+                error
+            }
+        })
+    };
+    weights.map(read).collect()
+}

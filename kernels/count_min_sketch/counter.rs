@@ -1,0 +1,106 @@
+//! A counter, and what is done to those of one key.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use super::keys::Probe;
+
+/// A counter of 32 or 64 bits; the ordering of accesses is the lock's business.
+pub trait Counter: Default {
+    const FULL: u64;
+    fn get(&self) -> u64;
+    /// Expects at most `FULL`.
+    fn set(&self, value: u64);
+}
+
+impl Counter for AtomicU32 {
+    const FULL: u64 = u32::MAX as u64;
+
+    #[inline(always)]
+    fn get(&self) -> u64 {
+        self.load(Relaxed).into()
+    }
+
+    #[inline(always)]
+    fn set(&self, value: u64) {
+        self.store(value as u32, Relaxed);
+    }
+}
+
+impl Counter for AtomicU64 {
+    const FULL: u64 = u64::MAX;
+
+    #[inline(always)]
+    fn get(&self) -> u64 {
+        self.load(Relaxed)
+    }
+
+    #[inline(always)]
+    fn set(&self, value: u64) {
+        self.store(value, Relaxed);
+    }
+}
+
+pub fn full<C: Counter>(_: &[C]) -> u64 {
+    C::FULL
+}
+
+/// Adds, and stops at a full counter.
+#[inline(always)]
+pub fn saturate<C: Counter>(cell: &C, count: u64) {
+    cell.set(cell.get().saturating_add(count).min(C::FULL));
+}
+
+/// A full counter has forgotten how far it should be, and stays where it is.
+pub fn lower<C: Counter>(cell: &C, count: u64) {
+    let value = cell.get();
+    if value != C::FULL {
+        cell.set(value - count);
+    }
+}
+
+/// A key's counter in each row. Iterators over chunks or steps begin with a division, which takes as
+/// long as all the rest; this one does not.
+#[inline(always)]
+pub fn own<C>(
+    cells: &[C],
+    (width, depth): (usize, usize),
+    mut probe: Probe,
+) -> impl Iterator<Item = &C> {
+    (0..depth).map(move |row| &cells[row * width + probe.next(width)])
+}
+
+#[inline(always)]
+pub fn bump<C: Counter>(
+    cells: &[C],
+    shape: (usize, usize),
+    ceiling: u64,
+    probe: Probe,
+    count: u64,
+) {
+    if ceiling < C::FULL {
+        own(cells, shape, probe).for_each(|cell| cell.set(cell.get().wrapping_add(count)));
+    } else {
+        own(cells, shape, probe).for_each(|cell| saturate(cell, count));
+    }
+}
+
+#[inline(always)]
+pub fn least<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe) -> u64 {
+    own(cells, shape, probe).fold(u64::MAX, |least, cell| least.min(cell.get()))
+}
+
+/// Conservative update: raises only the counters that are below the new estimate. Source: C. Estan
+/// and G. Varghese, "New directions in traffic measurement and accounting", SIGCOMM 2002.
+pub fn raise<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe, count: u64) {
+    let estimate = least(cells, shape, probe)
+        .saturating_add(count)
+        .min(C::FULL);
+    own(cells, shape, probe).for_each(|cell| cell.set(cell.get().max(estimate)));
+}
+
+/// Adds counters to those at the same places.
+pub fn absorb<C: Counter>(mine: &[C], theirs: &[C], weight: u64) {
+    for (cell, more) in mine.iter().zip(theirs) {
+        saturate(cell, more.get().saturating_mul(weight));
+    }
+}

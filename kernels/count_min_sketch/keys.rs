@@ -1,0 +1,239 @@
+//! Keys: which of them a sketch takes, and the one hash that says where each is counted.
+
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::{ffi, prelude::*};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+// Seeds that set the kinds of keys apart, so that 1, "1" and b"1" are different keys.
+const TEXT: u64 = 0;
+const INT: u64 = 1;
+const BYTES: u64 = 2;
+const FLOAT: u64 = 3;
+const NONE: u64 = 4;
+const TUPLE: u64 = 5;
+/// Ints of 64 bits that need all of them for their value, and so have no sign.
+const UNSIGNED: u64 = 6;
+
+/// Deeper tuples are refused before they exhaust the stack.
+const MAX_DEPTH: usize = 64;
+
+/// A key's way through the rows: its column in row i is a + i * b, scaled down to the width. The
+/// halves of one good hash are enough for rows that err independently; b is odd, and so never zero.
+/// Source: A. Kirsch and M. Mitzenmacher, "Less hashing, same performance", ESA 2006.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Probe {
+    at: u64,
+    step: u64,
+}
+
+impl Probe {
+    fn new(hash: u128) -> Self {
+        Self {
+            at: hash as u64,
+            step: (hash >> 64) as u64 | 1,
+        }
+    }
+
+    /// The column in this row; the next call is for the next row.
+    #[inline(always)]
+    pub fn next(&mut self, width: usize) -> usize {
+        // Scales 0..2**64 down to 0..width, without the slow division of a remainder.
+        let column = (u128::from(self.at) * width as u128) >> 64;
+        self.at = self.at.wrapping_add(self.step);
+        column as usize
+    }
+}
+
+/// The types of key that a sketch takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keys {
+    Any,
+    Str,
+    Int,
+}
+
+/// Hashes keys: XXH3 of 128 bits, a published hash that is the same on every machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hasher {
+    pub keys: Keys,
+    pub seed: u64,
+    mixed: u64,
+}
+
+impl Hasher {
+    pub fn new(keys: Keys, seed: u64) -> Self {
+        // The last steps of MurmurHash3: seed 0 stays 0, and neighbouring seeds end far apart, so
+        // that one seed's ints never are another seed's strings.
+        let mut mixed = (seed ^ (seed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        mixed ^= mixed >> 33;
+        Self { keys, seed, mixed }
+    }
+
+    /// The way of a Python object.
+    #[inline(always)]
+    pub fn key(&self, key: &Bound<'_, PyAny>) -> PyResult<Probe> {
+        // The frequent case stands apart, so that its result stays in registers.
+        if self.keys != Keys::Int
+            && let Ok(text) = key.cast::<PyString>()
+            && let Some(text) = ascii(text)
+        {
+            return Ok(self.text(text));
+        }
+        self.hash(key, 0).map(Probe::new)
+    }
+
+    /// The way of the n-th item of a batch, whose error says which one it is.
+    #[inline(always)]
+    pub fn item(&self, n: usize, key: &Bound<'_, PyAny>) -> PyResult<Probe> {
+        self.key(key).map_err(|error| numbered(n, key.py(), error))
+    }
+
+    /// A str, as its UTF-8.
+    #[inline(never)]
+    pub fn text(&self, utf8: &[u8]) -> Probe {
+        Probe::new(self.raw(TEXT, utf8))
+    }
+
+    pub fn bytes(&self, bytes: &[u8]) -> Probe {
+        Probe::new(self.raw(BYTES, bytes))
+    }
+
+    #[inline(always)]
+    pub fn int(&self, number: i64) -> Probe {
+        Probe::new(self.raw(INT, &number.to_le_bytes()))
+    }
+
+    #[inline(always)]
+    pub fn unsigned(&self, number: u64) -> Probe {
+        let kind = if number >> 63 == 0 { INT } else { UNSIGNED };
+        Probe::new(self.raw(kind, &number.to_le_bytes()))
+    }
+
+    pub fn none(&self) -> Probe {
+        Probe::new(self.raw(NONE, &[]))
+    }
+
+    #[inline(always)]
+    fn raw(&self, kind: u64, bytes: &[u8]) -> u128 {
+        xxh3_128_with_seed(bytes, self.mixed ^ kind)
+    }
+
+    #[inline(never)]
+    fn hash(&self, key: &Bound<'_, PyAny>, depth: usize) -> PyResult<u128> {
+        if self.keys != Keys::Int
+            && let Ok(text) = key.cast::<PyString>()
+        {
+            return self.any_text(text);
+        }
+        if self.keys != Keys::Str {
+            if key.cast::<PyInt>().is_ok() {
+                return self.any_int(key);
+            }
+            if self.keys == Keys::Any {
+                if let Ok(bytes) = key.cast::<PyBytes>() {
+                    return Ok(self.raw(BYTES, bytes.as_bytes()));
+                }
+                if let Ok(float) = key.cast::<PyFloat>() {
+                    return self.float(float);
+                }
+                if key.is_none() {
+                    return Ok(self.raw(NONE, &[]));
+                }
+                if let Ok(tuple) = key.cast::<PyTuple>() {
+                    return self.tuple(tuple, depth);
+                }
+            }
+            // Ints of other packages, NumPy's among them.
+            if key.getattr_opt("__index__")?.is_some() {
+                return self.any_int(key);
+            }
+        }
+        let takes = match self.keys {
+            Keys::Any => "str, bytes, int, float, None or a tuple of these",
+            Keys::Str => "str",
+            Keys::Int => "int",
+        };
+        let name = key.get_type().name()?;
+        let text = format!("a key must be {takes}, not {name}");
+        Err(PyTypeError::new_err(text))
+    }
+
+    fn any_text(&self, text: &Bound<'_, PyString>) -> PyResult<u128> {
+        if let Ok(text) = text.to_str() {
+            return Ok(self.raw(TEXT, text.as_bytes()));
+        }
+        // Lone surrogates, as undecodable file names have them: no UTF-8, but bytes of their own.
+        let bytes = text.call_method1("encode", ("utf-8", "surrogatepass"))?;
+        Ok(self.raw(TEXT, bytes.cast::<PyBytes>()?.as_bytes()))
+    }
+
+    fn any_int(&self, key: &Bound<'_, PyAny>) -> PyResult<u128> {
+        match key.extract::<i64>() {
+            Ok(number) => return Ok(self.raw(INT, &number.to_le_bytes())),
+            Err(error) if !error.is_instance_of::<PyOverflowError>(key.py()) => return Err(error),
+            Err(_) => {}
+        }
+        let number = key.call_method0("__index__")?;
+        if let Ok(number) = number.extract::<u64>() {
+            return Ok(self.raw(UNSIGNED, &number.to_le_bytes()));
+        }
+        // 16 hexadecimal digits and more, so no clash with the 8 bytes of the ints above.
+        let digits: String = number.call_method1("__format__", ("x",))?.extract()?;
+        Ok(self.raw(INT, digits.as_bytes()))
+    }
+
+    /// A float that Python holds equal to an int is that int's key.
+    fn float(&self, float: &Bound<'_, PyFloat>) -> PyResult<u128> {
+        let value = float.value();
+        if value.is_finite() && value.fract() == 0.0 {
+            if value.abs() < i64::MAX as f64 {
+                return Ok(self.raw(INT, &(value as i64).to_le_bytes()));
+            }
+            return self.any_int(&float.call_method0("__int__")?);
+        }
+        let bits = if value.is_nan() {
+            0x7ff8_0000_0000_0000
+        } else {
+            value.to_bits()
+        };
+        Ok(self.raw(FLOAT, &bits.to_le_bytes()))
+    }
+
+    fn tuple(&self, tuple: &Bound<'_, PyTuple>, depth: usize) -> PyResult<u128> {
+        if depth == MAX_DEPTH {
+            let text = format!("a key's tuples may lie at most {MAX_DEPTH} deep");
+            return Err(PyValueError::new_err(text));
+        }
+        let mut hashes = Vec::with_capacity(16 * tuple.len());
+        for item in tuple {
+            hashes.extend(self.hash(&item, depth + 1)?.to_le_bytes());
+        }
+        Ok(self.raw(TUPLE, &hashes))
+    }
+}
+
+/// The bytes of a str of ASCII characters only, which are its UTF-8 too. None for all others.
+#[inline(always)]
+fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    let text = text.as_ptr();
+    // SAFETY: this is a str, and one that is compact and ASCII has as many bytes as characters,
+    // which lie in the object, are initialised and never change. Asking Python for the UTF-8 gives
+    // the same bytes, and takes as long as hashing them.
+    unsafe {
+        (ffi::PyUnicode_IS_COMPACT_ASCII(text) != 0).then(|| {
+            let (data, len) = (ffi::PyUnicode_DATA(text), ffi::PyUnicode_GET_LENGTH(text));
+            std::slice::from_raw_parts(data.cast::<u8>(), len as usize)
+        })
+    }
+}
+
+#[cold]
+fn numbered(n: usize, py: Python<'_>, error: PyErr) -> PyErr {
+    if error.get_type(py).is(py.get_type::<PyTypeError>()) {
+        PyTypeError::new_err(format!("item {n}: {}", error.value(py)))
+    } else {
+        error
+    }
+}

@@ -1,0 +1,110 @@
+//! Sketches as bytes: a header, the counters and a checksum, everything in little-endian order.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::counter::Counter;
+use super::keys::{Hasher, Keys};
+use super::table::{Cells, Table, each_width};
+
+/// The last byte is the version.
+const MAGIC: [u8; 8] = *b"CMSKETC\x01";
+/// Magic, four bytes of options, four of zeros, width, depth, seed and total.
+const HEADER: usize = 48;
+const CHECKSUM: usize = 8;
+
+/// What the header says.
+pub struct Saved<'a> {
+    pub keys: Keys,
+    pub conservative: bool,
+    pub bits: usize,
+    pub width: usize,
+    pub depth: usize,
+    pub seed: u64,
+    pub total: u64,
+    pub cells: &'a [u8],
+}
+
+/// The bytes of a sketch.
+pub fn write<'py>(
+    py: Python<'py>,
+    table: &Table,
+    hasher: &Hasher,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let size = table.bits() / 8;
+    PyBytes::new_with(py, HEADER + table.len() * size + CHECKSUM, |bytes| {
+        table.detach(py, || {
+            let turn = table.turn();
+            let (body, checksum) = bytes.split_at_mut(HEADER + table.len() * size);
+            let (header, cells) = body.split_at_mut(HEADER);
+            header[..8].copy_from_slice(&MAGIC);
+            let options = [hasher.keys as u8, table.conservative.into(), size as u8];
+            header[8..11].copy_from_slice(&options);
+            let numbers = [
+                table.width as u64,
+                table.depth as u64,
+                hasher.seed,
+                table.total(),
+            ];
+            for (target, number) in header[16..].chunks_exact_mut(8).zip(numbers) {
+                target.copy_from_slice(&number.to_le_bytes());
+            }
+            each_width!(table, counters => {
+                for (target, counter) in cells.chunks_exact_mut(size).zip(counters) {
+                    target.copy_from_slice(&counter.get().to_le_bytes()[..size]);
+                }
+            });
+            drop(turn);
+            checksum.copy_from_slice(&xxh3_64(body).to_le_bytes());
+        });
+        Ok(())
+    })
+}
+
+/// Reads a header, and believes it only as far as there are bytes.
+///
+/// Raises ValueError if anything is not as it was written.
+pub fn read(bytes: &[u8]) -> PyResult<Saved<'_>> {
+    let wrong = |what: &str| PyValueError::new_err(format!("no saved sketch: {what}"));
+    if bytes.len() < HEADER + CHECKSUM {
+        return Err(wrong("too few bytes"));
+    }
+    let (body, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
+    let (header, cells) = body.split_at(HEADER);
+    if header[..7] != MAGIC[..7] {
+        return Err(wrong("it begins with other bytes"));
+    }
+    if header[7] != MAGIC[7] {
+        return Err(wrong(&format!("version {} is unknown", header[7])));
+    }
+    if xxh3_64(body).to_le_bytes() != checksum {
+        return Err(wrong("the checksum differs"));
+    }
+    let keys = [Keys::Any, Keys::Str, Keys::Int].get(usize::from(header[8]));
+    let (Some(&keys), 0 | 1, 4 | 8) = (keys, header[9], header[10]) else {
+        return Err(wrong("its options are unknown"));
+    };
+    let number = |at: usize| {
+        let bytes = header[at..].first_chunk().copied();
+        u64::from_le_bytes(bytes.unwrap_or_default())
+    };
+    let (width, depth) = (number(16), number(24));
+    let size = width
+        .checked_mul(depth)
+        .and_then(|n| n.checked_mul(header[10].into()));
+    if size != Some(cells.len() as u64) {
+        return Err(wrong("its size is not that of its width and depth"));
+    }
+    Ok(Saved {
+        keys,
+        conservative: header[9] == 1,
+        bits: 8 * usize::from(header[10]),
+        width: width as usize,
+        depth: depth as usize,
+        seed: number(32),
+        total: number(40),
+        cells,
+    })
+}
