@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -36,15 +37,25 @@ class Crate:
         name: str = NAME,
         *,
         crates: Sequence[str] = ("pyo3",),
+        dependencies: str = "",
         flags: str = "-Ctarget-cpu=native",
     ) -> None:
         self.folder = folder
         self.name = name
         self.flags = flags
         (folder / "src").mkdir(parents=True)
-        (folder / "Cargo.toml").write_text(_manifest(name, crates), encoding="utf-8")
+        (folder / "Cargo.toml").write_text(_manifest(name, crates, dependencies), encoding="utf-8")
         (folder / "Cargo.lock").write_bytes(_LOCK.read_bytes())
         self.write(kernel)
+
+    @classmethod
+    def of_kernel(cls, folder: Path, source: Path) -> Crate:
+        """A shipped kernel with its parts and with the dependencies that its manifest block names."""
+        text = source.read_text(encoding="utf-8")
+        crate = cls(folder, text, source.stem, dependencies=_block(text))
+        if source.with_suffix("").is_dir():
+            shutil.copytree(source.with_suffix(""), folder / "src" / source.stem)
+        return crate
 
     def write(self, kernel: str) -> None:
         """Replaces the text."""
@@ -90,8 +101,14 @@ def version(crate: str) -> str:
     return found[1]
 
 
-def _manifest(name: str, crates: Sequence[str]) -> str:
-    dependencies = "".join(f'{crate} = "{version(crate)}"\n' for crate in crates)
+def _block(text: str) -> str:
+    """The dependencies in a kernel's manifest block, as lines of TOML."""
+    found = re.search(r"^//! ```cargo\n//! \[dependencies\]\n(.*?)^//! ```$", text, re.M | re.S)
+    return re.sub(r"^//! ?", "", found[1], flags=re.M) if found else ""
+
+
+def _manifest(name: str, crates: Sequence[str], more: str) -> str:
+    dependencies = "".join(f'{crate} = "{version(crate)}"\n' for crate in crates) + more
     return f'''
 [package]
 name = "{name}"

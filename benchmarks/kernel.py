@@ -32,7 +32,9 @@ def edited(number: int) -> str:
 
 def with_module(kernel: str, name: str) -> str:
     """A kernel with the `#[pymodule]` that one has to write where rsimport does not make it."""
-    functions = re.findall(r"#\[pyfunction\]\s+fn (\w+)", kernel)
+    if re.search(r"^#\[pymodule\]", kernel, re.M):
+        return kernel
+    functions = re.findall(r"#\[pyfunction\](?:\s*#\[.*\])*\s+fn (\w+)", kernel)
     calls = "".join(f"    m.add_function(wrap_pyfunction!({function}, m)?)?;\n" for function in functions)
     signature = "fn python_module(m: &Bound<'_, PyModule>) -> PyResult<()>"
     return f'{kernel}\n#[pymodule]\n#[pyo3(name = "{name}")]\n{signature} {{\n{calls}    Ok(())\n}}\n'

@@ -1,45 +1,100 @@
-"""How fast the compiled code is: one call for 10,000,000 steps.
+"""How fast the compiled code is: one call of a batched function of each shipped kernel.
 
-The kernel as rsimport builds it by default, against the crate built by cargo for speed, with one codegen
-unit. Both libraries are loaded into this process and take turns.
+The kernel as rsimport builds it by default, against the same text built by cargo for speed, with one codegen
+unit and for this processor. Both libraries are loaded into this process and take turns; their results have
+to be equal.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import kernel
+from crate import Crate
 from line import Line, ratio
 from measure import alternate, compare, seconds
 from place import Place
 
+import rsimport
+
 RUNS = 30
-STEPS = 10_000_000
-R, START = 3.9, 0.5
+BAR = 1.03
 
 
 def lines(place: Place, runs: int) -> list[Line]:
-    """Measures the batched call of both."""
-    place.crate.write(kernel.text())
-    built = place.crate.build(place.folder("fast-target"), CARGO_PROFILE_RELEASE_CODEGEN_UNITS="1")
-    ours, theirs = _loaded(place.artifacts[kernel.NAME]), _loaded(built.library)
-    if ours.logistic(STEPS, R, START) != theirs.logistic(STEPS, R, START):
-        raise RuntimeError("the two builds disagree")
-    comparison = compare(
-        *alternate(
-            runs,
-            lambda: seconds(lambda: ours.logistic(STEPS, R, START)),
-            lambda: seconds(lambda: theirs.logistic(STEPS, R, START)),
-        )
-    )
-    return [ratio(f"logistic map, {STEPS:,} steps a call", "cargo, codegen-units = 1", comparison)]
+    """Measures a call of each kernel in both builds."""
+    target = place.folder("fast-target")
+    return [_line(place, target, name, runs) for name in CALLS]
 
 
-def _loaded(library: Path) -> ModuleType:
-    loader = importlib.machinery.ExtensionFileLoader(kernel.NAME, str(library))
-    spec = importlib.util.spec_from_loader(kernel.NAME, loader)
+def _logistic(m: ModuleType) -> Callable[[], object]:
+    return lambda: m.logistic(10_000_000, 3.9, 0.5)
+
+
+def _logistic_map(m: ModuleType) -> Callable[[], object]:
+    rs = [2.5 + at / 4_000 for at in range(6_000)]
+    return lambda: m.final_values(rs, 2_000).tolist()
+
+
+def _sketch(m: ModuleType) -> Callable[[], object]:
+    keys = [f"10.0.{at % 251}.{at % 199}" for at in range(100_000)]
+
+    def inserted() -> object:
+        sketch = m.CountMinSketch(10_000, 7)
+        sketch.insert_many(keys)
+        return sketch.count_many(keys[:20_000]).tolist()
+
+    return inserted
+
+
+def _strings(m: ModuleType) -> Callable[[], object]:
+    names = [f"{'abcdefghij'[at % 10] * (at % 7)} company no. {at * 7919 % 10_007}" for at in range(400)]
+    return lambda: m.cdist(names, names, threads=1).sum().item()
+
+
+def _log(m: ModuleType) -> Callable[[], object]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "trades"))
+        m.write_trades(path, 200_000)
+        reader = m.RowReader(path)
+    return lambda: repr(reader.mean_change_by("size", "signal"))
+
+
+def _hot_loop(m: ModuleType) -> Callable[[], object]:
+    example = m.native_example()
+    return lambda: m.integrate_native(example, 0.0, 1.0, 2_000_000)
+
+
+CALLS: dict[str, Callable[[ModuleType], Callable[[], object]]] = {
+    "logistic": _logistic,
+    "logistic_map": _logistic_map,
+    "count_min_sketch": _sketch,
+    "strings": _strings,
+    "binary_log": _log,
+    "hot_loop": _hot_loop,
+}
+"""What is called of each kernel; the one without a loop of its own, and the one that waits, are left out."""
+
+
+def _line(place: Place, target: Path, name: str, runs: int) -> Line:
+    source = kernel.REPOSITORY / "kernels" / f"{name}.rs"
+    theirs = Crate.of_kernel(place.folder(f"{name}-crate"), source)
+    built = theirs.build(target, CARGO_PROFILE_RELEASE_CODEGEN_UNITS="1")
+    artifact = rsimport.build_filepath(source)
+    calls = [CALLS[name](_loaded(name, library)) for library in (Path(artifact), built.library)]
+    if calls[0]() != calls[1]():
+        raise RuntimeError(f"the two builds of {name} disagree")
+    sides = alternate(runs, lambda: seconds(calls[0]), lambda: seconds(calls[1]))
+    return ratio(f"{name}, a batched call", "cargo, codegen-units = 1", compare(*sides), BAR)
+
+
+def _loaded(name: str, library: Path) -> ModuleType:
+    loader = importlib.machinery.ExtensionFileLoader(name, str(library))
+    spec = importlib.util.spec_from_loader(name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
