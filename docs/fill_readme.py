@@ -1,7 +1,7 @@
 """Writes the tables of README.md that come from elsewhere.
 
-These are the settings as the engine declares them, and the figures that `benchmarks/bench.py --json
-docs/figures.json` and `benchmarks/loop.py --json docs/loop.json` measured last.
+These are the settings as the engine declares them, and the figures that bench.py, loop.py and shipped.py of
+benchmarks/ measured last, in the JSON files beside this one.
 
 `make docs` runs it; a test holds the README against the engine.
 """
@@ -18,6 +18,7 @@ from rsimport import _engine
 README = Path(__file__).resolve().parent.parent / "README.md"
 FIGURES = Path(__file__).resolve().parent / "figures.json"
 LOOP = FIGURES.with_name("loop.json")
+KERNELS = FIGURES.with_name("kernels.json")
 
 
 def main() -> None:
@@ -27,6 +28,8 @@ def main() -> None:
         text = filled(text, "figures", figures(json.loads(FIGURES.read_text(encoding="utf-8"))))
     if LOOP.exists():
         text = filled(text, "loop", loop(json.loads(LOOP.read_text(encoding="utf-8"))))
+    if KERNELS.exists():
+        text = filled(text, "kernels", kernels(json.loads(KERNELS.read_text(encoding="utf-8"))))
     README.write_text(text, encoding="utf-8")
 
 
@@ -46,6 +49,16 @@ def figures(report: Any) -> str:
     for line in (line for group in report["figures"].values() for line in group if line["value"]):
         value = f"{line['value']['median']:.3g} {line['unit']}"
         rows.append(f"| {line['what']} | {line['against']} | {value} | {line['note']} |")
+    return "\n".join(rows)
+
+
+def kernels(report: Any) -> str:
+    """One row for each line that has a bar, with the bar and whether it is met."""
+    rows = ["| kernel | what | against | median | at most | met |", "|---|---|---|---|---|---|"]
+    for name, lines in report["figures"].items():
+        for line in (line for line in lines if line["value"] and line["bar"] is not None):
+            value, bar = (f"{number:.3g} {line['unit']}" for number in (line["value"]["median"], line["bar"]))
+            rows.append(f"| {name} | {line['what']} | {line['against']} | {value} | {bar} | {line['met']} |")
     return "\n".join(rows)
 
 
