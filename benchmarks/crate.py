@@ -103,7 +103,7 @@ def version(crate: str) -> str:
 
 def _block(text: str) -> str:
     """The dependencies in a kernel's manifest block, as lines of TOML."""
-    found = re.search(r"^//! ```cargo\n//! \[dependencies\]\n(.*?)^//! ```$", text, re.M | re.S)
+    found = re.search(r"^//! ```cargo\n//! \[dependencies\]\n(.*?)^//!(?: ```)?$", text, re.M | re.S)
     return re.sub(r"^//! ?", "", found[1], flags=re.M) if found else ""
 
 

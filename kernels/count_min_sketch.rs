@@ -8,6 +8,11 @@
 //! ```cargo
 //! [dependencies]
 //! xxhash-rust = { version = "0.8.19", features = ["xxh3"] }
+//!
+//! # Two seconds more to compile, and a sixth less for every single insert and count.
+//! [profile.release]
+//! codegen-units = 1
+//! lto = "fat"
 //! ```
 
 use std::cmp::Reverse;
