@@ -34,6 +34,8 @@ use orbits::{LANES, groups, step};
 
 /// Steps of all orbits between two looks at pending signals: some tenths of a second.
 const STEPS_BETWEEN_SIGNALS: u64 = 1 << 27;
+/// The same of a single orbit, whose steps take many times as long.
+const ITEMS_BETWEEN_SIGNALS: usize = 1 << 22;
 /// Steps that are worth a thread of their own: starting it takes as long as a part of them.
 const STEPS_PER_THREAD: u64 = 1 << 22;
 
@@ -96,7 +98,7 @@ fn iterate_into(py: Python<'_>, out: &Bound<'_, PyAny>, r: f64, mut x: f64) -> P
     }
     check_layout(&out)?;
     let mut out = out.as_array_mut();
-    for mut part in out.axis_chunks_iter_mut(Axis(0), STEPS_BETWEEN_SIGNALS as usize) {
+    for mut part in out.axis_chunks_iter_mut(Axis(0), ITEMS_BETWEEN_SIGNALS) {
         py.detach(|| {
             for item in &mut part {
                 x = step(r, x);
