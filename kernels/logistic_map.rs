@@ -36,8 +36,8 @@ use orbits::{LANES, groups, step};
 const STEPS_BETWEEN_SIGNALS: u64 = 1 << 27;
 /// The same of a single orbit, whose steps take many times as long.
 const ITEMS_BETWEEN_SIGNALS: usize = 1 << 22;
-/// Steps that are worth a thread of their own: starting it takes as long as a part of them.
-const STEPS_PER_THREAD: u64 = 1 << 22;
+/// Steps that are worth a thread of their own: starting it takes about as long as half of them.
+const STEPS_PER_THREAD: u64 = 1 << 21;
 
 /// Iterate the map for each growth rate, and return the last x of each.
 ///
