@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
@@ -41,3 +42,15 @@ def test_what_is_no_int_raises_an_error(increment: ModuleType, i: object) -> Non
 def test_native_callers_reach_it_by_its_address(increment: ModuleType, i: int, expected: int) -> None:
     native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(increment.increment_address())
     assert native(i) == expected
+
+
+def test_native_callers_find_it_by_its_name_too(increment: ModuleType) -> None:
+    exported = ctypes.CDLL(increment.__file__).increment_native
+    assert ctypes.cast(exported, ctypes.c_void_p).value == increment.increment_address()
+
+
+def test_native_callers_need_no_gil(increment: ModuleType) -> None:
+    # What a CFUNCTYPE calls runs with the GIL released.
+    native = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(increment.increment_address())
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(native, range(1000))) == list(range(1, 1001))

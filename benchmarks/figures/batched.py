@@ -1,4 +1,4 @@
-"""How fast the compiled code is: one call of a batched function of each shipped kernel.
+"""How fast the compiled code is: one call of the batched functions of each shipped kernel.
 
 The kernel as rsimport builds it by default, against the same text built by cargo for speed, with one codegen
 unit and for this processor. Both libraries are loaded into this process and take turns; their results have
@@ -23,21 +23,40 @@ import rsimport
 
 RUNS = 30
 BAR = 1.03
+RATES = [2.5 + at / 4_000 for at in range(6_000)]
+"""Values of r of the logistic map."""
 
 
 def lines(place: Place, runs: int) -> list[Line]:
     """Measures a call of each kernel in both builds."""
     target = place.folder("fast-target")
-    return [_line(place, target, name, runs) for name in CALLS]
+    return [line for name in CALLS for line in _lines(place, target, name, runs)]
 
 
 def _logistic(m: ModuleType) -> Callable[[], object]:
     return lambda: m.logistic(10_000_000, 3.9, 0.5)
 
 
-def _logistic_map(m: ModuleType) -> Callable[[], object]:
-    rs = [2.5 + at / 4_000 for at in range(6_000)]
-    return lambda: m.final_values(rs, 2_000).tolist()
+def _logistic_nogil(m: ModuleType) -> Callable[[], object]:
+    return lambda: m.logistic_nogil(10_000_000, 3.9, 0.5)
+
+
+def _final_values(m: ModuleType) -> Callable[[], object]:
+    return lambda: m.final_values(RATES, 10_000, threads=1).tolist()
+
+
+def _bifurcation(m: ModuleType) -> Callable[[], object]:
+    return lambda: m.bifurcation(RATES, 2_000, 50, threads=1).sum().item()
+
+
+def _lyapunov(m: ModuleType) -> Callable[[], object]:
+    return lambda: m.lyapunov(RATES, 2_000, threads=1).tolist()
+
+
+def _iterate_into(m: ModuleType) -> Callable[[], object]:
+    # The benchmark itself does without NumPy; this gives an array that can be written to.
+    orbit = m.final_values([0.0] * 1_000_000, 0)
+    return lambda: m.iterate_into(orbit, 3.9, 0.5)
 
 
 def _sketch(m: ModuleType) -> Callable[[], object]:
@@ -69,27 +88,40 @@ def _hot_loop(m: ModuleType) -> Callable[[], object]:
     return lambda: m.integrate_native(example, 0.0, 1.0, 2_000_000)
 
 
-CALLS: dict[str, Callable[[ModuleType], Callable[[], object]]] = {
-    "logistic": _logistic,
-    "logistic_map": _logistic_map,
-    "count_min_sketch": _sketch,
-    "strings": _strings,
-    "binary_log": _log,
-    "hot_loop": _hot_loop,
+CALLS: dict[str, dict[str, Callable[[ModuleType], Callable[[], object]]]] = {
+    "logistic": {"logistic": _logistic, "logistic_nogil": _logistic_nogil},
+    "logistic_map": {
+        "final_values": _final_values,
+        "bifurcation": _bifurcation,
+        "lyapunov": _lyapunov,
+        "iterate_into": _iterate_into,
+    },
+    "count_min_sketch": {"insert_many and count_many": _sketch},
+    "strings": {"cdist": _strings},
+    "binary_log": {"mean_change_by": _log},
+    "hot_loop": {"integrate_native": _hot_loop},
 }
 """What is called of each kernel; the one without a loop of its own, and the one that waits, are left out."""
 
 
-def _line(place: Place, target: Path, name: str, runs: int) -> Line:
+def _lines(place: Place, target: Path, name: str, runs: int) -> list[Line]:
     source = kernel.REPOSITORY / "kernels" / f"{name}.rs"
     theirs = Crate.of_kernel(place.folder(f"{name}-crate"), source)
     built = theirs.build(target, CARGO_PROFILE_RELEASE_CODEGEN_UNITS="1")
     artifact = rsimport.build_filepath(source)
-    calls = [CALLS[name](_loaded(name, library)) for library in (Path(artifact), built.library)]
-    if calls[0]() != calls[1]():
-        raise RuntimeError(f"the two builds of {name} disagree")
-    sides = alternate(runs, lambda: seconds(calls[0]), lambda: seconds(calls[1]))
-    return ratio(f"{name}, a batched call", "cargo, codegen-units = 1", compare(*sides), BAR)
+    modules = [_loaded(name, library) for library in (Path(artifact), built.library)]
+    found = []
+    for function, prepare in CALLS[name].items():
+        ours, others = (prepare(module) for module in modules)
+        if ours() != others():
+            raise RuntimeError(f"the two builds of {name} disagree about {function}")
+        found.append(_line(f"{name}.{function}", runs, ours, others))
+    return found
+
+
+def _line(what: str, runs: int, ours: Callable[[], object], theirs: Callable[[], object]) -> Line:
+    sides = alternate(runs, lambda: seconds(ours), lambda: seconds(theirs))
+    return ratio(f"{what}, a batched call", "cargo, codegen-units = 1", compare(*sides), BAR)
 
 
 def _loaded(name: str, library: Path) -> ModuleType:
