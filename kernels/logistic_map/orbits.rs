@@ -109,19 +109,20 @@ impl Orbits<'_> {
             let part = steps.min(STEPS_PER_PRODUCT);
             let start = x;
             let (mut product, mut exponent) = ([1.0; N], [0; N]);
-            let (mut least, mut most) = ([u64::MAX; N], [0; N]);
+            let (mut least, mut total) = ([f64::INFINITY; N], [0.0; N]);
             for _ in 0..part {
                 for i in 0..N {
-                    let bits = slope(r[i], x[i]).to_bits();
-                    product[i] *= f64::from_bits(bits & MANTISSA | ONE);
-                    exponent[i] += bits >> 52;
-                    least[i] = bits.min(least[i]);
-                    most[i] = bits.max(most[i]);
+                    let factor = slope(r[i], x[i]);
+                    product[i] *= f64::from_bits(factor.to_bits() & MANTISSA | ONE);
+                    exponent[i] += factor.to_bits() >> 52;
+                    least[i] = if factor < least[i] { factor } else { least[i] };
+                    total[i] += factor;
                     x[i] = step(r[i], x[i]);
                 }
             }
             for (i, sum) in sums.iter_mut().enumerate() {
-                let normal = least[i] > MANTISSA && most[i] < f64::INFINITY.to_bits();
+                // One infinite or nan factor shows in their sum.
+                let normal = least[i] >= f64::MIN_POSITIVE && total[i].is_finite();
                 *sum += if normal {
                     let exponent = exponent[i] as i64 - 1023 * part as i64;
                     exponent as f64 * LN_2 + product[i].ln()
