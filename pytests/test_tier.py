@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from helpers import LIMIT, alive, block, value, wait_for
+from helpers import LIMIT, alive, block, value, wait_for, without_rust
 
 TELL = """
 import json, rsimport, rsimport.import_hook, k
@@ -89,6 +90,45 @@ def test_the_first_edit_is_prepared_where_one_edits(kernel, run, own_cache, setu
     print(done(), k.value(), rsimport.info(k).tier, bool(new("*/ground-*/incremental/*")))
     """
     assert run(code, env={"RSIMPORT_TIER": tier}).out == f"{prepared} 1 optimized {prepared}"
+
+
+def edited(kernel, tell) -> None:
+    kernel("k", value(1))
+    tell("fast")
+    kernel("k", value(2))
+    assert tell("fast")[:3] == [2, "fast", True]
+
+
+def test_an_edit_loads_without_a_toolchain(kernel, tell, tmp_path):
+    edited(kernel, tell)
+    assert tell("fast", **without_rust(tmp_path / "bare"))[:3] == [2, "fast", False]
+
+
+def test_a_copy_of_the_whole_cache_has_what_an_edit_needs(kernel, tell, own_cache, tmp_path):
+    edited(kernel, tell)
+    elsewhere = own_cache.rename(tmp_path / "elsewhere")
+    bare = without_rust(tmp_path / "bare")
+    assert tell("fast", RSIMPORT_CACHE_DIR=str(elsewhere), **bare)[:3] == [2, "fast", False]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the standard library is shared on Linux only")
+@pytest.mark.parametrize("damage", ["", "torn", None])
+def test_a_damaged_shared_library_is_noticed_and_made_anew(kernel, tell, own_cache, damage):
+    edited(kernel, tell)
+    shared = list(own_cache.glob("v1/runtime/libstd-*.so"))
+    assert len(shared) == 1, "the compiler has its own linker on this machine"
+    shared[0].unlink()
+    if damage is not None:
+        shared[0].write_text(damage)
+    assert tell("fast")[:3] == [2, "fast", True]
+    assert tell("fast")[:3] == [2, "fast", False]
+
+
+@pytest.mark.parametrize("said", ["panic = 'abort'", "opt-level = 1"])
+def test_an_edit_is_linked_whatever_the_profile_says_besides(kernel, tell, said):
+    for number in (1, 2):
+        kernel("k", value(number), block=block("[profile.release]", said))
+        assert tell("fast")[0] == number
 
 
 def test_whoever_wants_to_wait_gets_an_edit_optimised(kernel, tell):
@@ -256,7 +296,9 @@ def test_where_linking_without_cc_fails_cc_links(kernel, tell, own_cache):
         path.write_text(path.read_text().replace("crti.o", "gone.o"))
     kernel("k", value(3))
     assert tell("fast") == [3, "fast", True, "k.rs changed"]
-    assert [json.loads(path.read_text()) for path in link_flags(own_cache)] == [[]]
+    assert [json.loads(path.read_text()) for path in link_flags(own_cache)] == [
+        {"flags": [], "runtime": None}
+    ]
 
 
 def test_a_linker_of_the_users_own_is_used_for_an_edit_too(kernel, tell, own_cache, project):

@@ -76,6 +76,8 @@ def cli() -> None:
 def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
     """Compile kernels: files, crates, or all that are marked in a folder and below."""
     settings = given(options)
+    if inplace:
+        settings["tier"] = "optimized"  # A fast build shares libraries with others in the cache.
     reports = [report for path in paths for report in _build(path, settings)]
     rows = []
     for report in reports:

@@ -12,6 +12,7 @@ use crate::messages::{Heard, LocalPackage};
 use crate::plan::Plan;
 use crate::process::{Pipe, Watch, run};
 use crate::recipe::{RECORDER, Recipe, Recorded};
+use crate::runtime::Runtime;
 use crate::seed;
 use crate::source::{Source, workspace_folder};
 use crate::toolchain::Toolchain;
@@ -53,6 +54,8 @@ pub struct Built {
     pub foreign: Vec<Input>,
     /// The recorded call, where recording works.
     pub recipe: Option<Recipe>,
+    /// The standard library, where the library does not have it in itself.
+    pub runtime: Option<Runtime>,
 }
 
 /// Runs `cargo rustc` and copies its library into the staging folder. The caller holds the lock of the target folder.
@@ -108,7 +111,7 @@ pub fn build(
     if job.source.manifest.is_none() {
         keep_versions(cache, job)?;
     }
-    Ok(Built { library, diagnostics: heard.own, files, variables: dep_info.variables, foreign, recipe })
+    Ok(Built { library, diagnostics: heard.own, files, variables: dep_info.variables, foreign, recipe, runtime: None })
 }
 
 /// Writes the generated manifest and its lock file, or finds the crate's own manifest.

@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::{Platform, Python};
 use crate::cache::{Cache, Staging};
 use crate::cargo::{Built, Job, build as cargo_build};
@@ -19,6 +21,7 @@ use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::process::{Pipe, Stage, Watch, run};
 use crate::recipe::{Call, Recipe};
+use crate::runtime::Runtime;
 use crate::source::Source;
 use crate::tier::Tier;
 use crate::toolchain::{Identity, Toolchain};
@@ -100,15 +103,16 @@ fn run_compiler(task: &Task<'_>, view: &View, watch: &mut dyn Watch) -> Result<B
         if recipe.holds() {
             watch.progress(Stage::Kernel, 0, 1, &source.name());
             let flags = own_flags(task, &plan, view, &ground);
-            let link = link_flags(task, &toolchain, &rustc, &recipe, &flags);
-            let all = [flags.clone(), link.clone().map(|(_, link)| link).unwrap_or_default()].concat();
-            let mut result = replay(task, &toolchain, &recipe, &plan, view, &ground, &all, watch)?;
-            if let (None, Some((name, _))) = (&result, link) {
-                cache.keep("toolchains", &name, &Vec::<String>::new());
-                result = replay(task, &toolchain, &recipe, &plan, view, &ground, &flags, watch)?;
-            }
-            if let Some(result) = result {
+            for (tried, link) in Link::of(task, &toolchain, &rustc, &recipe, &flags).ways().into_iter().enumerate() {
+                let all = [flags.clone(), link.arguments()].concat();
+                let Some(result) = replay(task, &toolchain, &recipe, &plan, view, &ground, &all, watch)? else {
+                    continue;
+                };
+                if tried > 0 {
+                    link.keep(cache, &rustc);
+                }
                 ground.leave(cache);
+                let result = result.map(|built| Built { runtime: link.runtime, ..built });
                 return result.map_err(|error| view.restored(error));
             }
             ground = ground.renewed(cache, work)?;
@@ -156,24 +160,50 @@ fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<
     incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
 }
 
-/// The flags with which an edit is linked without `cc`, and under which name they are kept; asked once.
-fn link_flags(
-    task: &Task<'_>,
-    toolchain: &Toolchain,
-    rustc: &Identity,
-    recipe: &Recipe,
-    own_flags: &[String],
-) -> Option<(String, Vec<String>)> {
-    if task.tier != Tier::Fast || !linker::fits(recipe.arguments()) || !linker::fits(own_flags) {
-        return None;
+/// How a compiler's edits are linked: by its own linker where there are flags for it, which `cc` is asked for once, and
+/// with the standard library as a shared one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Link {
+    flags: Vec<String>,
+    runtime: Option<Runtime>,
+}
+
+impl Link {
+    fn of(task: &Task<'_>, toolchain: &Toolchain, rustc: &Identity, recipe: &Recipe, own_flags: &[String]) -> Link {
+        if task.tier != Tier::Fast || !linker::fits(recipe.arguments()) || !linker::fits(own_flags) {
+            return Link::default();
+        }
+        let Some(name) = linker::name(rustc) else { return Link::default() };
+        let cache = task.cache;
+        let kept = cache.kept::<Link>("toolchains", &name);
+        if let Some(link) = kept.clone().filter(|link| link.runtime.as_ref().is_none_or(|it| it.check(cache).is_ok())) {
+            return link;
+        }
+        let flags = kept.map_or_else(|| linker::flags(toolchain, rustc, recipe.folder()), |link| link.flags);
+        let libraries = linker::libraries(&rustc.rustc).filter(|_| !flags.is_empty());
+        let runtime = libraries.and_then(|libraries| Runtime::provide(cache, task.staging, &libraries));
+        let link = Link { flags, runtime };
+        link.keep(cache, rustc);
+        link
     }
-    let name = linker::name(rustc)?;
-    let flags = task.cache.kept::<Vec<String>>("toolchains", &name).unwrap_or_else(|| {
-        let flags = linker::flags(toolchain, rustc, recipe.folder());
-        task.cache.keep("toolchains", &name, &flags);
-        flags
-    });
-    (!flags.is_empty()).then_some((name, flags))
+
+    /// This way and the ones that are left where it fails, the plainest last.
+    fn ways(self) -> Vec<Link> {
+        let mut ways = vec![self.clone(), Link { runtime: None, ..self }, Link::default()];
+        ways.dedup();
+        ways
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let shared = self.runtime.iter().flat_map(|_| Runtime::flags()).map(str::to_owned);
+        self.flags.iter().cloned().chain(shared).collect()
+    }
+
+    fn keep(&self, cache: &Cache, rustc: &Identity) {
+        if let Some(name) = linker::name(rustc) {
+            cache.keep("toolchains", &name, self);
+        }
+    }
 }
 
 /// Repeats the recorded call. `None` where it failed for a reason that is not the kernel's code.
@@ -228,7 +258,15 @@ fn replay(
         other => other.clone(),
     });
     let foreign = foreign.collect();
-    Ok(Some(Ok(Built { library: staged, diagnostics, files, variables: dep_info.variables, foreign, recipe: None })))
+    Ok(Some(Ok(Built {
+        library: staged,
+        diagnostics,
+        files,
+        variables: dep_info.variables,
+        foreign,
+        recipe: None,
+        runtime: None,
+    })))
 }
 
 /// Which rustc the folder gets, asked once and remembered while that file stays what it is.

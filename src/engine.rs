@@ -348,6 +348,7 @@ fn publish(
         warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
         checksum: (0, String::new()),
         stamp: None,
+        runtime: built.runtime,
         created: now().as_secs_f64(),
     };
     let (entry, path) = store::publish(cache, &key, staging, &built.library, entry)?;

@@ -31,6 +31,7 @@ pub mod plan;
 pub mod recipe;
 pub mod seed;
 pub mod cache;
+pub mod runtime;
 pub mod store;
 pub mod ground;
 pub mod mirror;

@@ -11,8 +11,10 @@ use crate::toolchain::{Identity, Toolchain, find_linker};
 
 /// The version of rustc since which it links with its own `rust-lld` on this host.
 const HOST: (&str, semver::Version) = ("x86_64-unknown-linux-gnu", semver::Version::new(1, 90, 0));
-/// Arguments that mean something to `cc` only, or choose a linker: then everything is left as it is.
-const DECISIVE: [&str; 5] = ["link-arg", "linker", "link-self-contained", "native=", "prefer-dynamic"];
+/// Arguments that mean something to `cc` only, choose a linker or do not go with every standard library: then everything
+/// is left as it is.
+const DECISIVE: [&str; 7] =
+    ["link-arg", "linker", "link-self-contained", "native=", "prefer-dynamic", "panic=", "crt-static"];
 
 /// Where the flags for a compiler are kept, if it links with its own linker through `cc`.
 pub fn name(rustc: &Identity) -> Option<String> {
@@ -44,9 +46,17 @@ pub fn fits(arguments: &[String]) -> bool {
     !arguments.iter().any(decides)
 }
 
+/// The folder of the compiler's own libraries.
+pub fn libraries(rustc: &Path) -> Option<PathBuf> {
+    Some(own_folder(rustc)?.join("lib"))
+}
+
 fn lld(rustc: &Path) -> Option<PathBuf> {
-    let lld = rustc.parent()?.parent()?.join("lib/rustlib").join(HOST.0).join("bin/rust-lld");
-    lld.is_file().then_some(lld)
+    Some(own_folder(rustc)?.join("bin/rust-lld")).filter(|lld| lld.is_file())
+}
+
+fn own_folder(rustc: &Path) -> Option<PathBuf> {
+    Some(rustc.parent()?.parent()?.join("lib/rustlib").join(HOST.0))
 }
 
 /// The library folders and start files in the call of a linker. A shared library needs both kinds of start files.
@@ -80,6 +90,7 @@ mod tests {
         };
         check(&["-C", "opt-level=3", "-L", "dependency=/t"], true);
         check(&["-C", "linker=clang"], false);
+        check(&["-C", "panic=abort"], false);
         check(&["-Clink-arg=-Wl,-rpath,/x"], false);
         check(&["-L", "native=/x", "-l", "static=z"], false);
     }

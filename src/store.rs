@@ -11,6 +11,7 @@ use crate::cache::{Cache, Staging, now, read_bounded, size_of};
 use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
 use crate::error::{Diagnostic, Result};
 use crate::inputs::Input;
+use crate::runtime::Runtime;
 use crate::tier::Tier;
 
 /// A hit renews the date of its entry at most that often, so that a warm import does not write.
@@ -47,6 +48,8 @@ pub struct Entry {
     pub checksum: (u64, String),
     /// What the file system said of the library when it was published.
     pub stamp: Option<Stamp>,
+    /// The standard library, where the library does not have it in itself.
+    pub runtime: Option<Runtime>,
     /// Seconds since 1970.
     pub created: f64,
 }
@@ -105,8 +108,8 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Found {
     found
 }
 
-/// The artifact in an entry whose seal holds: no file in it was touched since it was published, and it has no inputs
-/// besides the key's, so that its metadata need not be read.
+/// The artifact in an entry whose seal holds: no file in it was touched since it was published, and it needs nothing
+/// besides the key's inputs, so that its metadata need not be read.
 fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
     let expected = folder.file_name()?.to_str()?.splitn(3, '-').nth(2)?;
     let library = folder.join(library);
@@ -124,6 +127,7 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Option<
     let library = folder.join(&entry.library);
     let metadata = std::fs::metadata(&library).map_err(|e| format!("it cannot be read: {e}"))?;
     check(&library, &metadata, &entry)?;
+    entry.runtime.as_ref().map_or(Ok(()), |runtime| runtime.check(cache))?;
     Ok(Some(used(cache, folder, library, &metadata, entry.inputs)))
 }
 
@@ -154,7 +158,8 @@ pub fn publish(
     entry.stamp = stamp(&prepared.join(&entry.library));
     cache.write(&prepared.join(METADATA), &serde_json::to_vec(&entry).unwrap_or_default())?;
     let mut name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
-    let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA))).filter(|_| entry.inputs.is_empty());
+    let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
+    let stamps = stamps.filter(|_| entry.inputs.is_empty() && entry.runtime.is_none());
     if let Some((library, metadata)) = stamps {
         name = format!("{name}-{}", seal(&[library, metadata]));
     }
@@ -281,6 +286,7 @@ mod tests {
             library: "k.so".into(),
             checksum: (0, String::new()),
             stamp: None,
+            runtime: None,
             created: now().as_secs_f64(),
         };
         super::publish(cache, "key", &staging, &built, entry).unwrap().1
