@@ -139,7 +139,7 @@ def test_new_copies_a_shipped_kernel_out(cli, run, project, origin):
     seen = cli("new", "mine", "--from", origin)
     assert seen.returncode == 0, seen.text
     (source,) = project.rglob("mine.rs")
-    run("import rsimport.import_hook, mine; print(mine.__name__)", cwd=source.parent)
+    run("import test_mine\ntest_mine.test_it_offers_what_its_origin_offers()", cwd=source.parent)
 
 
 def test_new_never_overwrites(cli, project):

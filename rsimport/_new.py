@@ -54,9 +54,10 @@ def _copied(source: Path, name: str) -> dict[str, str]:
 
 
 def _renamed(text: str, old: str, new: str) -> str:
-    """A module has to have its file's name; whatever else has that name is none of our business."""
-    head = r"#\[pymodule\b.*\n(?:\s*(?:#\[|//).*\n)*\s*(?:pub\s+)?(?:fn|mod)\s+"
-    return re.sub(rf"({head}){re.escape(old)}\b", rf"\g<1>{new}", text)
+    """A module has its file's name, and its exceptions say so; whatever else has that name is not ours."""
+    module = r"#\[pymodule\b.*\n(?:\s*(?:#\[|//).*\n)*\s*(?:pub\s+)?(?:fn|mod)\s+"
+    exception = r"\bcreate_exception!\s*\(\s*"
+    return re.sub(rf"({module}|{exception}){re.escape(old)}\b", rf"\g<1>{new}", text)
 
 
 _COPY_TEST = '''"""Tests of NAME.rs: run `pytest` in this folder."""
@@ -71,5 +72,8 @@ import NAME
 
 def test_it_offers_what_its_origin_offers() -> None:
     assert NAME.__name__ == "NAME"
-    assert {name for name in dir(ORIGIN) if name[0] != "_"} <= set(dir(NAME))
+    offered = {name for name in dir(ORIGIN) if name[0] != "_"}
+    assert offered <= set(dir(NAME))
+    kinds = [value for name in offered if isinstance(value := getattr(NAME, name), type)]
+    assert {kind.__module__ for kind in kinds} <= {"NAME"}
 '''

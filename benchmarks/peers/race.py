@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,16 +81,16 @@ def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], ed
             say(kernel, contestants[short], "first build", tracks[short].spread("first"))
         for number in range(2, edits + 2):
             say(kernel, None, f"edit {number - 1} of {edits}", None)
-            for short in _turned(entries, number):
+            for short in _shuffled(entries, number):
                 turn(short, "edit", edit(number, short))
                 entries[short].settle()
         for number in range(NEW):
-            for short in _turned(entries, number):
+            for short in _shuffled(entries, number):
                 past = tracks[short].times["new"]
                 if not past or (past[0] or 0.0) < SLOW:
                     turn(short, "new", lambda entry, number=number: entry.new(9000 + number))
         for number in range(-1, edits * WARM):
-            for short in _turned(entries, max(number, 0)):
+            for short in _shuffled(entries, max(number, 0)):
                 if number < 0:
                     # Not counted: whatever the first import after an edit brings up to date.
                     turn(short, "warm", lambda entry: entry.warm() and None)
@@ -106,11 +107,12 @@ def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], ed
     return tracks
 
 
-def _turned(entries: Mapping[str, Entry], number: int) -> list[str]:
-    """The contestants, another one first in each round: after a pause a machine is slower for a while."""
-    names = list(entries)
-    at = number % len(names)
-    return names[at:] + names[:at]
+def _shuffled(entries: Mapping[str, Entry], number: int) -> list[str]:
+    """The contestants, in another order in each round.
+
+    After a pause a machine is slower for a while, and a compiler that follows another finds it warmed up.
+    """
+    return random.Random(number).sample(list(entries), len(entries))
 
 
 def hooks(

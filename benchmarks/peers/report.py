@@ -16,9 +16,9 @@ from peers.kernels import Kernel
 from peers.race import Column, Track
 
 METHOD = (
-    "Medians of one run in which the contestants took turns within every round, each in its own folder with "
-    "its own cache; all in release mode with the settings named, everything else as installed, and what the "
-    "user had set in the environment taken out.",
+    "Medians of one run in which the contestants took turns in every round, in a shuffled order, each in its "
+    "own folder with its own cache; all in release mode with the settings named, everything else as "
+    "installed, and what the user had set in the environment taken out.",
     "All Rust contestants compile the same text with the same pyo3 and numpy crates, downloaded beforehand, "
     "without the network. Only rsimport and numba compile for this CPU by default (target-cpu=native).",
     "hook: the statements that install it, in a fresh interpreter. first build: the import statement with "

@@ -174,12 +174,27 @@ impl Source for Hashed {
 }
 
 fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
+    if let Ok(list) = items.cast_exact::<PyList>()
+        && let Some(probes) = hash_texts(hasher, list)
+    {
+        return Ok(Hashed(probes));
+    }
     let items = tuple(items)?;
     let mut probes = Vec::with_capacity(items.len());
     for (n, key) in items.as_slice().iter().enumerate() {
         probes.push(hasher.item(n, key)?);
     }
     Ok(Hashed(probes))
+}
+
+/// The ways of a list of plain ASCII strings; None where there is anything else in it. No code of Python runs meanwhile
+/// that could change the list, so no copy of it is needed.
+fn hash_texts(hasher: &Hasher, list: &Bound<'_, PyList>) -> Option<Vec<Probe>> {
+    let mut probes = Vec::with_capacity(list.len());
+    for item in list {
+        probes.push(hasher.plain(&item)?);
+    }
+    Some(probes)
 }
 
 /// The items of an iterable, which stay as they are whatever their methods do to the iterable.

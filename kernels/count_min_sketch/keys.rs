@@ -75,13 +75,17 @@ impl Hasher {
     #[inline(always)]
     pub fn key(&self, key: &Bound<'_, PyAny>) -> PyResult<Probe> {
         // The frequent case stands apart, so that its result stays in registers.
-        if self.keys != Keys::Int
-            && let Ok(text) = key.cast::<PyString>()
-            && let Some(text) = ascii(text)
-        {
-            return Ok(self.text(text));
+        match self.plain(key) {
+            Some(probe) => Ok(probe),
+            None => self.hash(key, 0).map(Probe::new),
         }
-        self.hash(key, 0).map(Probe::new)
+    }
+
+    /// The way of a str that is plain ASCII; None for all others, and where strings are no keys.
+    #[inline(always)]
+    pub fn plain(&self, key: &Bound<'_, PyAny>) -> Option<Probe> {
+        let text = key.cast::<PyString>().ok().filter(|_| self.keys != Keys::Int)?;
+        ascii(text).map(|text| self.text(text))
     }
 
     /// The way of the n-th item of a batch, whose error says which one it is.
