@@ -48,6 +48,10 @@ def loops(runs: int) -> Iterator[Line]:
         mine = partial(each, keys, getattr(ours, name))
         loop = theirs and partial(each, keys, getattr(theirs, name))
         yield measured(runs, f"{name} in a loop", "cmsketch, a loop", mine, loop, bar)
+    # What is left where there is no work: the loop, and calls of a method that only says how wide the sketch is.
+    idle = partial(each_none, keys, ours.get_width)
+    loop = theirs and partial(each, keys, theirs.count)
+    yield measured(runs, "get_width in a loop", "cmsketch, a loop", idle, loop)
     candidates = list(dict.fromkeys(keys))[:10]
     mine = partial(repeat, 2000, partial(ours.top_k, 3, candidates))
     loop = theirs and partial(repeat, 2000, partial(theirs.top_k, 3, candidates))
@@ -84,6 +88,8 @@ def threads(runs: int) -> Iterator[Line]:
         mine = partial(spread_out, pool, parts, ours.insert_many)
         loop = theirs and partial(spread_out, pool, parts, lambda part: each(part, theirs.insert))
         yield measured(runs, "10 threads, batches of 1,000", "cmsketch, 10 threads", mine, loop, 1 / 20)
+        idle = partial(spread_out, pool, parts, len)
+        yield measured(runs, "10 threads, no work", "cmsketch, 10 threads", idle, loop)
 
 
 def classic_table(runs: int) -> Iterator[Line]:
@@ -191,6 +197,11 @@ def import_rust(name: str) -> ModuleType:
 def each(keys: list[str], action: Callable[[str], object]) -> None:
     for key in keys:
         action(key)
+
+
+def each_none(keys: list[str], action: Action) -> None:
+    for _ in keys:
+        action()
 
 
 def each_of(sketch: Any, keys: list[str]) -> None:
