@@ -187,8 +187,8 @@ fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
     Ok(Hashed(probes))
 }
 
-/// The ways of a list of plain ASCII strings; None where there is anything else in it. No code of Python runs meanwhile
-/// that could change the list, so no copy of it is needed.
+/// The ways of a list of strings; None where there is anything else in it. No code of Python runs
+/// meanwhile that could change the list, so no copy of it is needed.
 fn hash_texts(hasher: &Hasher, list: &Bound<'_, PyList>) -> Option<Vec<Probe>> {
     let mut probes = Vec::with_capacity(list.len());
     for item in list {

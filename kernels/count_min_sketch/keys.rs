@@ -1,8 +1,8 @@
 //! Keys: which of them a sketch takes, and the one hash that says where each is counted.
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
-use pyo3::{ffi, prelude::*};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 // Seeds that set the kinds of keys apart, so that 1, "1" and b"1" are different keys.
@@ -81,11 +81,15 @@ impl Hasher {
         }
     }
 
-    /// The way of a str that is plain ASCII; None for all others, and where strings are no keys.
+    /// The way of a str, as its UTF-8; None for all else, for lone surrogates, which have none, and
+    /// where strings are no keys.
     #[inline(always)]
     pub fn plain(&self, key: &Bound<'_, PyAny>) -> Option<Probe> {
-        let text = key.cast::<PyString>().ok().filter(|_| self.keys != Keys::Int)?;
-        ascii(text).map(|text| self.text(text))
+        let text = key
+            .cast::<PyString>()
+            .ok()
+            .filter(|_| self.keys != Keys::Int)?;
+        Some(self.text(text.to_str().ok()?.as_bytes()))
     }
 
     /// The way of the n-th item of a batch, whose error says which one it is.
@@ -215,21 +219,6 @@ impl Hasher {
             hashes.extend(self.hash(&item, depth + 1)?.to_le_bytes());
         }
         Ok(self.raw(TUPLE, &hashes))
-    }
-}
-
-/// The bytes of a str of ASCII characters only, which are its UTF-8 too. None for all others.
-#[inline(always)]
-fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
-    let text = text.as_ptr();
-    // SAFETY: this is a str, and one that is compact and ASCII has as many bytes as characters,
-    // which lie in the object, are initialised and never change. Asking Python for the UTF-8 gives
-    // the same bytes, and takes as long as hashing them.
-    unsafe {
-        (ffi::PyUnicode_IS_COMPACT_ASCII(text) != 0).then(|| {
-            let (data, len) = (ffi::PyUnicode_DATA(text), ffi::PyUnicode_GET_LENGTH(text));
-            std::slice::from_raw_parts(data.cast::<u8>(), len as usize)
-        })
     }
 }
 
