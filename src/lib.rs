@@ -24,6 +24,7 @@ pub mod depinfo;
 pub mod diagnostics;
 pub mod module;
 pub mod pieces;
+pub mod exports;
 pub mod stage;
 pub mod process;
 pub mod lock;

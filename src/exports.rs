@@ -1,0 +1,304 @@
+//! The functions that a kernel exports to native callers, with their signatures in C.
+//!
+//! They are read from the text that is compiled, so that they belong to the library that comes of it, whatever becomes of
+//! the text. A type that C can name has the name that it has in `<stdint.h>`, Cython and SciPy, which compare such
+//! signatures letter by letter: a pointer's `const` is therefore left out.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use syn::spanned::Spanned;
+use syn::{
+    Abi, Attribute, Expr, ExprLit, FnArg, GenericArgument, Item, ItemFn, Lit, Meta, MetaNameValue, PathArguments,
+    ReturnType, Type,
+};
+
+/// Without one of these words, a text exports nothing.
+const WORDS: [&str; 2] = ["no_mangle", "export_name"];
+
+/// Names in Rust, of the language or of `std::ffi` and `libc`, and in C.
+const NAMES: [(&str, &str); 36] = [
+    ("f64", "double"),
+    ("f32", "float"),
+    ("i8", "int8_t"),
+    ("i16", "int16_t"),
+    ("i32", "int32_t"),
+    ("i64", "int64_t"),
+    ("u8", "uint8_t"),
+    ("u16", "uint16_t"),
+    ("u32", "uint32_t"),
+    ("u64", "uint64_t"),
+    ("isize", "intptr_t"),
+    ("usize", "size_t"),
+    ("bool", "bool"),
+    ("c_void", "void"),
+    ("c_double", "double"),
+    ("c_float", "float"),
+    ("c_char", "char"),
+    ("c_schar", "signed char"),
+    ("c_uchar", "unsigned char"),
+    ("c_short", "short"),
+    ("c_ushort", "unsigned short"),
+    ("c_int", "int"),
+    ("c_uint", "unsigned int"),
+    ("c_long", "long"),
+    ("c_ulong", "unsigned long"),
+    ("c_longlong", "long long"),
+    ("c_ulonglong", "unsigned long long"),
+    ("size_t", "size_t"),
+    ("ssize_t", "intptr_t"),
+    ("intptr_t", "intptr_t"),
+    ("int32_t", "int32_t"),
+    ("int64_t", "int64_t"),
+    ("uint8_t", "uint8_t"),
+    ("uint32_t", "uint32_t"),
+    ("uint64_t", "uint64_t"),
+    ("Py_ssize_t", "Py_ssize_t"),
+];
+
+/// One exported function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// The symbol.
+    pub name: String,
+    /// Its types in C, the result's first.
+    pub types: Vec<String>,
+    /// Why C has no signature for it; then there are no types.
+    pub problem: Option<String>,
+    /// Where it stands.
+    pub file: PathBuf,
+    /// 1-based.
+    pub line: usize,
+}
+
+/// Can there be an exported function in the text?
+pub fn mentioned(text: &str) -> bool {
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// The exported functions of a source file, those of its inline modules included.
+pub fn exports(file: &Path, text: &str) -> Vec<Export> {
+    let mut found = Vec::new();
+    if mentioned(text)
+        && let Ok(parsed) = syn::parse_file(text)
+    {
+        collect(file, &parsed.items, &HashMap::new(), &mut found);
+    }
+    found
+}
+
+type Aliases<'a> = HashMap<String, &'a Type>;
+
+fn collect<'a>(file: &Path, items: &'a [Item], outer: &Aliases<'a>, found: &mut Vec<Export>) {
+    let mut aliases = outer.clone();
+    aliases.extend(items.iter().filter_map(|item| match item {
+        Item::Type(alias) => Some((alias.ident.to_string(), &*alias.ty)),
+        _ => None,
+    }));
+    for item in items {
+        match item {
+            Item::Mod(module) => {
+                let items = module.content.as_ref().map_or(&[][..], |(_, items)| items);
+                collect(file, items, &aliases, found);
+            }
+            Item::Fn(function) => found.extend(export(file, function, &aliases)),
+            _ => {}
+        }
+    }
+}
+
+fn export(file: &Path, function: &ItemFn, aliases: &Aliases<'_>) -> Option<Export> {
+    let name = function.attrs.iter().find_map(|attribute| symbol(attribute, function))?;
+    let types = signature(function, aliases);
+    Some(Export {
+        name,
+        problem: types.as_ref().err().cloned(),
+        types: types.unwrap_or_default(),
+        file: file.to_owned(),
+        line: function.sig.fn_token.span.start().line,
+    })
+}
+
+/// The name that an attribute exports the function by.
+fn symbol(attribute: &Attribute, function: &ItemFn) -> Option<String> {
+    match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("unsafe") => plain_symbol(&list.parse_args::<Meta>().ok()?, function),
+        meta => plain_symbol(meta, function),
+    }
+}
+
+fn plain_symbol(meta: &Meta, function: &ItemFn) -> Option<String> {
+    match meta {
+        Meta::Path(path) if path.is_ident("no_mangle") => {
+            Some(function.sig.ident.to_string().trim_start_matches("r#").to_owned())
+        }
+        Meta::NameValue(MetaNameValue { path, value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. })
+            if path.is_ident("export_name") =>
+        {
+            Some(text.value())
+        }
+        _ => None,
+    }
+}
+
+fn signature(function: &ItemFn, aliases: &Aliases<'_>) -> Result<Vec<String>, String> {
+    let signature = &function.sig;
+    let is_c = |abi: &Abi| abi.name.as_ref().is_none_or(|name| ["C", "C-unwind", "system"].contains(&&*name.value()));
+    if !signature.abi.as_ref().is_some_and(is_c) {
+        return Err("is not `extern \"C\"`, so that C cannot call it".to_owned());
+    }
+    if signature.variadic.is_some() {
+        return Err("takes a variable number of arguments, which has no counterpart here".to_owned());
+    }
+    let mut types = vec![result(&signature.output, aliases).map_err(|named| format!("returns {}", foreign(&named)))?];
+    for input in &signature.inputs {
+        let FnArg::Typed(input) = input else { return Err(format!("takes {}", foreign("self"))) };
+        types.push(c_type(&input.ty, aliases, 0).map_err(|named| format!("takes {}", foreign(&named)))?);
+    }
+    Ok(types)
+}
+
+fn foreign(named: &str) -> String {
+    format!("`{named}`, which has no counterpart in C")
+}
+
+fn result(output: &ReturnType, aliases: &Aliases<'_>) -> Result<String, String> {
+    match output {
+        ReturnType::Default => Ok("void".to_owned()),
+        ReturnType::Type(_, ty) => match &**ty {
+            Type::Tuple(tuple) if tuple.elems.is_empty() => Ok("void".to_owned()),
+            Type::Never(_) => Ok("void".to_owned()),
+            ty => c_type(ty, aliases, 0),
+        },
+    }
+}
+
+/// A type's name in C, or what it is called in Rust. Nothing but `void *` is ever `void` here.
+fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, String> {
+    let named = || Err(quote(ty));
+    // An alias that names itself is an error of rustc's.
+    if depth > 16 {
+        return named();
+    }
+    match ty {
+        Type::Paren(inner) => c_type(&inner.elem, aliases, depth + 1),
+        Type::Group(inner) => c_type(&inner.elem, aliases, depth + 1),
+        Type::Ptr(pointer) => Ok(pointer_to(&pointer.elem, aliases, depth)),
+        Type::Reference(reference) => match &*reference.elem {
+            // These are two words wide.
+            Type::Slice(_) | Type::TraitObject(_) => named(),
+            Type::Path(path) if ["str", "CStr", "Path", "OsStr"].iter().any(|name| ends_with(path, name)) => named(),
+            inner => Ok(pointer_to(inner, aliases, depth)),
+        },
+        Type::FnPtr(function) if function.abi.is_some() && function.variadic.is_none() => {
+            let inputs = function.inputs.iter().map(|input| c_type(&input.ty, aliases, depth + 1));
+            let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+            Ok(format!("{} (*)({})", result(&function.output, aliases)?, listed(&inputs)))
+        }
+        Type::Path(path) => {
+            let Some(last) = path.path.segments.last() else { return named() };
+            let name = last.ident.to_string();
+            if let (Some(alias), 1) = (aliases.get(&name), path.path.segments.len()) {
+                return c_type(alias, aliases, depth + 1);
+            }
+            if let ("Option" | "NonNull", PathArguments::AngleBracketed(arguments)) = (&*name, &last.arguments) {
+                let Some(GenericArgument::Type(inner)) = arguments.args.first() else { return named() };
+                return match inner {
+                    Type::Reference(_) | Type::FnPtr(_) if name == "Option" => c_type(inner, aliases, depth + 1),
+                    inner if name == "NonNull" => Ok(pointer_to(inner, aliases, depth)),
+                    _ => named(),
+                };
+            }
+            let known = NAMES.iter().find(|(rust, c)| *rust == name && *c != "void");
+            known.map_or_else(named, |(_, c)| Ok((*c).to_owned()))
+        }
+        _ => named(),
+    }
+}
+
+/// What C has no name for is `void` behind a pointer.
+fn pointer_to(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> String {
+    let inner = c_type(ty, aliases, depth + 1).unwrap_or_else(|_| "void".to_owned());
+    if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") }
+}
+
+/// Types as they stand between the parentheses of a signature.
+pub fn listed(types: &[String]) -> String {
+    if types.is_empty() { "void".to_owned() } else { types.join(", ") }
+}
+
+fn ends_with(path: &syn::TypePath, name: &str) -> bool {
+    path.path.segments.last().is_some_and(|segment| segment.ident == name)
+}
+
+/// A type as the user wrote it.
+fn quote(ty: &Type) -> String {
+    ty.span().source_text().unwrap_or_else(|| "a type".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[(&str, &str)]) {
+        let found = exports(Path::new("/k.rs"), text);
+        let found: Vec<_> = found
+            .iter()
+            .map(|export| match &export.problem {
+                Some(problem) => (&*export.name, problem.clone()),
+                None => (&*export.name, format!("{} ({})", export.types[0], listed(&export.types[1..]))),
+            })
+            .collect();
+        let expected: Vec<_> = expected.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn signatures_are_read_as_scipy_and_cython_write_them() {
+        let one = |parameters: &str, expected: &str| {
+            let (parameters, result) = parameters.split_once(" => ").unwrap_or((parameters, "()"));
+            let text = format!("#[unsafe(no_mangle)] pub extern \"C\" fn f({parameters}) -> {result} {{}}");
+            check(&text, &[("f", expected)]);
+        };
+        one("x: f64 => f64", "double (double)");
+        one("x: f64, data: *mut c_void => f64", "double (double, void *)");
+        one("n: c_int, x: *mut f64 => f64", "double (int, double *)");
+        one("n: std::ffi::c_int, x: *const f64, d: *mut core::ffi::c_void => f64", "double (int, double *, void *)");
+        one(
+            "b: *mut f64, n: isize, r: *mut f64, d: *mut c_void => c_int",
+            "int (double *, intptr_t, double *, void *)",
+        );
+        one("", "void (void)");
+        one("a: i8, b: u16, c: i64, d: usize, e: bool", "void (int8_t, uint16_t, int64_t, size_t, bool)");
+        one("a: &mut [f64; 3], b: *mut *const c_char, c: &Mine", "void (void *, char **, void *)");
+        one(
+            "a: Option<&f64>, b: NonNull<u8>, c: Option<unsafe extern \"C\" fn(f64) -> f64>",
+            "void (double *, uint8_t *, double (*)(double))",
+        );
+    }
+
+    #[test]
+    fn every_spelling_of_an_export_is_found_wherever_it_stands() {
+        check("#[no_mangle] extern \"C\" fn f() -> u8 { 0 }", &[("f", "uint8_t (void)")]);
+        check("#[no_mangle] unsafe extern fn r#fn() {}", &[("fn", "void (void)")]);
+        check("#[unsafe(export_name = \"g\")] extern \"C-unwind\" fn f() -> () {}", &[("g", "void (void)")]);
+        check("mod m { type R = f64; mod n { } #[no_mangle] extern \"C\" fn f(x: R) {} }", &[("f", "void (double)")]);
+        check("extern \"C\" fn f() {} // no_mangle", &[]);
+        check("#[no_mangle] fn broken( {", &[]);
+    }
+
+    #[test]
+    fn what_c_cannot_say_is_named() {
+        let one =
+            |function: &str, expected: &str| check(&format!("#[unsafe(no_mangle)] {function}"), &[("f", expected)]);
+        one("extern \"C\" fn f(x: f64, text: &str) {}", "takes `&str`, which has no counterpart in C");
+        one("extern \"C\" fn f() -> (f64, f64) { (0., 0.) }", "returns `(f64, f64)`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: Vec<u8>) {}", "takes `Vec<u8>`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: u128) {}", "takes `u128`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: c_void) {}", "takes `c_void`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: &[u8]) {}", "takes `&[u8]`, which has no counterpart in C");
+        one("fn f() {}", "is not `extern \"C\"`, so that C cannot call it");
+        one("extern \"C\" fn f(x: Loop) {} type Loop = Loop;", "takes `Loop`, which has no counterpart in C");
+    }
+}
