@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from rsimport._engine import __version__
     from rsimport._errors import CacheError, CompileError, ConfigError, RsimportError, ToolchainError
     from rsimport._finder import Hook, install
+    from rsimport._native import Native, native
 
 __all__ = [
     "CacheError",
     "CompileError",
     "ConfigError",
     "Hook",
+    "Native",
     "Report",
     "RsimportError",
     "ToolchainError",
@@ -34,12 +36,15 @@ __all__ = [
     "imp_from_filepath",
     "info",
     "install",
+    "native",
     "reload",
 ]
 
 _HOMES = {
     "Hook": "_finder",
     "install": "_finder",
+    "Native": "_native",
+    "native": "_native",
     "__version__": "_engine",
     # `%load_ext rsimport` looks for these.
     "load_ipython_extension": "_notebook",

@@ -8,13 +8,16 @@ __all__ = [
     "CacheEntry",
     "Check",
     "Diagnostic",
+    "Export",
     "Follower",
     "Setting",
     "__version__",
+    "address",
     "build",
     "cache_clear",
     "cache_dir",
     "cache_entries",
+    "capsule",
     "checks",
     "claim",
     "crate_source",
@@ -110,6 +113,9 @@ class Artifact:
     def provisional(self) -> bool:
         """Is it a fast build that is to be optimised in the background?"""
     @property
+    def exports(self) -> list[Export]:
+        """The functions that it exports to native callers."""
+    @property
     def reason(self) -> str | None:
         """Why it was last built: `first build`, `kernel.rs changed`, ..."""
     @property
@@ -175,6 +181,27 @@ class Check:
     def hint(self) -> str | None: ...
 
 @final
+class Export:
+    """A function that a kernel exports to native callers."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def signature(self) -> str | None:
+        """As `double (int, double *)`; None if C has none for it."""
+    @property
+    def types(self) -> list[str]:
+        """The types of the signature, the result's first."""
+    @property
+    def problem(self) -> str | None:
+        """Why there is no signature."""
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int:
+        """1-based."""
+
+@final
 class Follower:
     """Tells which files were saved. Folders are followed with all that kernels can lie in below them."""
 
@@ -187,6 +214,12 @@ class Follower:
         """
     def wait(self) -> list[str]:
         """Waits for a burst of changes and returns the paths that changed, also of other files beside."""
+
+def address(library: str, name: str) -> int:
+    """The address of a function in a library that is loaded; it stays mapped."""
+
+def capsule(library: str, name: str, signature: str) -> object:
+    """A capsule of a function in a library that is loaded, named by its signature in C."""
 
 def marked(path: str) -> bool:
     """Is this file a marked kernel? Never raises."""

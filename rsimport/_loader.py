@@ -24,6 +24,10 @@ LOADED = "__rsimport__"
 """Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
 
 
+CAPSULES = "__pyx_capi__"
+"""Where Cython keeps the native functions of a module, by their names."""
+
+
 def hidden(method: Method) -> Method:
     """Keeps a method out of the tracebacks of failed imports, as Python does for its own machinery.
 
@@ -124,7 +128,7 @@ class KernelLoader(ExtensionFileLoader):
             super().exec_module(module)
         except BaseException as exc:
             raise self._failure(exc) from exc
-        self.names = _names(module)
+        self.names = self._defined(module)
         _pristine.setdefault(self.path, self.names)
         vars(module)[LOADED] = module.__spec__
 
@@ -144,7 +148,7 @@ class KernelLoader(ExtensionFileLoader):
         if in_use is not None:
             # PyO3 before 0.28 makes modules that enter themselves into sys.modules.
             sys.modules[self.name] = in_use
-        self.names = _pristine[self.path] = _names(fresh)
+        self.names = _pristine[self.path] = self._defined(fresh)
 
     def get_resource_reader(self, name: str | None = None) -> FileReader:
         """Resources lie beside the source, not in the cache."""
@@ -152,6 +156,15 @@ class KernelLoader(ExtensionFileLoader):
         from types import SimpleNamespace
 
         return FileReader(SimpleNamespace(path=self.source))  # type: ignore[arg-type]
+
+    def _defined(self, module: ModuleType) -> dict[str, object]:
+        """What the kernel defined in its new module; what it exports is where Cython and SciPy look for it."""
+        exports = self.find_artifact().exports
+        if exports and CAPSULES not in vars(module):
+            signed = [(export.name, export.signature) for export in exports if export.signature]
+            capsules = {name: _engine.capsule(self.path, name, signature) for name, signature in signed}
+            setattr(module, CAPSULES, capsules)
+        return _names(module)
 
     def _failure(self, exc: BaseException) -> BaseException:
         """What to raise where a kernel's initialisation raised this."""

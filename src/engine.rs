@@ -15,6 +15,7 @@ use crate::config::{Config, Given, declared_settings};
 use crate::digest::Digest;
 use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
+use crate::exports::{Export, exports, mentioned};
 use crate::fingerprint::Fingerprint;
 use crate::inputs::Input;
 use crate::lock::Lock;
@@ -69,6 +70,8 @@ pub struct Artifact {
     pub tier: Tier,
     /// The other files that decide whether it is fresh.
     pub inputs: Vec<PathBuf>,
+    /// What native callers find in it.
+    pub exports: Vec<Export>,
 }
 
 /// What is remembered of a kernel's last build, for saying why the next one is needed.
@@ -253,6 +256,9 @@ fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: boo
         let further = serde_json::to_string(&hit.inputs).unwrap_or_default();
         content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
     }
+    // Metadata that were not read are those of a single file, which nearly always has nothing that asks for them.
+    let unread = || mentioned(&source.text).then(|| store::entry_of(&hit.library)).flatten().map(|entry| entry.exports);
+    let exports = hit.exports.or_else(unread).unwrap_or_default();
     Artifact {
         path: hit.library,
         source: source.path.clone(),
@@ -264,6 +270,7 @@ fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: boo
         profile: config.settings.profile.clone(),
         tier,
         inputs: hit.inputs.iter().filter_map(|input| input.path(&source.base)).collect(),
+        exports,
     }
 }
 
@@ -345,6 +352,7 @@ fn publish(
         inputs: inputs.clone(),
         reason,
         seconds: started.elapsed().as_secs_f64(),
+        exports: exported(&built, source),
         warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
         checksum: (0, String::new()),
         stamp: None,
@@ -355,8 +363,16 @@ fn publish(
     let published = remembered(cache, &place, &path);
     let last = Last { fingerprint: fingerprint.clone(), inputs, built: entry.created, published };
     cache.keep("work", &format!("{place}/last"), &last);
-    let hit = Hit { library: path, inputs: entry.inputs };
+    let hit = Hit { library: path, inputs: entry.inputs, exports: Some(entry.exports) };
     Ok(artifact(known, tier, key, hit, true))
+}
+
+/// What the kernel's own files export to native callers.
+fn exported(built: &Built, source: &Source) -> Vec<Export> {
+    let others = built.files.iter().filter(|file| **file != source.path);
+    let others = others.filter_map(|file| Some((file, std::fs::read_to_string(file).ok()?)));
+    let others = others.flat_map(|(file, text)| exports(file, &text));
+    exports(&source.path, &source.text).into_iter().chain(others).collect()
 }
 
 /// The published entries of a kernel with a new one, after removing those that nobody will come back to.

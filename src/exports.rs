@@ -72,6 +72,14 @@ pub struct Export {
     pub line: usize,
 }
 
+impl Export {
+    /// Its signature, as `double (int, double *)`.
+    pub fn signature(&self) -> Option<String> {
+        let (result, parameters) = self.types.split_first()?;
+        Some(format!("{result} ({})", listed(parameters)))
+    }
+}
+
 /// Can there be an exported function in the text?
 pub fn mentioned(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
@@ -224,7 +232,7 @@ fn pointer_to(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> String {
 }
 
 /// Types as they stand between the parentheses of a signature.
-pub fn listed(types: &[String]) -> String {
+fn listed(types: &[String]) -> String {
     if types.is_empty() { "void".to_owned() } else { types.join(", ") }
 }
 
@@ -245,10 +253,7 @@ mod tests {
         let found = exports(Path::new("/k.rs"), text);
         let found: Vec<_> = found
             .iter()
-            .map(|export| match &export.problem {
-                Some(problem) => (&*export.name, problem.clone()),
-                None => (&*export.name, format!("{} ({})", export.types[0], listed(&export.types[1..]))),
-            })
+            .map(|export| (&*export.name, export.signature().or(export.problem.clone()).unwrap_or_default()))
             .collect();
         let expected: Vec<_> = expected.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
         assert_eq!(found, expected, "{text}");

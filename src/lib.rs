@@ -40,6 +40,7 @@ pub mod view;
 pub mod messages;
 pub mod cargo;
 pub mod verify;
+pub mod symbol;
 pub mod compile;
 pub mod engine;
 pub mod warm;

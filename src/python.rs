@@ -1,13 +1,14 @@
 //! The engine as Python sees it: thin functions that convert their arguments, call the engine, and convert its errors.
 //! The one module that names PyO3's types.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::abi;
 use crate::above::Above;
@@ -19,11 +20,13 @@ use crate::doctor;
 use crate::engine::{self, Request};
 use crate::environment::Environment;
 use crate::error::{self, Error, Kind};
+use crate::exports;
 use crate::process::{Stage, Watch};
 use crate::settings::{Settings, table};
 use crate::source;
 use crate::store::{self, Entry};
 use crate::survey;
+use crate::symbol;
 use crate::templates::TEMPLATES;
 use crate::watch;
 
@@ -32,9 +35,9 @@ use crate::watch;
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Follower, Setting, build, cache_clear, cache_dir, cache_entries,
-        checks, claim, crate_source, inplace, kernels, lookup, marked, settings, settings_table, templates, warm,
-        write_cell,
+        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Setting, address, build, cache_clear, cache_dir,
+        cache_entries, capsule, checks, claim, crate_source, inplace, kernels, lookup, marked, settings,
+        settings_table, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -67,6 +70,17 @@ struct Diagnostic {
 struct Artifact {
     artifact: engine::Artifact,
     entry: OnceLock<Option<Entry>>,
+}
+
+/// A function that a kernel exports to native callers.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Export {
+    name: String,
+    signature: Option<String>,
+    types: Vec<String>,
+    problem: Option<String>,
+    file: String,
+    line: usize,
 }
 
 /// A declared setting.
@@ -187,6 +201,11 @@ impl Artifact {
     #[getter]
     fn inputs(&self) -> Vec<String> {
         self.artifact.inputs.iter().map(text).collect()
+    }
+
+    #[getter]
+    fn exports(&self) -> Vec<Export> {
+        self.artifact.exports.iter().map(Export::from).collect()
     }
 
     #[getter]
@@ -436,6 +455,23 @@ fn templates(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(out)
 }
 
+/// The address of a function in a library that is loaded; it stays mapped.
+#[pyfunction]
+fn address(py: Python<'_>, library: PathBuf, name: &str) -> PyResult<usize> {
+    symbol::address(&library, name).map(|address| address.as_ptr().addr()).map_err(|e| raised(py, e))
+}
+
+/// A capsule of a function in a library that is loaded, named by its signature in C.
+#[pyfunction]
+fn capsule<'py>(py: Python<'py>, library: PathBuf, name: &str, signature: CString) -> PyResult<Bound<'py, PyCapsule>> {
+    let address = symbol::address(&library, name).map_err(|e| raised(py, e))?;
+    #[allow(unsafe_code)]
+    // SAFETY: the library stays mapped, so the pointer is valid as long as anybody could have it.
+    unsafe {
+        PyCapsule::new_with_pointer(py, address, symbol::kept(signature))
+    }
+}
+
 /// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
 #[pyfunction]
 fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<()> {
@@ -454,6 +490,19 @@ impl From<error::Diagnostic> for Diagnostic {
             column: from.column,
             rendered,
             ansi: from.ansi,
+        }
+    }
+}
+
+impl From<&exports::Export> for Export {
+    fn from(from: &exports::Export) -> Self {
+        Export {
+            name: from.name.clone(),
+            signature: from.signature(),
+            types: from.types.clone(),
+            problem: from.problem.clone(),
+            file: text(&from.file),
+            line: from.line,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{Cache, Staging, now, read_bounded, size_of};
 use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
 use crate::error::{Diagnostic, Result};
+use crate::exports::Export;
 use crate::inputs::Input;
 use crate::runtime::Runtime;
 use crate::tier::Tier;
@@ -42,6 +43,8 @@ pub struct Entry {
     pub seconds: f64,
     /// rustc's warnings about the user's code.
     pub warnings: Vec<Diagnostic>,
+    /// What native callers find in the library.
+    pub exports: Vec<Export>,
     /// The library's file name.
     pub library: String,
     /// The library's size in bytes and the digest of its content.
@@ -70,6 +73,8 @@ pub struct Hit {
     pub library: PathBuf,
     /// What the build has read besides what the key names.
     pub inputs: Vec<Input>,
+    /// What native callers find in the library; `None` where the metadata were not read.
+    pub exports: Option<Vec<Export>>,
 }
 
 /// Looks for an artifact under a key whose further inputs hold; `library` is the file name that it has where nothing is
@@ -115,7 +120,10 @@ fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
     let library = folder.join(library);
     let metadata = std::fs::metadata(&library).ok()?;
     let seal = seal(&[stamp_of(&metadata)?, stamp(&folder.join(METADATA))?]);
-    (seal == expected).then(|| used(cache, folder, library, &metadata, Vec::new()))
+    (seal == expected).then(|| {
+        used(cache, folder, &metadata);
+        Hit { library, inputs: Vec::new(), exports: None }
+    })
 }
 
 /// The artifact in an entry, if the entry's inputs hold; the error says what is damaged.
@@ -128,15 +136,15 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Option<
     let metadata = std::fs::metadata(&library).map_err(|e| format!("it cannot be read: {e}"))?;
     check(&library, &metadata, &entry)?;
     entry.runtime.as_ref().map_or(Ok(()), |runtime| runtime.check(cache))?;
-    Ok(Some(used(cache, folder, library, &metadata, entry.inputs)))
+    used(cache, folder, &metadata);
+    Ok(Some(Hit { library, inputs: entry.inputs, exports: Some(entry.exports) }))
 }
 
-fn used(cache: &Cache, folder: &Path, library: PathBuf, metadata: &Metadata, inputs: Vec<Input>) -> Hit {
+fn used(cache: &Cache, folder: &Path, metadata: &Metadata) {
     // Most file systems note by themselves, once a day, that a library is read.
     if is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
         cache.renew_date(folder);
     }
-    Hit { library, inputs }
 }
 
 /// The metadata of a published library; none where it was removed or damaged since.
@@ -283,6 +291,7 @@ mod tests {
             reason: String::new(),
             seconds: 0.0,
             warnings: Vec::new(),
+            exports: Vec::new(),
             library: "k.so".into(),
             checksum: (0, String::new()),
             stamp: None,

@@ -48,7 +48,7 @@ def loops(runs: int) -> Iterator[Line]:
         mine = partial(each, keys, getattr(ours, name))
         loop = theirs and partial(each, keys, getattr(theirs, name))
         yield measured(runs, f"{name} in a loop", "cmsketch, a loop", mine, loop, bar)
-    # What is left where there is no work: the loop, and calls of a method that only says how wide the sketch is.
+    # What is left where there is no work: the loop, and calls of a method that only says a number.
     idle = partial(each_none, keys, ours.get_width)
     loop = theirs and partial(each, keys, theirs.count)
     yield measured(runs, "get_width in a loop", "cmsketch, a loop", idle, loop)
