@@ -158,7 +158,7 @@ class KernelLoader(ExtensionFileLoader):
         return FileReader(SimpleNamespace(path=self.source))  # type: ignore[arg-type]
 
     def _defined(self, module: ModuleType) -> dict[str, object]:
-        """What the kernel defined in its new module; what it exports is where Cython and SciPy look for it."""
+        """What the kernel defined in its new module, its exports being where Cython and SciPy look."""
         exports = self.find_artifact().exports
         if exports and CAPSULES not in vars(module):
             signed = [(export.name, export.signature) for export in exports if export.signature]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rsimport._engine import Export
 
-HINT = '`rsimport new NAME --template native` shows how: `#[unsafe(no_mangle)] pub extern "C" fn f(x: f64) -> f64`'
+HINT = 'it takes a `#[unsafe(no_mangle)] pub extern "C" fn`; `rsimport new NAME --template native` writes one'
 
 _TYPES: dict[str, Any] = {
     "void": None,
