@@ -73,10 +73,11 @@ pub struct Export {
 }
 
 impl Export {
-    /// Its signature, as `double (int, double *)`.
+    /// Its signature, as `double (int, double *)`. Cython writes no space behind a pointer.
     pub fn signature(&self) -> Option<String> {
         let (result, parameters) = self.types.split_first()?;
-        Some(format!("{result} ({})", listed(parameters)))
+        let space = if result.ends_with('*') { "" } else { " " };
+        Some(format!("{result}{space}({})", listed(parameters)))
     }
 }
 
@@ -94,6 +95,25 @@ pub fn exports(file: &Path, text: &str) -> Vec<Export> {
         collect(file, &parsed.items, &HashMap::new(), &mut found);
     }
     found
+}
+
+/// Each name once. Of functions with one name a `cfg` chose which is compiled, so that only their common types are known.
+pub fn settled(found: Vec<Export>) -> Vec<Export> {
+    let mut settled: Vec<Export> = Vec::new();
+    for export in found {
+        match settled.iter_mut().find(|before| before.name == export.name) {
+            None => settled.push(export),
+            Some(before) if before.types == export.types => {}
+            Some(before) => {
+                let other = format!("{}:{}", export.file.display(), export.line);
+                before
+                    .problem
+                    .get_or_insert(format!("stands with other types in {other}, and which holds is not known"));
+                before.types.clear();
+            }
+        }
+    }
+    settled
 }
 
 type Aliases<'a> = HashMap<String, &'a Type>;
@@ -192,13 +212,8 @@ fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, Stri
     match ty {
         Type::Paren(inner) => c_type(&inner.elem, aliases, depth + 1),
         Type::Group(inner) => c_type(&inner.elem, aliases, depth + 1),
-        Type::Ptr(pointer) => Ok(pointer_to(&pointer.elem, aliases, depth)),
-        Type::Reference(reference) => match &*reference.elem {
-            // These are two words wide.
-            Type::Slice(_) | Type::TraitObject(_) => named(),
-            Type::Path(path) if ["str", "CStr", "Path", "OsStr"].iter().any(|name| ends_with(path, name)) => named(),
-            inner => Ok(pointer_to(inner, aliases, depth)),
-        },
+        Type::Ptr(pointer) => pointer_to(&pointer.elem, aliases, depth).map_or_else(named, Ok),
+        Type::Reference(reference) => pointer_to(&reference.elem, aliases, depth).map_or_else(named, Ok),
         Type::FnPtr(function) if function.abi.is_some() && function.variadic.is_none() => {
             let inputs = function.inputs.iter().map(|input| c_type(&input.ty, aliases, depth + 1));
             let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
@@ -214,7 +229,7 @@ fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, Stri
                 let Some(GenericArgument::Type(inner)) = arguments.args.first() else { return named() };
                 return match inner {
                     Type::Reference(_) | Type::FnPtr(_) if name == "Option" => c_type(inner, aliases, depth + 1),
-                    inner if name == "NonNull" => Ok(pointer_to(inner, aliases, depth)),
+                    inner if name == "NonNull" => pointer_to(inner, aliases, depth).map_or_else(named, Ok),
                     _ => named(),
                 };
             }
@@ -225,10 +240,20 @@ fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, Stri
     }
 }
 
-/// What C has no name for is `void` behind a pointer.
-fn pointer_to(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> String {
+/// What C has no name for is `void` behind a pointer, but for that to which a pointer is two words wide.
+fn pointer_to(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Option<String> {
+    match ty {
+        Type::Slice(_) | Type::TraitObject(_) => return None,
+        Type::Path(path) if ["str", "CStr", "Path", "OsStr"].iter().any(|name| ends_with(path, name)) => return None,
+        Type::Path(path) if depth < 16 => {
+            if let Some(alias) = path.path.get_ident().and_then(|name| aliases.get(&name.to_string())) {
+                return pointer_to(alias, aliases, depth + 1);
+            }
+        }
+        _ => {}
+    }
     let inner = c_type(ty, aliases, depth + 1).unwrap_or_else(|_| "void".to_owned());
-    if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") }
+    Some(if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") })
 }
 
 /// Types as they stand between the parentheses of a signature.
@@ -281,6 +306,8 @@ mod tests {
             "a: Option<&f64>, b: NonNull<u8>, c: Option<unsafe extern \"C\" fn(f64) -> f64>",
             "void (double *, uint8_t *, double (*)(double))",
         );
+        one("n: c_int => *const c_char", "char *(int)");
+        one("a: *mut *mut Mine => *const *const u8", "uint8_t **(void **)");
     }
 
     #[test]
@@ -303,7 +330,23 @@ mod tests {
         one("extern \"C\" fn f(v: u128) {}", "takes `u128`, which has no counterpart in C");
         one("extern \"C\" fn f(v: c_void) {}", "takes `c_void`, which has no counterpart in C");
         one("extern \"C\" fn f(v: &[u8]) {}", "takes `&[u8]`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: *const [u8]) {}", "takes `*const [u8]`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: &Name) {} type Name = str;", "takes `&Name`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: NonNull<dyn Any>) {}", "takes `NonNull<dyn Any>`, which has no counterpart in C");
         one("fn f() {}", "is not `extern \"C\"`, so that C cannot call it");
         one("extern \"C\" fn f(x: Loop) {} type Loop = Loop;", "takes `Loop`, which has no counterpart in C");
+    }
+
+    #[test]
+    fn functions_of_one_name_have_the_signature_on_which_they_agree() {
+        let of = |parameter: &str| format!("#[no_mangle] extern \"C\" fn f(x: {parameter}) {{}}\n");
+        let signature = |one: &str, other: &str| {
+            let found = settled(exports(Path::new("/k.rs"), &(of(one) + &of(other))));
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].signature().ok_or(found[0].problem.clone().unwrap_or_default())
+        };
+        assert_eq!(signature("*const u8", "*mut u8"), Ok("void (uint8_t *)".to_owned()));
+        let differ = "stands with other types in /k.rs:2, and which holds is not known";
+        assert_eq!(signature("f64", "f32"), Err(differ.to_owned()));
     }
 }
