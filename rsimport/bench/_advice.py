@@ -91,17 +91,19 @@ def _converted(result: Crossing, subject: Target) -> Iterator[str]:
     steps = result.points[-1].steps
     arrays = {**subject.arguments, result.batch: numpy.asarray(value)}
     other = Target(subject.function, subject.name, arrays, subject.batch)
+    kind = type(value).__name__
     try:
         other.call(steps)
     except RsimportError:
+        ratio = 0.0  # It takes no arrays.
+    else:
+        array = Clock(other.function, other.sized(steps))
+        ratio = result.points[-1].native.median / min(array.sample() for _ in range(5))
+    if ratio >= WORTH_TELLING:
+        yield f"NumPy conversion dominates: pass an array, which is {ratio:.1f} times as fast as a {kind}"
+    else:
         each = result.step * 1e9
         yield (
-            f"a list is converted item by item, which is a part of the {each:,.1f} ns of a step: a parameter "
+            f"a {kind} is converted item by item, which is a part of the {each:,.1f} ns of a step: a parameter "
             "of the type `PyReadonlyArray1` takes NumPy's arrays as they are"
         )
-        return
-    array = Clock(other.function, other.sized(steps))
-    ratio = result.points[-1].native.median / min(array.sample() for _ in range(5))
-    if ratio >= WORTH_TELLING:
-        kind = type(value).__name__
-        yield f"NumPy conversion dominates: pass an array, which is {ratio:.1f} times as fast as a {kind}"

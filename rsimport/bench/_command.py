@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ def measure(
     """
     if plot is not None:
         check(Path(plot), batch)
+    # Where a function panics, its message has the place, and pages of frames would hide it.
+    os.environ["RUST_BACKTRACE"] = "0"
     native, module = kernel_function(function, settings)
     python = python_function(sides["python"]) if sides["python"] else None
     released = None
