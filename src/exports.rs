@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Abi, Attribute, Expr, ExprLit, FnArg, GenericArgument, Item, ItemFn, Lit, Meta, MetaNameValue, PathArguments,
-    ReturnType, Type,
+    Abi, Attribute, Expr, ExprLit, FnArg, GenericArgument, ImplItem, Item, Lit, Meta, MetaNameValue, PathArguments,
+    ReturnType, Signature, Token, Type,
 };
 
 /// Without one of these words, a text exports nothing.
@@ -130,36 +131,37 @@ fn collect<'a>(file: &Path, items: &'a [Item], outer: &Aliases<'a>, found: &mut 
                 let items = module.content.as_ref().map_or(&[][..], |(_, items)| items);
                 collect(file, items, &aliases, found);
             }
-            Item::Fn(function) => found.extend(export(file, function, &aliases)),
+            Item::Fn(function) => found.extend(export(file, &function.attrs, &function.sig, &aliases)),
+            Item::Impl(block) => found.extend(block.items.iter().filter_map(|item| match item {
+                ImplItem::Fn(function) => export(file, &function.attrs, &function.sig, &aliases),
+                _ => None,
+            })),
             _ => {}
         }
     }
 }
 
-fn export(file: &Path, function: &ItemFn, aliases: &Aliases<'_>) -> Option<Export> {
-    let name = function.attrs.iter().find_map(|attribute| symbol(attribute, function))?;
-    let types = signature(function, aliases);
+fn export(file: &Path, attributes: &[Attribute], function: &Signature, aliases: &Aliases<'_>) -> Option<Export> {
+    let name = attributes.iter().find_map(|attribute| symbol(&attribute.meta, function))?;
+    let types = types(function, aliases);
     Some(Export {
         name,
         problem: types.as_ref().err().cloned(),
         types: types.unwrap_or_default(),
         file: file.to_owned(),
-        line: function.sig.fn_token.span.start().line,
+        line: function.fn_token.span.start().line,
     })
 }
 
-/// The name that an attribute exports the function by.
-fn symbol(attribute: &Attribute, function: &ItemFn) -> Option<String> {
-    match &attribute.meta {
-        Meta::List(list) if list.path.is_ident("unsafe") => plain_symbol(&list.parse_args::<Meta>().ok()?, function),
-        meta => plain_symbol(meta, function),
-    }
-}
-
-fn plain_symbol(meta: &Meta, function: &ItemFn) -> Option<String> {
+/// The name that an attribute exports the function by. What `cfg_attr` says may hold or not; the library tells.
+fn symbol(meta: &Meta, function: &Signature) -> Option<String> {
     match meta {
+        Meta::List(list) if list.path.is_ident("unsafe") || list.path.is_ident("cfg_attr") => {
+            let inner = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
+            inner.iter().find_map(|meta| symbol(meta, function))
+        }
         Meta::Path(path) if path.is_ident("no_mangle") => {
-            Some(function.sig.ident.to_string().trim_start_matches("r#").to_owned())
+            Some(function.ident.to_string().trim_start_matches("r#").to_owned())
         }
         Meta::NameValue(MetaNameValue { path, value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. })
             if path.is_ident("export_name") =>
@@ -170,17 +172,17 @@ fn plain_symbol(meta: &Meta, function: &ItemFn) -> Option<String> {
     }
 }
 
-fn signature(function: &ItemFn, aliases: &Aliases<'_>) -> Result<Vec<String>, String> {
-    let signature = &function.sig;
+/// The types of a function in C, the result's first, or why it has none.
+fn types(function: &Signature, aliases: &Aliases<'_>) -> Result<Vec<String>, String> {
     let is_c = |abi: &Abi| abi.name.as_ref().is_none_or(|name| ["C", "C-unwind", "system"].contains(&&*name.value()));
-    if !signature.abi.as_ref().is_some_and(is_c) {
+    if !function.abi.as_ref().is_some_and(is_c) {
         return Err("is not `extern \"C\"`, so that C cannot call it".to_owned());
     }
-    if signature.variadic.is_some() {
+    if function.variadic.is_some() {
         return Err("takes a variable number of arguments, which has no counterpart here".to_owned());
     }
-    let mut types = vec![result(&signature.output, aliases).map_err(|named| format!("returns {}", foreign(&named)))?];
-    for input in &signature.inputs {
+    let mut types = vec![result(&function.output, aliases).map_err(|named| format!("returns {}", foreign(&named)))?];
+    for input in &function.inputs {
         let FnArg::Typed(input) = input else { return Err(format!("takes {}", foreign("self"))) };
         types.push(c_type(&input.ty, aliases, 0).map_err(|named| format!("takes {}", foreign(&named)))?);
     }
@@ -316,6 +318,8 @@ mod tests {
         check("#[no_mangle] unsafe extern fn r#fn() {}", &[("fn", "void (void)")]);
         check("#[unsafe(export_name = \"g\")] extern \"C-unwind\" fn f() -> () {}", &[("g", "void (void)")]);
         check("mod m { type R = f64; mod n { } #[no_mangle] extern \"C\" fn f(x: R) {} }", &[("f", "void (double)")]);
+        check("struct S; impl S { #[no_mangle] extern \"C\" fn f(n: i8) {} }", &[("f", "void (int8_t)")]);
+        check("#[cfg_attr(not(test), unsafe(no_mangle))] extern \"C\" fn f() {}", &[("f", "void (void)")]);
         check("extern \"C\" fn f() {} // no_mangle", &[]);
         check("#[no_mangle] fn broken( {", &[]);
     }
