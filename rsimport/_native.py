@@ -81,8 +81,8 @@ class Native:
         self._exports = {export.name: export for export in artifact.exports}
 
     def __repr__(self) -> str:
-        functions = ", ".join(f"{name}: {export.signature}" for name, export in self._exports.items())
-        return f"<Native functions of {self._module}: {functions or 'none'}>"
+        said = [f"{name}: {one.signature or 'no signature in C'}" for name, one in self._exports.items()]
+        return f"<Native functions of {self._module}: {', '.join(said) or 'none'}>"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._exports)
