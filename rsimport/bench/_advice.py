@@ -104,6 +104,6 @@ def _converted(result: Crossing, subject: Target) -> Iterator[str]:
     else:
         each = result.step * 1e9
         yield (
-            f"a {kind} is converted item by item, which is a part of the {each:,.1f} ns of a step: a parameter "
-            "of the type `PyReadonlyArray1` takes NumPy's arrays as they are"
+            f"a {kind} is converted item by item, which is a part of the {each:,.1f} ns of a step: "
+            "a parameter of the type `PyReadonlyArray1` takes NumPy's arrays as they are"
         )

@@ -76,7 +76,9 @@ def target(function: Function, arguments: str | Mapping[str, Any], batch: str | 
         try:
             bound = dict(signature.bind(**given).arguments)
         except TypeError as exc:
-            raise ConfigError(f"{name} does not take these arguments: {exc}", hint=f"it is {text}") from exc
+            # Where in `inspect` that was found out is of no use to anybody.
+            cause = exc.with_traceback(None)
+            raise ConfigError(f"{name} does not take these arguments: {exc}", hint=f"it is {text}") from cause
     if batch is not None:
         if batch not in bound:
             raise ConfigError(f"`{batch}` has no value", hint=f'--args "{batch}=1_000_000, ..."')
@@ -95,7 +97,8 @@ def evaluated(text: str) -> dict[str, Any]:
     try:
         values = eval(f"dict({text})", {"np": numpy, "numpy": numpy, "math": math})
     except Exception as exc:
-        raise ConfigError(f"the arguments `{text}` cannot be read: {exc}", hint=hint) from exc
+        cause = exc.with_traceback(None)
+        raise ConfigError(f"the arguments `{text}` cannot be read: {exc}", hint=hint) from cause
     if not isinstance(values, dict):
         raise ConfigError(f"the arguments `{text}` cannot be read", hint=hint)
     return values
