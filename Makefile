@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard templates/*) \
-           $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/* kernels/*/*)
+           $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py) $(wildcard kernels/* kernels/*/*)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test rust-test python-test lint format bench bench-kernels bench-peers docs wheel clean
