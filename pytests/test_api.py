@@ -22,6 +22,8 @@ PUBLIC = {
     "build_all",
     "reload",
     "info",
+    "native",
+    "Native",
     "RsimportError",
     "CompileError",
     "ConfigError",
