@@ -4,7 +4,7 @@ import math
 
 import pytest
 import rsimport
-import rsimport.import_hook  # noqa: F401
+import rsimport.import_hook
 
 # isort: split
 # The hook has to be there before the kernel is imported.
