@@ -24,8 +24,6 @@ PUBLIC = {
     "build_all",
     "reload",
     "info",
-    "native",
-    "Native",
     "RsimportError",
     "CompileError",
     "ConfigError",
