@@ -1,7 +1,7 @@
 """Writes the tables of README.md that come from elsewhere.
 
-These are the settings as the engine declares them, and the figures that bench.py, loop.py and shipped.py of
-benchmarks/ measured last, in the JSON files beside this one.
+These are the settings as the engine declares them, and the figures that bench.py, loop.py, shipped.py and
+native.py of benchmarks/ measured last, in the JSON files beside this one.
 
 `make docs` runs it; a test holds the README against the engine.
 """
@@ -19,6 +19,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 FIGURES = Path(__file__).resolve().parent / "figures.json"
 LOOP = FIGURES.with_name("loop.json")
 KERNELS = FIGURES.with_name("kernels.json")
+NATIVE = FIGURES.with_name("native.json")
 
 
 def main() -> None:
@@ -30,6 +31,8 @@ def main() -> None:
         text = filled(text, "loop", loop(json.loads(LOOP.read_text(encoding="utf-8"))))
     if KERNELS.exists():
         text = filled(text, "kernels", kernels(json.loads(KERNELS.read_text(encoding="utf-8"))))
+    if NATIVE.exists():
+        text = filled(text, "native", figures(json.loads(NATIVE.read_text(encoding="utf-8"))))
     README.write_text(text, encoding="utf-8")
 
 
