@@ -7,7 +7,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard 
            $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py) $(wildcard kernels/* kernels/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench bench-kernels bench-peers docs wheel clean
+.PHONY: help setup demo test rust-test python-test lint format bench bench-kernels bench-native bench-peers docs wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,7 @@ python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, ag
 lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cargo fmt --check
 	cd kernels && rustfmt --check --edition 2024 *.rs
+	cd examples && rustfmt --check --edition 2024 *.rs
 	cd templates && rustfmt --check --edition 2024 *.rs
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --quiet --all-targets -- --deny warnings
 	$(BIN)/ruff format --check .
@@ -59,6 +60,10 @@ bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 bench-kernels: $(VENV)/installed ## measure the shipped kernels against their peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers]"
 	$(BIN)/python benchmarks/shipped.py --json docs/kernels.json
+
+bench-native: $(VENV)/installed ## measure native loops that call a kernel without Python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers,peers]"
+	$(BIN)/python benchmarks/native.py --json docs/native.json
 
 bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minutes and more
 	$(BIN)/python benchmarks/install_peers.py
