@@ -1,4 +1,4 @@
-"""Does a native kernel pay? Measures what a call of a kernel costs, and from which batch size on it is worth it.
+"""Does a native kernel pay? Measures what a call of it costs, and from which batch size on it is worth it.
 
 Needs the extra: `pip install "rsimport[bench]"`.
 """

@@ -24,7 +24,7 @@ class Line:
 
     @classmethod
     def through(cls, sizes: Sequence[int], seconds: Sequence[float]) -> Line:
-        """The line of least squares of the relative errors, since a clock errs in proportion to what it times.
+        """The line of least squares of the relative errors, as a clock errs in proportion to what it times.
 
         With one size only, all of the time counts as fixed.
         """

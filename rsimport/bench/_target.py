@@ -129,7 +129,9 @@ def python_function(spec: str) -> Function:
     """
     home, separator, name = spec.partition(":")
     if not separator or not home or not name:
-        raise ConfigError(f"`{spec}` names no function", hint="write MODULE:FUNCTION, as in baseline:logistic")
+        raise ConfigError(
+            f"`{spec}` names no function", hint="write MODULE:FUNCTION, as in baseline:logistic"
+        )
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -146,7 +148,7 @@ def _check_batch(batch: str, value: Any) -> None:
     if _is_number(value):
         if value < 1:
             raise ConfigError(f"`{batch}` is {value}, and a batch has at least 1 step")
-    elif isinstance(value, (str, bytes)) or not isinstance(value, Sequence) and not hasattr(value, "__array__"):
+    elif isinstance(value, (str, bytes)) or not (isinstance(value, Sequence) or hasattr(value, "__array__")):
         message = f"`{batch}` is a {type(value).__name__}, of which nothing says how many steps it makes"
         raise ConfigError(message, hint="it has to be an int, a list or an array")
     elif len(value) < 1:
@@ -158,7 +160,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _failure(target: Target, function: Function | None, exc: BaseException) -> RsimportError:
-    who = target.name if function is None else f"the Python function {getattr(function, '__name__', function)}"
+    who = (
+        target.name if function is None else f"the Python function {getattr(function, '__name__', function)}"
+    )
     if type(exc).__name__ == "PanicException":
         return RsimportError(f"{who} panics: {exc}", hint="a kernel reports errors with `PyResult`")
     if isinstance(exc, TypeError):
