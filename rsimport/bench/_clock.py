@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -28,13 +29,15 @@ class Clock:
         self.function = function
         self._loop = _loop(function, arguments)
         self._empty = _loop(None, arguments)
-        self.first = self._loop(function, 1)
-        """Seconds that the first call took, which warms up whatever there is to warm up."""
+        self._passes: list[float] = []
         self.calls = self._calibrated()
+        """Calls of one sample."""
 
     def sample(self) -> float:
         """Seconds of one call, the mean of `calls` calls."""
-        taken = self._loop(self.function, self.calls) - self._empty(None, self.calls)
+        # The median of all so far: an interrupted empty loop would make a call look cheaper than it is.
+        self._passes.append(self._empty(None, self.calls))
+        taken = self._loop(self.function, self.calls) - median(self._passes)
         # A clock cannot tell less from nothing.
         return max(taken / self.calls, 1e-11)
 
