@@ -35,11 +35,13 @@ def includes() -> tuple[str, ...]:
 
 
 def load(path: Path, name: str = MODULE) -> ModuleType:
-    """Imports a file, which need not be on the path."""
+    """Imports a file, which need not be on the path. Nobody else gets it, for all have the same name."""
     spec = spec_from_file_location(name, path)
     assert spec and spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
+    # Modules of an older kind enter themselves.
+    sys.modules.pop(name, None)
     return module
 
 
