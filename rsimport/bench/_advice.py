@@ -101,7 +101,7 @@ def _released(result: Crossing) -> Iterator[str]:
         if gain >= WORTH_TELLING:
             what = f"makes large batches {gain:.1f} times as fast"
         else:
-            what = "gains nothing in batches of this size"
+            what = "gained nothing in this run: the batches are small, or other processes had the processors"
         yield f"with {last.threads} threads, releasing the GIL {what}"
 
 

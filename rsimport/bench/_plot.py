@@ -106,7 +106,8 @@ def _label(axes: Any, result: Crossing) -> None:
         spine.set_color(REST)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    legend = axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.93))
+    # Below the axes, because no corner inside is free of points for every kernel.
+    legend = axes.figure.legend(frameon=False, loc="outside lower center", ncols=3)
     for text in legend.get_texts():
         text.set_color(REST)
 

@@ -131,6 +131,8 @@ def evaluated(text: str) -> dict[str, Any]:
     hint = 'write them as in a call, all by name: --args "steps=1_000, r=3.9"'
     try:
         values = eval(f"dict({text})", {"np": numpy, "numpy": numpy, "math": math})
+    except SyntaxError as exc:
+        raise ConfigError(f"the arguments `{text}` cannot be read: {exc.msg}", hint=hint) from exc
     except Exception as exc:
         cause = exc.with_traceback(None)
         raise ConfigError(f"the arguments `{text}` cannot be read: {exc}", hint=hint) from cause
