@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,9 @@ pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 import rsimport
 from rsimport.bench import Crossing, Estimate, Point, Threads, crossing
 from rsimport.bench._agreement import agreement
-from rsimport.bench._fit import Line, break_even
+from rsimport.bench._clock import Clock
+from rsimport.bench._fit import Line, ahead_below, break_even
+from rsimport.bench._race import TOO_LONG, race
 from rsimport.bench._target import evaluated, target
 
 BODY = """
@@ -72,17 +75,52 @@ def test_the_cost_of_a_crossing_and_of_a_step_is_found_in_times_that_are_exact(f
         ((50, 1), (0, 50), 2),
         ((5, 1), (10, 10), 1),
         ((50, 1), (50, 1.5), 1),
-        ((50, 10), (0, 9), None),
-        ((50, 10), (0, 10), None),
+        ((50, 10), (0, 9), math.inf),
+        ((50, 10), (0, 10), math.inf),
+        ((50, 10), (90, 9), math.inf),
     ],
 )
 def test_the_break_even_is_where_the_lines_cross(native, python, expected):
     lines = [Line(fixed * 1e-9, step * 1e-9, 0.0, 0.0) for fixed, step in (native, python)]
     found = break_even(*lines)
     assert found == expected
-    if found:
+    if found < math.inf:
         assert lines[0].at(found) <= lines[1].at(found) * (1 + 1e-9)
         assert found == 1 or lines[0].at(found - 1) > lines[1].at(found - 1)
+
+
+def test_slower_steps_with_a_cheaper_call_are_ahead_in_small_batches_only():
+    native, python = Line(10e-9, 2e-9), Line(100e-9, 1e-9)
+    assert ahead_below(native, python) == 90
+    assert native.at(89) < python.at(89) and native.at(91) > python.at(91)
+    assert ahead_below(python, native) == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds", "errors", "expected"),
+    [
+        ([1, 11], [20.0, 120.0], [0.0, 0.0], (10.0, 10.0, 0.0, 0.0)),
+        ([5], [20.0], [1.0], (0.0, 4.0, 0.0, 0.2)),
+    ],
+)
+def test_few_sizes_make_a_line_too(sizes, seconds, errors, expected):
+    line = Line.through(sizes, seconds, errors)
+    found = (line.fixed, line.step, line.fixed_error, line.step_error)
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_errors_of_a_line_are_those_of_the_times_or_of_what_it_misses():
+    sizes = [1, 10, 100, 1000]
+    exact = [50.0 + 2.0 * size for size in sizes]
+    noisy = Line.through(sizes, exact, [0.01 * value for value in exact])
+    noisier = Line.through(sizes, exact, [0.02 * value for value in exact])
+    assert noisier.fixed_error == pytest.approx(2 * noisy.fixed_error) and noisy.fixed_error > 0.1
+    uneven = Line.through(sizes, [*exact[:-1], 2 * exact[-1]], [0.0] * 4)
+    assert uneven.misfit > 0.2 and uneven.step_error > 0 and noisy.misfit < 1e-9
+
+
+def test_an_estimate_has_the_standard_error_of_a_median():
+    assert Estimate(1.0, 0.1, 0.2, 100).error == pytest.approx(0.1 * 1.483 * 1.253 / 10)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +151,9 @@ def test_what_is_no_python_is_said(text):
         ("steps=0, r=1.0, x=0.5", "steps", "`steps` is 0"),
         ("steps='abc', r=1.0, x=0.5", "steps", "`steps` is a str"),
         ("steps=[], r=1.0, x=0.5", "steps", "`steps` is empty"),
+        ("steps=1, r=1.0, x=0.5", "steps", "at least 2 steps"),
+        ("steps={'a': 1}, r=1.0, x=0.5", "steps", "`steps` is a dict"),
+        ("steps=np.array(3), r=1.0, x=0.5", "steps", "`steps` is a ndarray"),
     ],
 )
 def test_what_does_not_fit_a_function_is_said(arguments, batch, said):
@@ -133,6 +174,82 @@ def test_results_that_differ_are_shown(other, said):
     subject = target(logistic, "steps=1_000, r=3.9, x=0.5", "steps")
     with pytest.raises(rsimport.RsimportError, match=said):
         agreement(subject, {"python": other})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("n=8, last=3", (8, "second", 3, "word")),
+        ("n=8, word=4, second=2", (8, 2, "last", 4)),
+    ],
+)
+def test_an_argument_that_is_left_out_moves_no_other(arguments, expected):
+    def function(n, second="second", last="last", *, word="word"):
+        return n, second, last, word
+
+    subject = target(function, arguments, "n")
+    assert subject.call(8)[0] == expected
+    timed = []
+    clock = subject.calling(lambda *args, **kwargs: timed.append(function(*args, **kwargs)), "f").clock(8)
+    assert clock.calls >= 1 and set(timed) == {expected}
+
+
+def doubled(values):
+    for place, value in enumerate(values):
+        values[place] = 2 * value
+
+
+def tripled(values):
+    for place, value in enumerate(values):
+        values[place] = 3 * value
+
+
+@pytest.mark.parametrize("text", ["values=[1.0, 2.0, 3.0]", "values=np.arange(1.0, 4.0)"])
+def test_what_is_changed_in_place_is_compared_and_each_side_has_its_own(text):
+    subject = target(doubled, text, "values")
+    assert (agreement(subject, {"python": doubled}) or "").endswith("bit for bit")
+    assert list(subject.arguments["values"]) == [1.0, 2.0, 3.0]
+    with pytest.raises(rsimport.RsimportError, match=r"in `values` afterwards at index 0: Rust gives 2\.0"):
+        agreement(subject, {"python": tripled})
+
+
+def test_whole_numbers_agree_only_if_they_are_equal():
+    subject = target(lambda n: 10**12, "n=1", None)
+    with pytest.raises(rsimport.RsimportError, match="1000000000001"):
+        agreement(subject, {"python": lambda n: 10**12 + 1})
+
+
+def test_a_size_that_would_take_too_long_is_left_out_without_being_tried():
+    tried = set()
+
+    def slow(n):
+        tried.add(n)
+        end = time.perf_counter() + n * TOO_LONG / 50
+        while time.perf_counter() < end:
+            pass
+
+    subject = target(slow, "n=10_000", "n")
+    times, left_out = race({"native": subject}, quick=False)
+    assert list(times["native"]) == [1, 10] and tried == {1, 10}
+    assert len(left_out) == 1 and left_out[0].startswith("slow with 100 steps and more")
+
+
+def test_a_function_that_fails_late_is_told_in_one_sentence():
+    calls = iter(range(200))
+    with pytest.raises(rsimport.RsimportError, match=r"late raises StopIteration") as caught:
+
+        def late(n):
+            return next(calls)
+
+        crossing(late, "n=10", "n", quick=True)
+    assert isinstance(caught.value.__cause__, StopIteration)
+
+
+def test_a_clock_takes_the_loop_off_what_a_call_takes():
+    taken = []
+    clock = Clock(taken.append, [None])
+    assert clock.calls > 1 and 0 < clock.sample() < 1e-3
+    assert len(taken) > clock.calls and set(taken) == {None}
 
 
 def test_arrays_that_differ_are_shown_where_they_do():
@@ -167,9 +284,9 @@ def test_a_list_is_batched_by_its_length(kernel):
     module = rsimport.imp_from_filepath(kernel("summed", BODY), tier="optimized")
     found = crossing(module.total, {"values": [1.0] * 50}, "values", python=sum, quick=True)
     assert [point.steps for point in found.points] == [1, 10, 50]
-    assert any(
-        "converted item by item" in sentence or "pass an array" in sentence for sentence in found.advice
-    )
+    assert any("item by item" in sentence or "pass an array" in sentence for sentence in found.advice)
+    array = crossing(module.total, "values=np.ones(50)", "values", quick=True)
+    assert any("the array is read item by item" in sentence for sentence in array.advice)
 
 
 def test_without_a_batch_a_single_call_is_measured(kernel):
@@ -184,13 +301,16 @@ MADE_UP = Crossing(
     function="f",
     arguments="n=10",
     batch="n",
-    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 5), None, None, 0.5) for n in (1, 10)),
+    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 1e-9, 5), None, None, 0.5) for n in (1, 10)),
     crossing=5e-8,
     crossing_error=1e-9,
     step=1e-9,
+    step_error=1e-11,
+    misfit=0.0,
     python_call=None,
     python_step=None,
     break_even=None,
+    break_even_inline=None,
     nogil=None,
     nogil_crossing=None,
     threads=(Threads(1, 1e9, None), Threads(2, 2e9, None)),
@@ -207,7 +327,11 @@ MADE_UP = Crossing(
         ({}, "there is no break-even; --python names one"),
         ({"python_call": 0.0, "python_step": 1e-8, "break_even": 7}, "break-even: 7 steps a call"),
         ({"python_call": 0.0, "python_step": 1e-8, "break_even": 1}, "break-even: from the first step on"),
-        ({"python_call": 0.0, "python_step": 1e-10}, "break-even: never"),
+        ({"python_call": 0.0, "python_step": 1e-10, "break_even": math.inf}, "break-even: never"),
+        (
+            {"python_call": 5e-8, "python_step": 1e-8, "break_even": 1, "break_even_inline": 6},
+            "against the same steps without a call: 6 steps a call",
+        ),
         ({"nogil": "f_nogil", "nogil_crossing": 1e-7}, "100.0 ns with the GIL released (f_nogil)"),
     ],
 )
@@ -216,11 +340,19 @@ def test_the_report_says_what_was_found(changes, said):
     assert said in text and "left out: that" in text and "-> do this" in text
 
 
+def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
+    never = replace(MADE_UP, break_even=math.inf)
+    assert not never.break_even < 1000
+    assert json.loads(never.to_json(), parse_constant=pytest.fail)["break_even"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nowhere.rs::f"], "nowhere.rs: there is no such kernel"),
+        (["nowhere.rs::f"], "in its folder are k.rs"),
         (["k.rs"], "names no function"),
+        (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
         (["k.rs::nope"], "it has logistic, panicking, total"),
         (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
         (["k.rs::logistic", "--args", "steps=1, r='a', x=1.0"], "does not take these arguments"),
@@ -237,6 +369,10 @@ def test_the_report_says_what_was_found(changes, said):
             "raises KeyError",
         ),
         (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"], "no function `nope`"),
+        (
+            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"],
+            "it has logistic, panicking",
+        ),
         (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--plot", "a.svg"], "nothing to draw"),
         (["k.rs::panicking", "--args", "steps=9", "--batch", "steps"], "too many steps"),
     ],
@@ -271,7 +407,7 @@ from baseline import logistic
 
 def test_it_pays(rsimport_crossing):
     found = rsimport_crossing(k.logistic, "steps=100, r=3.9, x=0.5", "steps", python=logistic)
-    assert found.break_even is not None
+    assert found.break_even < 100
 """
 
 

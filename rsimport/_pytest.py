@@ -56,7 +56,8 @@ class _Measured:
 
             result = crossing(function, arguments, batch, quick=quick, **others)
             timed = target(function, arguments, batch)
-            benchmark(function, *timed.sized(timed.whole))
+            given = timed.at(timed.whole)
+            benchmark(function, *given.args, **given.kwargs)
             benchmark.extra_info["rsimport"] = json.loads(result.to_json())
             return result
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rsimport._errors import ConfigError
-from rsimport.bench._crossing import Progress as Told
 from rsimport.bench._crossing import crossing
+from rsimport.bench._named import function_of, kernel_function, python_function
 from rsimport.bench._plot import check
-from rsimport.bench._target import kernel_function, python_function
+from rsimport.bench._race import Progress as Told
 
 
 def measure(
@@ -34,17 +34,13 @@ def measure(
     """
     if plot is not None:
         check(Path(plot), batch)
+    if data is not None and not Path(data).absolute().parent.is_dir():
+        raise ConfigError(f"{data}: there is no such folder")
     # Where a function panics, its message has the place, and pages of frames would hide it.
     os.environ["RUST_BACKTRACE"] = "0"
     native, module = kernel_function(function, settings)
     python = python_function(sides["python"]) if sides["python"] else None
-    released = None
-    if sides["nogil"]:
-        released = getattr(module, sides["nogil"], None)
-        if not callable(released):
-            raise ConfigError(
-                f"{function.rpartition('::')[0]}: the kernel has no function `{sides['nogil']}`"
-            )
+    released = function_of(module, sides["nogil"], function.rpartition("::")[0]) if sides["nogil"] else None
     with _progress() as told:
         result = crossing(native, arguments, batch, python=python, nogil=released, quick=quick, progress=told)
     console = Console(highlight=False)
@@ -63,10 +59,14 @@ def _progress() -> Iterator[Told]:
     """A line on a terminal that says how far it is; nothing elsewhere."""
     console = Console(stderr=True)
     columns = (TextColumn("measuring {task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    shown = console.is_terminal
+    # It is drawn between two rounds, as a thread that draws it would be measured as well.
+    with Progress(
+        *columns, console=console, transient=True, auto_refresh=False, disable=not shown
+    ) as progress:
         task = progress.add_task("")
 
         def told(done: int, total: int, name: str) -> None:
-            progress.update(task, completed=done, total=total, description=name)
+            progress.update(task, completed=done, total=total, description=name, refresh=True)
 
         yield told

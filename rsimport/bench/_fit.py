@@ -15,39 +15,55 @@ class Line:
 
     fixed: float
     step: float
-    fixed_error: float
-    step_error: float
+    fixed_error: float = 0.0
+    step_error: float = 0.0
+    misfit: float = 0.0
+    """The largest relative difference between the line and a time."""
 
-    def at(self, steps: int) -> float:
+    def at(self, steps: float) -> float:
         """Seconds of a call of so many steps."""
         return self.fixed + self.step * steps
 
     @classmethod
-    def through(cls, sizes: Sequence[int], seconds: Sequence[float]) -> Line:
+    def through(
+        cls, sizes: Sequence[int], seconds: Sequence[float], errors: Sequence[float] | None = None
+    ) -> Line:
         """The line of least squares of the relative errors, as a clock errs in proportion to what it times.
 
-        With one size only, all of the time counts as fixed.
+        `errors` are the standard errors of `seconds`. Those of the line come from these or from what the line
+        leaves unexplained, whichever is more. Where one size is all there is, all of its time counts as
+        work: a step that forbids a second one hides what a call costs.
         """
-        if len(sizes) < 2:
-            return cls(seconds[0], 0.0, 0.0, 0.0)
-        weights = [1.0 / value for value in seconds]
-        # Two points determine a line and leave nothing to tell the error from.
-        if len(sizes) < 4:
-            step, fixed = numpy.polyfit(sizes, seconds, 1, w=weights)
-            errors = (0.0, 0.0)
-        else:
-            (step, fixed), covariance = numpy.polyfit(sizes, seconds, 1, w=weights, cov=True)
-            errors = tuple(numpy.sqrt(numpy.diag(covariance)))
-        return cls(max(float(fixed), 0.0), max(float(step), 0.0), float(errors[1]), float(errors[0]))
+        weights = 1.0 / numpy.asarray(seconds)
+        noise = float(numpy.mean((numpy.asarray(errors) * weights) ** 2)) if errors else 0.0
+        if len(sizes) == 1:
+            each = seconds[0] / sizes[0]
+            return cls(0.0, each, 0.0, each * math.sqrt(noise))
+        (step, fixed), covariance = numpy.polyfit(sizes, seconds, 1, w=weights, cov="unscaled")
+        misfits = (fixed + step * numpy.asarray(sizes)) * weights - 1.0
+        free = len(sizes) - 2
+        scatter = float(numpy.sum(misfits**2)) / free if free else 0.0
+        step_error, fixed_error = numpy.sqrt(numpy.diag(covariance) * max(scatter, noise))
+        misfit = float(numpy.max(numpy.abs(misfits)))
+        return cls(
+            max(float(fixed), 0.0), max(float(step), 0.0), float(fixed_error), float(step_error), misfit
+        )
 
 
-def break_even(native: Line, python: Line) -> int | None:
-    """The smallest number of steps a call from which on the native side is faster; None where it never is."""
-    if native.at(1) <= python.at(1) and native.step <= python.step:
+def break_even(native: Line, python: Line) -> float:
+    """The smallest number of steps a call from which on the native side stays faster, or `math.inf`."""
+    if native.step > python.step or (native.step == python.step and native.fixed >= python.fixed):
+        return math.inf
+    if native.at(1) <= python.at(1):
         return 1
-    if native.step >= python.step:
-        return None
-    return max(1, math.ceil((native.fixed - python.fixed) / (python.step - native.step)))
+    return math.ceil((native.fixed - python.fixed) / (python.step - native.step))
+
+
+def ahead_below(native: Line, python: Line) -> int:
+    """The number of steps a call below which the native side is faster, although its steps are slower."""
+    if native.step <= python.step or native.at(1) >= python.at(1):
+        return 0
+    return math.ceil((python.fixed - native.fixed) / (native.step - python.step))
 
 
 def even_from(line: Line, cost: float) -> int:

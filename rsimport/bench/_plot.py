@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def _figure(result: Crossing) -> Any:
     if result.python_step is not None and result.python_call is not None:
         line = [(result.python_call / n + result.python_step) * 1e9 for n in smooth]
         axes.plot(smooth, line, color=PYTHON, lw=1.6)
-    if result.break_even is not None and result.break_even > 1:
+    if result.break_even is not None and 1 < result.break_even < math.inf:
         axes.axvline(result.break_even, color=REST, lw=1, ls="--")
         text = f" break-even: {result.break_even:,}"
         axes.text(result.break_even, 0.98, text, color=REST, va="top", transform=axes.get_xaxis_transform())
@@ -105,7 +106,8 @@ def _label(axes: Any, result: Crossing) -> None:
         spine.set_color(REST)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    legend = axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1.0, 0.93))
+    # Below the axes, because no corner inside is free of points for every kernel.
+    legend = axes.figure.legend(frameon=False, loc="outside lower center", ncols=3)
     for text in legend.get_texts():
         text.set_color(REST)
 

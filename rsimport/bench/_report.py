@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,8 @@ def lines(result: Crossing) -> Iterator[str]:
     if result.batch and result.python_step is None:
         yield "without a function in Python there is no break-even; --python names one"
     elif result.batch:
-        yield f"break-even: {_break_even(result.break_even)}"
+        inline = _break_even(result.break_even_inline)
+        yield f"break-even: {_break_even(result.break_even)}; against the same steps without a call: {inline}"
     if len(result.threads) > 1:
         speeds = (
             f"{each.threads}: {_speed(each.native)}"
@@ -80,8 +82,8 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def _break_even(steps: int | None) -> str:
-    if steps is None:
+def _break_even(steps: float | None) -> str:
+    if steps is None or math.isinf(steps):
         return "never"
     return "from the first step on" if steps == 1 else f"{steps:,} steps a call"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A median in seconds, and its median absolute deviation, of so many samples."""
+    """A median in seconds, the median absolute and the standard deviation, of so many samples."""
 
     median: float
     mad: float
+    stdev: float
     samples: int
+
+    @property
+    def error(self) -> float:
+        """The standard error of the median, of samples that spread normally but for some outliers.
+
+        That is 1.253 sigma / sqrt(n), and sigma is 1.483 times the median absolute deviation.
+        """
+        return 1.253 * 1.483 * self.mad / math.sqrt(self.samples)
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,8 @@ class Threads:
 class Crossing:
     """Whether a native function pays: what a call costs, and from how many steps a call on it is worth it.
 
-    All times are in seconds. A call of `n` steps is taken to cost `crossing + n * step`.
+    All times are in seconds, and all errors are standard errors. A call of `n` steps is taken to cost
+    `crossing + n * step`.
     """
 
     function: str
@@ -66,12 +77,20 @@ class Crossing:
     crossing_error: float
     step: float
     """The cost of one step inside of a call; 0 where there is no batch argument."""
+    step_error: float
+    misfit: float
+    """The largest relative difference between a time and `crossing + n * step`."""
     python_call: float | None
     """The fixed cost of one call of the Python function."""
     python_step: float | None
     """The cost of one step in Python."""
-    break_even: int | None
-    """The smallest number of steps a call with which the kernel is faster than Python, if there is one."""
+    break_even: float | None
+    """The number of steps a call from which on the kernel is faster; None without Python.
+
+    It is a call of one function against a call of the other, and `math.inf` where there is no such number.
+    """
+    break_even_inline: float | None
+    """The same against steps in Python that no call is needed for, because they stand where they are used."""
     nogil: str | None
     """The function that releases the GIL."""
     nogil_crossing: float | None
@@ -85,8 +104,12 @@ class Crossing:
     versions: dict[str, str]
 
     def to_json(self) -> str:
-        """Everything, as JSON."""
-        return json.dumps(asdict(self), indent=2)
+        """Everything, as JSON, which has no infinity: a break-even that there never is, is null there."""
+        plain = {
+            name: None if isinstance(value, float) and math.isinf(value) else value
+            for name, value in asdict(self).items()
+        }
+        return json.dumps(plain, indent=2, allow_nan=False)
 
     def plot(self, path: str | PathLike[str] | None = None) -> Any:
         """Draws the time of a step against the batch size, and returns matplotlib's figure.

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import importlib
+import copy
 import inspect
 import math
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from inspect import BoundArguments, Parameter, Signature
 from typing import Any
 
 from rsimport._errors import ConfigError, RsimportError
+from rsimport.bench._clock import Clock
 
 Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A function with its arguments in the order of its parameters."""
+    """A function and the arguments of its calls."""
 
     function: Function
     name: str
-    arguments: dict[str, Any]
+    """What messages call it."""
+    bound: BoundArguments
     batch: str | None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments by the names of the parameters."""
+        return dict(self.bound.arguments)
 
     @property
     def whole(self) -> int:
@@ -33,25 +41,52 @@ class Target:
         value = self.arguments[self.batch]
         return int(value) if _is_number(value) else len(value)
 
-    def sized(self, steps: int) -> list[Any]:
-        """The arguments for a call of so many steps, by position."""
+    def at(self, steps: int, *, own: bool = False) -> BoundArguments:
+        """The arguments of a call of so many steps; with `own`, no other call can change the batch."""
         if self.batch is None:
-            return list(self.arguments.values())
+            return self.bound
         value = self.arguments[self.batch]
         part = steps if _is_number(value) else value[:steps]
-        return [part if name == self.batch else other for name, other in self.arguments.items()]
+        return self._with(copy.copy(part) if own else part).bound
 
-    def call(self, steps: int, function: Function | None = None) -> Any:
-        """The result of one call, of the function or of another in its place.
+    def calling(self, function: Function, name: str) -> Target:
+        """The same calls of another function."""
+        return replace(self, function=function, name=name)
+
+    def batching(self, value: Any) -> Target:
+        """The same with other values as the batch."""
+        return self._with(value)
+
+    def call(self, steps: int) -> tuple[Any, Any]:
+        """The result of one call, and the batch argument as the call has left it.
 
         Raises RsimportError, with the cause, for whatever the function raises, a panic included.
         """
+        given = self.at(steps, own=True)
+        with self.guarded():
+            result = self.function(*given.args, **given.kwargs)
+        return result, None if self.batch is None else given.arguments[self.batch]
+
+    def clock(self, steps: int) -> Clock:
+        """A clock for calls of so many steps. Raises what call() raises."""
+        given = self.at(steps)
+        with self.guarded():
+            return Clock(self.function, given.args, given.kwargs)
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Tells in one sentence what the function raises: an RsimportError with the cause."""
         try:
-            return (function or self.function)(*self.sized(steps))
+            yield
         except (KeyboardInterrupt, SystemExit, RsimportError):
             raise
         except BaseException as exc:  # A panic of Rust is no Exception.
-            raise _failure(self, function, exc) from exc
+            raise _failure(self.name, exc) from exc
+
+    def _with(self, value: Any) -> Target:
+        assert self.batch is not None
+        arguments = self.bound.arguments | {self.batch: value}
+        return replace(self, bound=BoundArguments(self.bound.signature, OrderedDict(arguments)))
 
 
 def target(function: Function, arguments: str | Mapping[str, Any], batch: str | None) -> Target:
@@ -65,24 +100,24 @@ def target(function: Function, arguments: str | Mapping[str, Any], batch: str | 
     given = evaluated(arguments) if isinstance(arguments, str) else dict(arguments)
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        bound = given  # Python knows nothing of its parameters; the call will tell.
-        text = f"{name}(...)"
-    else:
         text = f"{name}{signature}"
-        if batch is not None and batch not in signature.parameters:
-            hint = f"it is {text}; --batch names the argument that says how many steps a call makes"
-            raise ConfigError(f"{name} has no argument `{batch}`", hint=hint)
-        try:
-            bound = dict(signature.bind(**given).arguments)
-        except TypeError as exc:
-            # Where in `inspect` that was found out is of no use to anybody.
-            cause = exc.with_traceback(None)
-            raise ConfigError(f"{name} does not take these arguments: {exc}", hint=f"it is {text}") from cause
+    except (TypeError, ValueError):
+        # Python knows nothing of its parameters; the call will tell.
+        signature = Signature([Parameter(word, Parameter.POSITIONAL_OR_KEYWORD) for word in given])
+        text = f"{name}(...)"
+    if batch is not None and batch not in signature.parameters:
+        hint = f"it is {text}; --batch names the argument that says how many steps a call makes"
+        raise ConfigError(f"{name} has no argument `{batch}`", hint=hint)
+    try:
+        bound = signature.bind(**given)
+    except TypeError as exc:
+        # Where in `inspect` that was found out is of no use to anybody.
+        cause = exc.with_traceback(None)
+        raise ConfigError(f"{name} does not take these arguments: {exc}", hint=f"it is {text}") from cause
     if batch is not None:
-        if batch not in bound:
+        if batch not in bound.arguments:
             raise ConfigError(f"`{batch}` has no value", hint=f'--args "{batch}=1_000_000, ..."')
-        _check_batch(batch, bound[batch])
+        _check_batch(batch, bound.arguments[batch])
     return Target(function, name, bound, batch)
 
 
@@ -96,6 +131,8 @@ def evaluated(text: str) -> dict[str, Any]:
     hint = 'write them as in a call, all by name: --args "steps=1_000, r=3.9"'
     try:
         values = eval(f"dict({text})", {"np": numpy, "numpy": numpy, "math": math})
+    except SyntaxError as exc:
+        raise ConfigError(f"the arguments `{text}` cannot be read: {exc.msg}", hint=hint) from exc
     except Exception as exc:
         cause = exc.with_traceback(None)
         raise ConfigError(f"the arguments `{text}` cannot be read: {exc}", hint=hint) from cause
@@ -104,70 +141,32 @@ def evaluated(text: str) -> dict[str, Any]:
     return values
 
 
-def kernel_function(spec: str, settings: dict[str, object]) -> tuple[Function, Any]:
-    """The function of `PATH::NAME` and its module, compiled as thoroughly as can be.
-
-    Raises ConfigError if there is no such file or function, and what imp_from_filepath() raises.
-    """
-    from rsimport._api import imp_from_filepath
-
-    path, separator, name = spec.rpartition("::")
-    if not separator or not path or not name:
-        raise ConfigError(f"`{spec}` names no function", hint="write PATH::FUNCTION, as in step.rs::logistic")
-    if not os.path.exists(path):
-        raise ConfigError(f"{path}: there is no such kernel")
-    module = imp_from_filepath(path, **{"tier": "optimized", **settings})  # type: ignore[arg-type]
-    function = getattr(module, name, None)
-    if not callable(function):
-        functions = sorted(key for key, value in vars(module).items() if key[0] != "_" and callable(value))
-        hint = f"it has {', '.join(functions)}" if functions else "it has none"
-        raise ConfigError(f"{path}: the kernel has no function `{name}`", hint=hint, kernel=path)
-    return function, module
-
-
-def python_function(spec: str) -> Function:
-    """The function of `module:name`, with the current folder on the path as `python -m` has it.
-
-    Raises ConfigError if it cannot be imported.
-    """
-    home, separator, name = spec.partition(":")
-    if not separator or not home or not name:
-        raise ConfigError(
-            f"`{spec}` names no function", hint="write MODULE:FUNCTION, as in baseline:logistic"
-        )
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        function = getattr(importlib.import_module(home), name)
-    except Exception as exc:
-        what = f"{type(exc).__name__}: {exc}"
-        raise ConfigError(f"the Python function {spec} cannot be imported: {what}") from exc
-    if not callable(function):
-        raise ConfigError(f"{spec} is no function")
-    return function  # type: ignore[no-any-return]
-
-
 def _check_batch(batch: str, value: Any) -> None:
     if _is_number(value):
-        if value < 1:
-            raise ConfigError(f"`{batch}` is {value}, and a batch has at least 1 step")
-    elif isinstance(value, (str, bytes)) or not (isinstance(value, Sequence) or hasattr(value, "__array__")):
+        size = int(value)
+    elif not _is_row(value):
         message = f"`{batch}` is a {type(value).__name__}, of which nothing says how many steps it makes"
         raise ConfigError(message, hint="it has to be an int, a list or an array")
-    elif len(value) < 1:
-        raise ConfigError(f"`{batch}` is empty, and a batch has at least 1 step")
+    else:
+        size = len(value)
+    if size < 2:
+        is_what = size if _is_number(value) else "of one item" if size else "empty"
+        raise ConfigError(f"`{batch}` is {is_what}, and a batch has at least 2 steps")
 
 
 def _is_number(value: Any) -> bool:
     return hasattr(value, "__index__") and not isinstance(value, bool) and not hasattr(value, "__len__")
 
 
-def _failure(target: Target, function: Function | None, exc: BaseException) -> RsimportError:
-    who = (
-        target.name if function is None else f"the Python function {getattr(function, '__name__', function)}"
-    )
+def _is_row(value: Any) -> bool:
+    # An array of no dimensions has `__len__` too, and raises.
+    array = hasattr(value, "__array__") and getattr(value, "ndim", 1) > 0
+    return array or (isinstance(value, Sequence) and not isinstance(value, str))
+
+
+def _failure(name: str, exc: BaseException) -> RsimportError:
     if type(exc).__name__ == "PanicException":
-        return RsimportError(f"{who} panics: {exc}", hint="a kernel reports errors with `PyResult`")
+        return RsimportError(f"{name} panics: {exc}", hint="a kernel reports errors with `PyResult`")
     if isinstance(exc, TypeError):
-        return ConfigError(f"{who} does not take these arguments: {exc}")
-    return RsimportError(f"{who} raises {type(exc).__name__}: {exc}")
+        return ConfigError(f"{name} does not take these arguments: {exc}")
+    return RsimportError(f"{name} raises {type(exc).__name__}: {exc}")
