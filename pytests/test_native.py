@@ -489,6 +489,24 @@ print(function(1), k.value(), rsimport.native(k).ctypes("f")(2))
     assert "was removed from the cache" in seen.stderr and "hint: reload the kernel" in seen.stderr
 
 
+def test_a_library_that_is_not_loaded_has_no_addresses(kernel: Callable[..., Path], run: Run) -> None:
+    kernel("k", EXPORT + value(1))
+    path = run("import rsimport; print(rsimport.build_filepath('k.rs'))").out
+    program = f"""
+        import rsimport
+        from rsimport import _engine
+        for ask in (_engine.address, lambda *about: _engine.capsule(*about, "double (double)")):
+            try:
+                ask({path!r}, "f")
+            except rsimport.ConfigError as error:
+                print(error.message)
+        k = rsimport.imp_from_filepath("k.rs")
+        print(rsimport.info(k).path, _engine.address({path!r}, "f") == rsimport.native(k).address("f"))
+    """
+    absent = f"{path} is not loaded in this process"
+    assert run(program).out.splitlines() == [absent, absent, f"{path} True"]
+
+
 @pytest.mark.parametrize("kernel_name", ["hot_loop", "increment", "logistic"])
 def test_the_shipped_kernels_export_what_their_docs_say(shared_cache: object, kernel_name: str) -> None:
     module = importlib.import_module(f"rsimport.kernels.{kernel_name}")
