@@ -221,7 +221,7 @@ def warm(more: Sequence[str], deps: Sequence[str], **options: Any) -> None:
       rsimport bench step.rs::logistic --args "steps=1_000_000, r=3.9, x=0.5" --batch steps \\
           --python baseline:logistic --plot step.svg --json step.json
       rsimport bench sums.rs::total --args "values=np.ones(100_000)" --batch values
-      rsimport bench increment.rs::increment --args "i=1"
+      rsimport bench increment.rs::increment --args "i=1_000_000"
     """
 )
 @click.argument("function", metavar="KERNEL::FUNCTION")
