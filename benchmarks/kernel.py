@@ -35,6 +35,12 @@ def with_module(kernel: str, name: str) -> str:
     if re.search(r"^#\[pymodule\]", kernel, re.M):
         return kernel
     functions = re.findall(r"#\[pyfunction\](?:\s*#\[.*\])*\s+fn (\w+)", kernel)
-    calls = "".join(f"    m.add_function(wrap_pyfunction!({function}, m)?)?;\n" for function in functions)
+    classes = re.findall(r"#\[pyclass.*\]\s+(?:pub )?struct (\w+)", kernel)
+    calls = "".join(
+        (
+            *(f"    m.add_function(wrap_pyfunction!({function}, m)?)?;\n" for function in functions),
+            *(f"    m.add_class::<{name}>()?;\n" for name in classes),
+        )
+    )
     signature = "fn python_module(m: &Bound<'_, PyModule>) -> PyResult<()>"
     return f'{kernel}\n#[pymodule]\n#[pyo3(name = "{name}")]\n{signature} {{\n{calls}    Ok(())\n}}\n'

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from peers import CONTESTANTS
@@ -52,14 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, reason in left_out.items():
             print(f"{name} is left out: {reason}", file=sys.stderr)
         results = {name: race(place, kernel, present, given.edits) for name, kernel in kernels.items()}
-        used = versions(present.values())
+        used = versions(one.distribution for one in present.values())
     seconds = time.monotonic() - started
     rest = {"versions": used, "edits": given.edits, "seconds": seconds, "left_out": left_out}
     result = report(present, kernels, hook_times, results, **rest)
     if given.markdown:
         print(markdown(result))
     else:
-        _show(result)
+        tables = (
+            ("The loop, against the others: medians", HEADINGS, rows(result)),
+            ("The bars: ratios of neighbours in this run", BAR_HEADINGS, bars(result)),
+        )
+        show(tables, text(result))
     if given.json:
         given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
@@ -73,33 +77,33 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="CONTESTANT"
     )
     parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS), metavar="KERNEL")
-    parser.add_argument("--edits", type=_positive, default=9, help="edits of every kernel (default: 9)")
+    parser.add_argument("--edits", type=positive, default=9, help="edits of every kernel (default: 9)")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
     return parser.parse_args(arguments)
 
 
-def _show(result: dict[str, object]) -> None:
+def show(tables: Iterable[tuple[str, Sequence[str], Sequence[Sequence[str]]]], lines: Iterable[str]) -> None:
+    """Prints tables (title, headings, rows), where neighbours begin alike only once, and lines below."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    for title, headings, cells in (
-        ("The loop, against the others: medians", HEADINGS, rows(result)),
-        ("The bars: ratios of neighbours in this run", BAR_HEADINGS, bars(result)),
-    ):
+    for title, headings, cells in tables:
         table = Table(title=title)
         for heading in headings:
             table.add_column(heading)
+        several = len({first for first, *_ in cells}) < len(cells)
         last = ""
         for first, *others in cells:
-            if first != last and last and headings is HEADINGS:
+            if first != last and last and several:
                 table.add_section()
             table.add_row("" if first == last else first, *others)
             last = first
         console.print(table)
-    for line in text(result):
+    for line in lines:
         console.print(line, markup=False)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of runs, rounds or edits on the command line."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")

@@ -61,7 +61,7 @@ def race(place: Place, kernel: Kernel, contestants: Mapping[str, Contestant], ed
             track.times[column].append(action(entries[short]))
         except Exception as error:
             # Whatever is wrong with one contestant, the others were worth their minutes.
-            track.notes.append(f"{column}: {_first_line(error)}")
+            track.notes.append(f"{column}: {first_line(error)}")
             print(f"{kernel.name}  {contestants[short].name}  {track.notes[-1]}", file=sys.stderr, flush=True)
             out.add(short)
 
@@ -129,7 +129,7 @@ def hooks(
             try:
                 seconds = contestant.hook(folders[short])
             except Failed as error:
-                failed[short] = _first_line(error)
+                failed[short] = first_line(error)
                 continue
             if seconds is not None and number >= 0:
                 times[short].append(seconds)
@@ -144,7 +144,8 @@ def say(kernel: Kernel | None, contestant: Contestant | None, what: str, spread:
         print("  ".join(filter(None, (*words, taken))), file=sys.stderr, flush=True)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # cargo's and rustc's own command is long; what they say begins with "error".
     return next((line for line in lines if line.startswith("error")), lines[0] if lines else repr(error))

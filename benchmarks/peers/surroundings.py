@@ -13,8 +13,6 @@ from pathlib import Path
 
 from crate import Crate, version
 
-from peers.contestant import Contestant
-
 _SETTINGS = re.compile(
     r"(RSIMPORT|RUSTIMPORT|CPPIMPORT|MATURIN|NUMBA|CYTHON|PYO3|RUSTC|RUSTDOC)_"
     r"|CARGO_(?!HOME$)|(RUSTFLAGS|RUSTC|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS|CC|CXX|LDSHARED)$"
@@ -36,15 +34,15 @@ def download(folder: Path, crates: Iterable[str]) -> None:
     os.environ["CARGO_NET_OFFLINE"] = "true"
 
 
-def versions(contestants: Iterable[Contestant]) -> dict[str, str]:
-    """Of everything that takes part."""
+def versions(distributions: Iterable[str | None], *, compiler: bool = False) -> dict[str, str]:
+    """Of the languages, and of everything from PyPI that takes part; of the C++ compiler if it is used."""
     found = {"CPython": platform.python_version(), "rustc": _output("rustc", "--version").split()[1]}
     found["cargo"] = _output("cargo", "--version").split()[1]
     found |= {f"{crate} (crate)": version(crate) for crate in ("pyo3", "numpy")}
-    names = {contestant.distribution for contestant in contestants}
+    names = set(distributions)
     names |= {"maturin"} if "maturin-import-hook" in names else set()
     names |= {"pybind11"} if "cppimport" in names else set()
-    if names & {"cppimport", "Cython"}:
+    if compiler or names & {"cppimport", "Cython"}:
         found["C++ compiler"] = _output("c++", "--version").partition("\n")[0]
     return found | {name: importlib.metadata.version(name) for name in sorted(filter(None, names))}
 

@@ -19,7 +19,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
     for kernel, result in report["kernels"].items():
         for short, contestant in report["contestants"].items():
             name, own = contestant["name"], result["contestants"].get(short)
-            marks = "".join(_raised(at) for at, key, _ in notes if key in ((kernel, short), ("", short)))
+            marks = "".join(raised(at) for at, key, _ in notes if key in ((kernel, short), ("", short)))
             if own is None:
                 cells = (_cell(contestant["hook"]), "-", "-", "-", "-")
             else:
@@ -65,11 +65,16 @@ def text(report: dict[str, Any]) -> list[str]:
 
 def markdown(report: dict[str, Any]) -> str:
     """Everything, for a page."""
-    parts = [_markdown(HEADINGS, rows(report)), _markdown(BAR_HEADINGS, bars(report)), *text(report)]
+    parts = [
+        markdown_table(HEADINGS, rows(report)),
+        markdown_table(BAR_HEADINGS, bars(report)),
+        *text(report),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown(headings: tuple[str, ...], cells: list[tuple[str, ...]]) -> str:
+def markdown_table(headings: tuple[str, ...], cells: list[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
     lines = [headings, ("---",) * len(headings), *cells]
     return "\n".join("|" + "|".join(f" {cell} " for cell in line) + "|" for line in lines)
 
@@ -92,5 +97,6 @@ def _met(met: str) -> str:
     return {"yes": "met", "no": "not met"}.get(met, met)
 
 
-def _raised(number: int) -> str:
+def raised(number: int) -> str:
+    """The mark of a footnote."""
     return " " + str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

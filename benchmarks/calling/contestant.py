@@ -1,0 +1,34 @@
+"""What every contestant offers: the subjects, compiled."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+SOURCES = Path(__file__).with_name("sources")
+
+
+class Contestant(ABC):
+    """A way to call compiled code, and a row of the table."""
+
+    name: str
+    distribution: str | None = None
+    """Its name on PyPI, if it comes from there."""
+    needs: str = ""
+    """What else it needs, in words for somebody who has not got it."""
+    note: str = ""
+    """How it is built."""
+    notes: ClassVar[Mapping[str, str]] = {}
+    """By subject: how it is done, where that is not obvious."""
+    cannot: ClassVar[Mapping[str, str]] = {}
+    """By subject: why it cannot be done."""
+
+    @abstractmethod
+    def build(self, folder: Path) -> Any:
+        """Compiles in an empty folder.
+
+        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, but for what
+        cannot be done. Any exception says why it takes no part.
+        """
