@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs) $(wildcard templates/*) \
-           $(wildcard rsimport/*.py rsimport/*.pyi) $(wildcard kernels/* kernels/*/*)
+           $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py) $(wildcard kernels/* kernels/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench bench-kernels bench-peers docs wheel clean
+.PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,7 @@ python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, ag
 lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cargo fmt --check
 	cd kernels && rustfmt --check --edition 2024 *.rs
+	cd examples && rustfmt --check --edition 2024 *.rs
 	cd templates && rustfmt --check --edition 2024 *.rs
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --quiet --all-targets -- --deny warnings
 	$(BIN)/ruff format --check .
@@ -56,9 +57,18 @@ bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench]"
 	$(BIN)/python benchmarks/bench.py --json docs/figures.json
 
+bench-calls: $(VENV)/installed ## measure what a call from Python costs, by every way there is
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[call-peers]"
+	$(BIN)/python benchmarks/calls.py --markdown --json docs/calls.json > docs/calls.md
+	$(BIN)/python docs/calls_picture.py
+
 bench-kernels: $(VENV)/installed ## measure the shipped kernels against their peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers]"
 	$(BIN)/python benchmarks/shipped.py --json docs/kernels.json
+
+bench-native: $(VENV)/installed ## measure native loops that call a kernel without Python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers,peers]"
+	$(BIN)/python benchmarks/native.py --json docs/native.json
 
 bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minutes and more
 	$(BIN)/python benchmarks/install_peers.py
@@ -69,6 +79,7 @@ docs: $(VENV)/installed ## write the tables and the picture of README.md, with t
 	$(BIN)/python docs/fill_readme.py
 	$(BIN)/python docs/picture.py
 	$(BIN)/python docs/loop_picture.py
+	$(BIN)/python docs/calls_picture.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/
 	$(BIN)/maturin build --release --out dist

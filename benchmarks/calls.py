@@ -11,24 +11,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import positive
 from calling import CONTESTANTS
 from calling.contestant import Contestant
 from calling.race import Track, clock, race
 from calling.report import report
-from calling.subject import SUBJECTS
+from calling.subject import SUBJECTS, Subject
 from calling.table import HEADINGS, markdown, rows, text
-from loop import positive, show
 from peers.race import first_line
 from peers.surroundings import clean, versions
 from peers.table import BAR_HEADINGS, bars
 from place import Place
+from show import show
 
 EXAMPLES = f"""
 examples:
-  python benchmarks/calls.py                                          everything; four minutes and more
+  python benchmarks/calls.py                                     everything; three minutes and more
   python benchmarks/calls.py --only python capi rsimport --rounds 1   are the results right?
-  python benchmarks/calls.py --subjects logistic --rounds 101         one subject, smaller errors
-  python benchmarks/calls.py --markdown --json docs/calls.json        for a page, and for programs
+  python benchmarks/calls.py --subjects logistic --rounds 101    one subject, smaller errors
+  python benchmarks/calls.py --markdown --json docs/calls.json   for a page, and for programs
 
 contestants: {", ".join(CONTESTANTS)}
 subjects: {", ".join(SUBJECTS)}
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clean()
         chosen = {one.name: one for short in given.only for one in CONTESTANTS[short]}
         modules, left_out = _built(Place(Path(folder)), chosen)
-        results = {key: _raced(key, chosen, modules, given.rounds) for key in given.subjects}
+        results = {key: _raced(SUBJECTS[key], chosen, modules, given.rounds) for key in given.subjects}
     present = {name: one for name, one in chosen.items() if name in modules}
     used = versions((one.distribution for one in present.values()), compiler=True)
     rest = {"versions": used, "rounds": given.rounds, "clock": clock(given.rounds), "left_out": left_out}
@@ -51,13 +52,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(markdown(result))
     else:
         tables = (
-            ("A call from Python: medians", HEADINGS, rows(result)),
+            ("What a call from Python costs: medians", HEADINGS, rows(result)),
             ("The bars: ratios of neighbours in this run", BAR_HEADINGS, bars(result)),
         )
         show(tables, text(result))
     if given.json:
         given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _built(place: Place, chosen: Mapping[str, Contestant]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The modules of those that can be built here, and why the others cannot."""
+    modules, left_out = {}, {}
+    for name, contestant in chosen.items():
+        print(f"building {name} ...", file=sys.stderr, flush=True)
+        try:
+            modules[name] = contestant.build(place.folder(contestant.__class__.__name__.lower()))
+        except Exception as error:
+            # A package or a header is missing; the others can be compared all the same.
+            needs = f" ({contestant.needs})" if contestant.needs else ""
+            left_out[name] = f"{first_line(error)}{needs}"
+            print(f"{name} is left out: {left_out[name]}", file=sys.stderr, flush=True)
+    return modules, left_out
+
+
+def _raced(
+    subject: Subject, chosen: Mapping[str, Contestant], modules: Mapping[str, Any], rounds: int
+) -> dict[str, Track]:
+    """Measures a subject with all that can do it. Raises `Wrong` if one of them does something else."""
+    print(f"measuring {subject.title} ...", file=sys.stderr, flush=True)
+    able = {}
+    for name in chosen:
+        if name not in modules:
+            continue
+        try:
+            subject.target(modules[name])
+        except AttributeError:
+            continue
+        subject.check(modules[name])
+        able[name] = modules[name]
+    return race(subject, able, rounds)
 
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -68,37 +102,10 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="CONTESTANT"
     )
     parser.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), metavar="SUBJECT")
-    parser.add_argument("--rounds", type=positive, default=45, help="rounds of every subject (default: 45)")
+    parser.add_argument("--rounds", type=positive, default=25, help="rounds of every subject (default: 25)")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
     return parser.parse_args(arguments)
-
-
-def _built(place: Place, contestants: Mapping[str, Contestant]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the contestants compiled, and why some could not."""
-    modules, left_out = {}, {}
-    for number, (name, contestant) in enumerate(contestants.items()):
-        print(f"building {name} ...", file=sys.stderr, flush=True)
-        try:
-            modules[name] = contestant.build(place.folder(f"contestant-{number}"))
-        except Exception as error:
-            # The others can be compared without it.
-            reason = first_line(error)
-            left_out[name] = f"{reason} ({contestant.needs})" if contestant.needs else reason
-            print(f"{name} is left out: {left_out[name]}", file=sys.stderr)
-    return modules, left_out
-
-
-def _raced(
-    key: str, contestants: Mapping[str, Contestant], modules: Mapping[str, Any], rounds: int
-) -> dict[str, Track]:
-    """Checks the results of all who can do it, and measures."""
-    subject = SUBJECTS[key]
-    print(f"measuring {subject.title} ...", file=sys.stderr, flush=True)
-    able = {name: module for name, module in modules.items() if key not in contestants[name].cannot}
-    for name, module in able.items():
-        subject.check(name, module)
-    return race(subject, able, rounds)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ ENOUGH = 5e-3
 
 
 class Loop:
-    """A statement, repeated and timed; each object has compiled code of its own, not yet run by anybody."""
+    """A statement, repeated and timed; each object has compiled code of its own, which is not warmed up."""
 
     def __init__(self, statement: str, names: Mapping[str, object]) -> None:
         self._run = _compiled(statement, tuple(names))

@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from peers import CONTESTANTS
@@ -17,11 +17,7 @@ from peers.report import report
 from peers.surroundings import clean, download, versions
 from peers.table import BAR_HEADINGS, HEADINGS, bars, markdown, rows, text
 from place import Place
-from rich.console import Console
-from rich.table import Table
-
-WIDTH = 150
-"""Of the table where the output is no terminal."""
+from show import show
 
 EXAMPLES = f"""
 examples:
@@ -83,27 +79,8 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def show(tables: Iterable[tuple[str, Sequence[str], Sequence[Sequence[str]]]], lines: Iterable[str]) -> None:
-    """Prints tables (title, headings, rows), where neighbours begin alike only once, and lines below."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    for title, headings, cells in tables:
-        table = Table(title=title)
-        for heading in headings:
-            table.add_column(heading)
-        several = len({first for first, *_ in cells}) < len(cells)
-        last = ""
-        for first, *others in cells:
-            if first != last and last and several:
-                table.add_section()
-            table.add_row("" if first == last else first, *others)
-            last = first
-        console.print(table)
-    for line in lines:
-        console.print(line, markup=False)
-
-
 def positive(text: str) -> int:
-    """A number of runs, rounds or edits on the command line."""
+    """A number of runs, rounds or edits."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")

@@ -1,7 +1,7 @@
 """Writes the tables of README.md that come from elsewhere.
 
-These are the settings as the engine declares them, and the figures that bench.py, loop.py and shipped.py of
-benchmarks/ measured last, in the JSON files beside this one.
+These are the settings as the engine declares them, and the figures that bench.py, loop.py, shipped.py and
+native.py of benchmarks/ measured last, in the JSON files beside this one.
 
 `make docs` runs it; a test holds the README against the engine.
 """
@@ -19,6 +19,8 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 FIGURES = Path(__file__).resolve().parent / "figures.json"
 LOOP = FIGURES.with_name("loop.json")
 KERNELS = FIGURES.with_name("kernels.json")
+CALLS = FIGURES.with_name("calls.json")
+NATIVE = FIGURES.with_name("native.json")
 
 
 def main() -> None:
@@ -30,6 +32,10 @@ def main() -> None:
         text = filled(text, "loop", loop(json.loads(LOOP.read_text(encoding="utf-8"))))
     if KERNELS.exists():
         text = filled(text, "kernels", kernels(json.loads(KERNELS.read_text(encoding="utf-8"))))
+    if NATIVE.exists():
+        text = filled(text, "native", figures(json.loads(NATIVE.read_text(encoding="utf-8"))))
+    if CALLS.exists():
+        text = filled(text, "calls", calls(json.loads(CALLS.read_text(encoding="utf-8"))))
     README.write_text(text, encoding="utf-8")
 
 
@@ -86,6 +92,19 @@ def loop(report: Any) -> str:
         f"compiler alone, no import. rsimport's times in others': {'; '.join(bars)}. {used}."
     )
     return "\n".join([*lines, "", notes])
+
+
+def calls(report: Any) -> str:
+    """One row for each contestant: nanoseconds of a call of each subject."""
+    subjects = report["subjects"].values()
+    headings = ["ns a call", *(subject["title"] for subject in subjects)]
+    rows = [headings, ["---"] * len(headings)]
+    for name in report["contestants"]:
+        found = [subject["contestants"][name]["steady"] for subject in subjects]
+        rows.append([name, *(f"{steady['median'] * 1e9:.3g}" if steady else "-" for steady in found)])
+    used = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    notes = f"Medians of {report['rounds']} rounds on {report['machine']}. {used}."
+    return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", notes])
 
 
 def _edit(own: Any) -> str:

@@ -42,6 +42,17 @@ fn logistic_nogil(py: Python<'_>, steps: u64, r: f64, mut x: f64) -> PyResult<f6
     Ok(x)
 }
 
+/// One step, `double logistic_step(double, double)` in C, for callers that have a loop of their own.
+///
+/// They reach it through `rsimport.native`, or by its name in the library: a function compiled by
+/// Numba, an integrator of SciPy or a program in C calls it without Python, in a nanosecond or two.
+/// It cannot panic, which would end the process.
+// SAFETY: no other function of this library has the name.
+#[unsafe(no_mangle)]
+pub extern "C" fn logistic_step(r: f64, x: f64) -> f64 {
+    r * x * (1.0 - x)
+}
+
 fn iterate(steps: u64, r: f64, mut x: f64) -> f64 {
     for _ in 0..steps {
         x = r * x * (1.0 - x);

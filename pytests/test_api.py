@@ -13,7 +13,9 @@ import rsimport
 
 PUBLIC = {
     "install",
+    "native",
     "Hook",
+    "Native",
     "Report",
     "imp",
     "imp_from_filepath",

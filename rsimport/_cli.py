@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       rsimport new step           write a kernel and its test
       rsimport build .            compile every marked kernel in this folder and below
       rsimport watch .            the same, and again whenever one is saved
+      rsimport bench step.rs::f   say whether a kernel pays, and from which batch size on
       rsimport doctor             say what is missing, and how to get it
     """,
 )
@@ -211,6 +212,46 @@ def warm(more: Sequence[str], deps: Sequence[str], **options: Any) -> None:
 
     seconds = compile_ahead([*deps, *more], given(options))
     click.echo(f"ready after {seconds:.1f} s")
+
+
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport bench step.rs::logistic --args "steps=10_000_000, r=3.9, x=0.5" --batch steps
+      rsimport bench step.rs::logistic --args "steps=1_000_000, r=3.9, x=0.5" --batch steps \\
+          --python baseline:logistic --plot step.svg --json step.json
+      rsimport bench sums.rs::total --args "values=np.ones(100_000)" --batch values
+      rsimport bench increment.rs::increment --args "i=1"
+    """
+)
+@click.argument("function", metavar="KERNEL::FUNCTION")
+@click.option("--args", "arguments", default="", help="The arguments by name, as Python expressions.")
+@click.option("--batch", metavar="ARGUMENT", help="The argument that says how many steps a call makes.")
+@click.option("--python", metavar="MODULE:FUNCTION", help="The same function in Python.")
+@click.option("--nogil", metavar="FUNCTION", help="The same, the GIL released. [default: FUNCTION_nogil]")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Draw it into this file (svg, png, pdf).")
+@click.option("--json", "data", type=click.Path(dir_okay=False), help="Write the figures to this file.")
+@click.option("--quick", is_flag=True, help="Fewer samples, for a first look.")
+@setting_options()
+def bench(
+    function: str,
+    arguments: str,
+    batch: str | None,
+    python: str | None,
+    nogil: str | None,
+    plot: str | None,
+    data: str | None,
+    quick: bool,
+    **options: Any,
+) -> None:
+    """Measure whether a kernel pays: what a call costs, and how large a batch has to be.
+
+    The results of Python and Rust are compared first; then both are measured, in batches of 1, 10, ... steps.
+    """
+    from rsimport.bench._command import measure
+
+    sides = {"python": python, "nogil": nogil}
+    measure(function, arguments, batch, sides, plot=plot, data=data, quick=quick, settings=given(options))
 
 
 def _build(path: str, settings: dict[str, Any]) -> list[Report]:

@@ -113,8 +113,14 @@ class Artifact:
     def provisional(self) -> bool:
         """Is it a fast build that is to be optimised in the background?"""
     @property
+    def exporting(self) -> bool:
+        """May there be any exports? False is certain."""
+    @property
     def exports(self) -> list[Export]:
-        """The functions that it exports to native callers."""
+        """The functions that it exports to native callers; read from the cache when they are asked for.
+
+        Raises CacheError if they were removed from it meanwhile.
+        """
     @property
     def reason(self) -> str | None:
         """Why it was last built: `first build`, `kernel.rs changed`, ..."""

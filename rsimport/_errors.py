@@ -117,7 +117,7 @@ def _outside(trace: TracebackType | None) -> TracebackType | None:
     if trace is None:
         return None
     file, rest = trace.tb_frame.f_code.co_filename, _outside(trace.tb_next)
-    if file.startswith("<frozen importlib") or os.path.dirname(file) == os.path.dirname(__file__):
+    if file.startswith("<frozen importlib") or file.startswith(os.path.dirname(__file__) + os.sep):
         return rest
     trace.tb_next = rest
     return trace

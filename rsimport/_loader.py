@@ -23,9 +23,8 @@ ABI = EXTENSION_SUFFIXES[0]
 LOADED = "__rsimport__"
 """Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
 
-
 CAPSULES = "__pyx_capi__"
-"""Where Cython keeps the native functions of a module, by their names."""
+"""Where Cython, and who follows it, looks for the native functions of a module."""
 
 
 def hidden(method: Method) -> Method:
@@ -57,6 +56,7 @@ class KernelLoader(ExtensionFileLoader):
         self.source = self.path
         self.settings = settings
         self.artifact: Artifact | None = None
+        self.capsules: dict[str, object] | None = None
 
     # Each loader stands for one load; comparing their contents would compare what kernels define.
     __eq__ = object.__eq__
@@ -158,13 +158,34 @@ class KernelLoader(ExtensionFileLoader):
         return FileReader(SimpleNamespace(path=self.source))  # type: ignore[arg-type]
 
     def _defined(self, module: ModuleType) -> dict[str, object]:
-        """What the kernel defined in its new module, its exports being where Cython and SciPy look."""
-        exports = self.find_artifact().exports
-        if exports and CAPSULES not in vars(module):
-            signed = [(export.name, export.signature) for export in exports if export.signature]
-            capsules = {name: _engine.capsule(self.path, name, signature) for name, signature in signed}
-            setattr(module, CAPSULES, capsules)
+        """What the kernel defined in its new module, and what finds its native functions as soon as they are
+        asked for.
+        """
+        defined = vars(module)
+        if self.find_artifact().exporting and CAPSULES not in defined:
+            if "__getattr__" in defined:
+                defined[CAPSULES] = self._capsules()
+            else:
+                # Looking for them at each import would make that a fifth slower.
+                defined["__getattr__"] = self._absent
         return _names(module)
+
+    def _absent(self, name: str) -> object:
+        """The `__getattr__` of a module that may have native functions."""
+        if name == CAPSULES and (capsules := self._capsules()):
+            return capsules
+        raise AttributeError(f"module {self.name!r} has no attribute {name!r}")
+
+    def _capsules(self) -> dict[str, object]:
+        """The native functions that have a signature in C, found once."""
+        if self.capsules is None:
+            signed = {export.name: export.signature for export in self.find_artifact().exports}
+            self.capsules = {
+                name: _engine.capsule(self.path, name, signature)
+                for name, signature in signed.items()
+                if signature is not None
+            }
+        return self.capsules
 
     def _failure(self, exc: BaseException) -> BaseException:
         """What to raise where a kernel's initialisation raised this."""

@@ -46,6 +46,9 @@ _TYPES: dict[str, Any] = {
     "unsigned long": ctypes.c_ulong,
     "long long": ctypes.c_longlong,
     "unsigned long long": ctypes.c_ulonglong,
+    # What Cython calls `long long` and its own truth values in capsules.
+    "PY_LONG_LONG": ctypes.c_longlong,
+    "bint": ctypes.c_int,
 }
 """The types of C that a signature can have, but for pointers."""
 
@@ -78,8 +81,8 @@ class Native:
         self._exports = {export.name: export for export in artifact.exports}
 
     def __repr__(self) -> str:
-        functions = ", ".join(f"{name}: {export.signature}" for name, export in self._exports.items())
-        return f"<Native functions of {self._module}: {functions or 'none'}>"
+        said = [f"{name}: {one.signature or 'no signature in C'}" for name, one in self._exports.items()]
+        return f"<Native functions of {self._module}: {', '.join(said) or 'none'}>"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._exports)
@@ -120,10 +123,10 @@ class Native:
         Another `signature` spells the same types differently, as `double (int, double const *)` or a
         `typedef` of the same width. Raises ConfigError if it has other types.
         """
-        own = self._signed(name)[1]
-        if signature is not None and _shape(signature) != _shape(own):
-            message = f"`{name}` is `{own}`, not `{signature}`"
-            raise ConfigError(message, hint="only names of equal types can differ", kernel=self._source)
+        export, own = self._signed(name)
+        if signature is not None and (differs := _difference(export.types, signature)):
+            hint = f"its signature is `{own}`; only names of equal types can be others"
+            raise ConfigError(f"`{name}` {differs}", hint=hint, kernel=self._source)
         return _engine.capsule(self._library, name, signature or own)
 
     def _signed(self, name: str) -> tuple[Export, str]:
@@ -149,16 +152,28 @@ def _ctype(name: str) -> Any:
     return ctypes.c_void_p if kind is None else ctypes.POINTER(kind)
 
 
-def _shape(signature: str) -> list[tuple[object, ...]]:
-    """What a signature's types are, whatever they are called. A type that nobody knows is only itself."""
+def _difference(own: list[str], signature: str) -> str:
+    """What a function with these types does that one of this signature does not; nothing if they agree."""
     parts = re.fullmatch(r"\s*([^()]+?)\s*\((.*)\)\s*", signature)
     if parts is None:
-        return [(signature,)]
-    parameters = [] if parts[2].strip() in ("", "void") else re.split(r",(?![^()]*\))", parts[2])
-    return [_kind(name) for name in (parts[1], *parameters)]
+        return f"cannot have the signature `{signature}`, which is none in C"
+    listed = "" if parts[2].strip() == "void" else parts[2].strip()
+    other = [parts[1], *(re.split(r",(?![^()]*\))", listed) if listed else [])]
+    if len(own) != len(other):
+        return f"takes {len(own) - 1} arguments, not {len(other) - 1}"
+    for at, (mine, theirs) in enumerate(zip(own, other, strict=True)):
+        if not _agree(_kind(mine), _kind(theirs)):
+            return f"{f'takes as argument {at}' if at else 'returns'} `{mine}`, not `{theirs.strip()}`"
+    return ""
+
+
+def _agree(mine: tuple[object, ...], theirs: tuple[object, ...]) -> bool:
+    """A type that C has no name for is `void` behind a pointer, and may have any name there."""
+    return mine == theirs or (mine == ("pointer", None) and theirs[0] == "pointer")
 
 
 def _kind(name: str) -> tuple[object, ...]:
+    """What a type is, whatever it is called. One that nobody knows is only itself."""
     plain = " ".join(re.sub(r"\bconst\b", " ", name).replace("*", " * ").split())
     if plain.endswith(" *"):
         return ("pointer", *_kind(plain[:-2]))

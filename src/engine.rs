@@ -22,6 +22,7 @@ use crate::lock::Lock;
 use crate::process::Watch;
 use crate::recent::CLOCK_LAG;
 use crate::source::Source;
+use crate::stage::readable;
 use crate::store::{self, Entry, Hit};
 use crate::tier::Tier;
 use crate::verify::verify;
@@ -70,8 +71,8 @@ pub struct Artifact {
     pub tier: Tier,
     /// The other files that decide whether it is fresh.
     pub inputs: Vec<PathBuf>,
-    /// What native callers find in it.
-    pub exports: Vec<Export>,
+    /// May it export functions to native callers? Its metadata say which.
+    pub exporting: bool,
 }
 
 /// What is remembered of a kernel's last build, for saying why the next one is needed.
@@ -213,7 +214,6 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
             uncertain = Some(inputs);
             continue;
         }
-        verify(&built.library, &known.source)?;
         return publish(&known, tier, &staging, built, inputs, reason, started);
     }
     Err(Error::config(format!("{} was changed again and again while it was compiled", first.source.path.display()))
@@ -256,11 +256,9 @@ fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: boo
         let further = serde_json::to_string(&hit.inputs).unwrap_or_default();
         content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
     }
-    // Metadata that were not read are those of a single file, which nearly always has nothing that asks for them.
-    let unread = || mentioned(&source.text).then(|| store::entry_of(&hit.library)).flatten().map(|entry| entry.exports);
-    let exports = hit.exports.or_else(unread).unwrap_or_default();
     Artifact {
         path: hit.library,
+        exporting: mentioned(&source.text) || !hit.inputs.is_empty(),
         source: source.path.clone(),
         fingerprint,
         content,
@@ -270,7 +268,6 @@ fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: boo
         profile: config.settings.profile.clone(),
         tier,
         inputs: hit.inputs.iter().filter_map(|input| input.path(&source.base)).collect(),
-        exports,
     }
 }
 
@@ -341,6 +338,7 @@ fn publish(
     started: Instant,
 ) -> Result<Artifact> {
     let Known { source, config, cache, fingerprint, .. } = known;
+    let exports = verify(&built.library, source, exported(known, &built))?;
     let (key, place) = (fingerprint.key_of(tier), place(source, tier));
     let entry = Entry {
         module: source.module.clone(),
@@ -352,7 +350,7 @@ fn publish(
         inputs: inputs.clone(),
         reason,
         seconds: started.elapsed().as_secs_f64(),
-        exports: exported(&built, source),
+        exports,
         warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
         checksum: (0, String::new()),
         stamp: None,
@@ -363,16 +361,17 @@ fn publish(
     let published = remembered(cache, &place, &path);
     let last = Last { fingerprint: fingerprint.clone(), inputs, built: entry.created, published };
     cache.keep("work", &format!("{place}/last"), &last);
-    let hit = Hit { library: path, inputs: entry.inputs, exports: Some(entry.exports) };
+    let hit = Hit { library: path, inputs: entry.inputs };
     Ok(artifact(known, tier, key, hit, true))
 }
 
-/// What the kernel's own files export to native callers.
-fn exported(built: &Built, source: &Source) -> Vec<Export> {
+/// What the kernel's own files export to native callers, or would if no `cfg` left it out.
+fn exported(known: &Known, built: &Built) -> Vec<Export> {
+    let Known { source, config, .. } = known;
     let others = built.files.iter().filter(|file| **file != source.path);
     let others = others.filter_map(|file| Some((file, std::fs::read_to_string(file).ok()?)));
     let others = others.flat_map(|(file, text)| exports(file, &text));
-    exports(&source.path, &source.text).into_iter().chain(others).collect()
+    exports(&source.path, &readable(source, &config.manifest)).into_iter().chain(others).collect()
 }
 
 /// The published entries of a kernel with a new one, after removing those that nobody will come back to.

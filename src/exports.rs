@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Abi, Attribute, Expr, ExprLit, FnArg, GenericArgument, Item, ItemFn, Lit, Meta, MetaNameValue, PathArguments,
-    ReturnType, Type,
+    Abi, Attribute, Expr, ExprLit, FnArg, GenericArgument, ImplItem, Item, Lit, Meta, MetaNameValue, PathArguments,
+    ReturnType, Signature, Token, Type,
 };
 
 /// Without one of these words, a text exports nothing.
@@ -73,10 +74,11 @@ pub struct Export {
 }
 
 impl Export {
-    /// Its signature, as `double (int, double *)`.
+    /// Its signature, as `double (int, double *)`. Cython writes no space behind a pointer.
     pub fn signature(&self) -> Option<String> {
         let (result, parameters) = self.types.split_first()?;
-        Some(format!("{result} ({})", listed(parameters)))
+        let space = if result.ends_with('*') { "" } else { " " };
+        Some(format!("{result}{space}({})", listed(parameters)))
     }
 }
 
@@ -96,6 +98,25 @@ pub fn exports(file: &Path, text: &str) -> Vec<Export> {
     found
 }
 
+/// Each name once. Of functions with one name a `cfg` chose which is compiled, so that only their common types are known.
+pub fn settled(found: Vec<Export>) -> Vec<Export> {
+    let mut settled: Vec<Export> = Vec::new();
+    for export in found {
+        match settled.iter_mut().find(|before| before.name == export.name) {
+            None => settled.push(export),
+            Some(before) if before.types == export.types => {}
+            Some(before) => {
+                let other = format!("{}:{}", export.file.display(), export.line);
+                before
+                    .problem
+                    .get_or_insert(format!("stands with other types in {other}, and which holds is not known"));
+                before.types.clear();
+            }
+        }
+    }
+    settled
+}
+
 type Aliases<'a> = HashMap<String, &'a Type>;
 
 fn collect<'a>(file: &Path, items: &'a [Item], outer: &Aliases<'a>, found: &mut Vec<Export>) {
@@ -110,36 +131,37 @@ fn collect<'a>(file: &Path, items: &'a [Item], outer: &Aliases<'a>, found: &mut 
                 let items = module.content.as_ref().map_or(&[][..], |(_, items)| items);
                 collect(file, items, &aliases, found);
             }
-            Item::Fn(function) => found.extend(export(file, function, &aliases)),
+            Item::Fn(function) => found.extend(export(file, &function.attrs, &function.sig, &aliases)),
+            Item::Impl(block) => found.extend(block.items.iter().filter_map(|item| match item {
+                ImplItem::Fn(function) => export(file, &function.attrs, &function.sig, &aliases),
+                _ => None,
+            })),
             _ => {}
         }
     }
 }
 
-fn export(file: &Path, function: &ItemFn, aliases: &Aliases<'_>) -> Option<Export> {
-    let name = function.attrs.iter().find_map(|attribute| symbol(attribute, function))?;
-    let types = signature(function, aliases);
+fn export(file: &Path, attributes: &[Attribute], function: &Signature, aliases: &Aliases<'_>) -> Option<Export> {
+    let name = attributes.iter().find_map(|attribute| symbol(&attribute.meta, function))?;
+    let types = types(function, aliases);
     Some(Export {
         name,
         problem: types.as_ref().err().cloned(),
         types: types.unwrap_or_default(),
         file: file.to_owned(),
-        line: function.sig.fn_token.span.start().line,
+        line: function.fn_token.span.start().line,
     })
 }
 
-/// The name that an attribute exports the function by.
-fn symbol(attribute: &Attribute, function: &ItemFn) -> Option<String> {
-    match &attribute.meta {
-        Meta::List(list) if list.path.is_ident("unsafe") => plain_symbol(&list.parse_args::<Meta>().ok()?, function),
-        meta => plain_symbol(meta, function),
-    }
-}
-
-fn plain_symbol(meta: &Meta, function: &ItemFn) -> Option<String> {
+/// The name that an attribute exports the function by. What `cfg_attr` says may hold or not; the library tells.
+fn symbol(meta: &Meta, function: &Signature) -> Option<String> {
     match meta {
+        Meta::List(list) if list.path.is_ident("unsafe") || list.path.is_ident("cfg_attr") => {
+            let inner = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
+            inner.iter().find_map(|meta| symbol(meta, function))
+        }
         Meta::Path(path) if path.is_ident("no_mangle") => {
-            Some(function.sig.ident.to_string().trim_start_matches("r#").to_owned())
+            Some(function.ident.to_string().trim_start_matches("r#").to_owned())
         }
         Meta::NameValue(MetaNameValue { path, value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. })
             if path.is_ident("export_name") =>
@@ -150,17 +172,17 @@ fn plain_symbol(meta: &Meta, function: &ItemFn) -> Option<String> {
     }
 }
 
-fn signature(function: &ItemFn, aliases: &Aliases<'_>) -> Result<Vec<String>, String> {
-    let signature = &function.sig;
+/// The types of a function in C, the result's first, or why it has none.
+fn types(function: &Signature, aliases: &Aliases<'_>) -> Result<Vec<String>, String> {
     let is_c = |abi: &Abi| abi.name.as_ref().is_none_or(|name| ["C", "C-unwind", "system"].contains(&&*name.value()));
-    if !signature.abi.as_ref().is_some_and(is_c) {
+    if !function.abi.as_ref().is_some_and(is_c) {
         return Err("is not `extern \"C\"`, so that C cannot call it".to_owned());
     }
-    if signature.variadic.is_some() {
+    if function.variadic.is_some() {
         return Err("takes a variable number of arguments, which has no counterpart here".to_owned());
     }
-    let mut types = vec![result(&signature.output, aliases).map_err(|named| format!("returns {}", foreign(&named)))?];
-    for input in &signature.inputs {
+    let mut types = vec![result(&function.output, aliases).map_err(|named| format!("returns {}", foreign(&named)))?];
+    for input in &function.inputs {
         let FnArg::Typed(input) = input else { return Err(format!("takes {}", foreign("self"))) };
         types.push(c_type(&input.ty, aliases, 0).map_err(|named| format!("takes {}", foreign(&named)))?);
     }
@@ -192,13 +214,8 @@ fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, Stri
     match ty {
         Type::Paren(inner) => c_type(&inner.elem, aliases, depth + 1),
         Type::Group(inner) => c_type(&inner.elem, aliases, depth + 1),
-        Type::Ptr(pointer) => Ok(pointer_to(&pointer.elem, aliases, depth)),
-        Type::Reference(reference) => match &*reference.elem {
-            // These are two words wide.
-            Type::Slice(_) | Type::TraitObject(_) => named(),
-            Type::Path(path) if ["str", "CStr", "Path", "OsStr"].iter().any(|name| ends_with(path, name)) => named(),
-            inner => Ok(pointer_to(inner, aliases, depth)),
-        },
+        Type::Ptr(pointer) => pointer_to(&pointer.elem, aliases, depth).map_or_else(named, Ok),
+        Type::Reference(reference) => pointer_to(&reference.elem, aliases, depth).map_or_else(named, Ok),
         Type::FnPtr(function) if function.abi.is_some() && function.variadic.is_none() => {
             let inputs = function.inputs.iter().map(|input| c_type(&input.ty, aliases, depth + 1));
             let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
@@ -214,7 +231,7 @@ fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, Stri
                 let Some(GenericArgument::Type(inner)) = arguments.args.first() else { return named() };
                 return match inner {
                     Type::Reference(_) | Type::FnPtr(_) if name == "Option" => c_type(inner, aliases, depth + 1),
-                    inner if name == "NonNull" => Ok(pointer_to(inner, aliases, depth)),
+                    inner if name == "NonNull" => pointer_to(inner, aliases, depth).map_or_else(named, Ok),
                     _ => named(),
                 };
             }
@@ -225,10 +242,20 @@ fn c_type(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Result<String, Stri
     }
 }
 
-/// What C has no name for is `void` behind a pointer.
-fn pointer_to(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> String {
+/// What C has no name for is `void` behind a pointer, but for that to which a pointer is two words wide.
+fn pointer_to(ty: &Type, aliases: &Aliases<'_>, depth: usize) -> Option<String> {
+    match ty {
+        Type::Slice(_) | Type::TraitObject(_) => return None,
+        Type::Path(path) if ["str", "CStr", "Path", "OsStr"].iter().any(|name| ends_with(path, name)) => return None,
+        Type::Path(path) if depth < 16 => {
+            if let Some(alias) = path.path.get_ident().and_then(|name| aliases.get(&name.to_string())) {
+                return pointer_to(alias, aliases, depth + 1);
+            }
+        }
+        _ => {}
+    }
     let inner = c_type(ty, aliases, depth + 1).unwrap_or_else(|_| "void".to_owned());
-    if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") }
+    Some(if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") })
 }
 
 /// Types as they stand between the parentheses of a signature.
@@ -281,6 +308,8 @@ mod tests {
             "a: Option<&f64>, b: NonNull<u8>, c: Option<unsafe extern \"C\" fn(f64) -> f64>",
             "void (double *, uint8_t *, double (*)(double))",
         );
+        one("n: c_int => *const c_char", "char *(int)");
+        one("a: *mut *mut Mine => *const *const u8", "uint8_t **(void **)");
     }
 
     #[test]
@@ -289,6 +318,8 @@ mod tests {
         check("#[no_mangle] unsafe extern fn r#fn() {}", &[("fn", "void (void)")]);
         check("#[unsafe(export_name = \"g\")] extern \"C-unwind\" fn f() -> () {}", &[("g", "void (void)")]);
         check("mod m { type R = f64; mod n { } #[no_mangle] extern \"C\" fn f(x: R) {} }", &[("f", "void (double)")]);
+        check("struct S; impl S { #[no_mangle] extern \"C\" fn f(n: i8) {} }", &[("f", "void (int8_t)")]);
+        check("#[cfg_attr(not(test), unsafe(no_mangle))] extern \"C\" fn f() {}", &[("f", "void (void)")]);
         check("extern \"C\" fn f() {} // no_mangle", &[]);
         check("#[no_mangle] fn broken( {", &[]);
     }
@@ -303,7 +334,23 @@ mod tests {
         one("extern \"C\" fn f(v: u128) {}", "takes `u128`, which has no counterpart in C");
         one("extern \"C\" fn f(v: c_void) {}", "takes `c_void`, which has no counterpart in C");
         one("extern \"C\" fn f(v: &[u8]) {}", "takes `&[u8]`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: *const [u8]) {}", "takes `*const [u8]`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: &Name) {} type Name = str;", "takes `&Name`, which has no counterpart in C");
+        one("extern \"C\" fn f(v: NonNull<dyn Any>) {}", "takes `NonNull<dyn Any>`, which has no counterpart in C");
         one("fn f() {}", "is not `extern \"C\"`, so that C cannot call it");
         one("extern \"C\" fn f(x: Loop) {} type Loop = Loop;", "takes `Loop`, which has no counterpart in C");
+    }
+
+    #[test]
+    fn functions_of_one_name_have_the_signature_on_which_they_agree() {
+        let of = |parameter: &str| format!("#[no_mangle] extern \"C\" fn f(x: {parameter}) {{}}\n");
+        let signature = |one: &str, other: &str| {
+            let found = settled(exports(Path::new("/k.rs"), &(of(one) + &of(other))));
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].signature().ok_or(found[0].problem.clone().unwrap_or_default())
+        };
+        assert_eq!(signature("*const u8", "*mut u8"), Ok("void (uint8_t *)".to_owned()));
+        let differ = "stands with other types in /k.rs:2, and which holds is not known";
+        assert_eq!(signature("f64", "f32"), Err(differ.to_owned()));
     }
 }

@@ -13,7 +13,7 @@ use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString, P
 use crate::abi;
 use crate::above::Above;
 use crate::cache::{Cache, copy_out, size_of};
-use crate::cell::{self, CELLS, PLACE};
+use crate::cell::{self, CELLS, Cell, PLACE};
 use crate::config::{Config, Given};
 use crate::digest::Digest;
 use crate::doctor;
@@ -204,8 +204,22 @@ impl Artifact {
     }
 
     #[getter]
-    fn exports(&self) -> Vec<Export> {
-        self.artifact.exports.iter().map(Export::from).collect()
+    fn exporting(&self) -> bool {
+        self.artifact.exporting
+    }
+
+    #[getter]
+    fn exports(&self, py: Python<'_>) -> PyResult<Vec<Export>> {
+        if !self.artifact.exporting {
+            return Ok(Vec::new());
+        }
+        let Some(entry) = self.entry() else {
+            let error =
+                Error::cache(format!("what {} exports was removed from the cache", self.artifact.path.display()));
+            let error = error.hint("reload the kernel").kernel(&self.artifact.source);
+            return Err(raised(py, error));
+        };
+        Ok(entry.exports.iter().map(|export| self.export(entry, export)).collect())
     }
 
     #[getter]
@@ -233,6 +247,24 @@ impl Artifact {
     /// Its metadata, unless they are gone.
     fn entry(&self) -> Option<&Entry> {
         self.entry.get_or_init(|| store::entry_of(&self.artifact.path)).as_ref()
+    }
+
+    /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.
+    fn export(&self, entry: &Entry, from: &exports::Export) -> Export {
+        let moved = || {
+            let below = from.file.strip_prefix(entry.source.parent()?).ok()?;
+            Some(self.artifact.source.parent()?.join(below))
+        };
+        let file = if from.file == entry.source { Some(self.artifact.source.clone()) } else { moved() };
+        let file = file.unwrap_or_else(|| from.file.clone());
+        Export {
+            name: from.name.clone(),
+            signature: from.signature(),
+            types: from.types.clone(),
+            problem: from.problem.clone(),
+            file: Cell::of(&file).map_or_else(|| text(&file), |cell| cell.label),
+            line: from.line,
+        }
     }
 }
 
@@ -490,19 +522,6 @@ impl From<error::Diagnostic> for Diagnostic {
             column: from.column,
             rendered,
             ansi: from.ansi,
-        }
-    }
-}
-
-impl From<&exports::Export> for Export {
-    fn from(from: &exports::Export) -> Self {
-        Export {
-            name: from.name.clone(),
-            signature: from.signature(),
-            types: from.types.clone(),
-            problem: from.problem.clone(),
-            file: text(&from.file),
-            line: from.line,
         }
     }
 }

@@ -34,10 +34,7 @@ pub enum Stage {
 /// Decides what rustc is given for a kernel file; in pieces if that is wanted and pays.
 pub fn stage(source: &Source, manifest: &Manifest, in_pieces: bool) -> Result<Stage> {
     let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
-    let text = match &hidden {
-        Some(range) => blanked(&source.text, range.clone()),
-        None => source.text.clone(),
-    };
+    let text = readable(source, manifest);
     let file = syn::parse_file(&text).ok();
     let appended = module::generated(source, file.as_ref(), manifest)?;
     let cut = file.filter(|_| in_pieces).and_then(|file| pieces(&text, &file));
@@ -56,6 +53,14 @@ pub fn stage(source: &Source, manifest: &Manifest, in_pieces: bool) -> Result<St
         root.push_str(&appended);
     }
     Ok(if cut.is_some() { Stage::Pieces(files) } else { Stage::Copies(files) })
+}
+
+/// The text without the frontmatter that no parser of Rust takes; every line and column stays what it was.
+pub fn readable(source: &Source, manifest: &Manifest) -> String {
+    match manifest.block.as_ref().and_then(|block| block.hidden.clone()) {
+        Some(range) => blanked(&source.text, range),
+        None => source.text.clone(),
+    }
 }
 
 /// Writes spaces over a range, so that every line and column after it stays what it was.

@@ -44,6 +44,7 @@ pub struct Entry {
     /// rustc's warnings about the user's code.
     pub warnings: Vec<Diagnostic>,
     /// What native callers find in the library.
+    #[serde(default)]
     pub exports: Vec<Export>,
     /// The library's file name.
     pub library: String,
@@ -73,8 +74,6 @@ pub struct Hit {
     pub library: PathBuf,
     /// What the build has read besides what the key names.
     pub inputs: Vec<Input>,
-    /// What native callers find in the library; `None` where the metadata were not read.
-    pub exports: Option<Vec<Export>>,
 }
 
 /// Looks for an artifact under a key whose further inputs hold; `library` is the file name that it has where nothing is
@@ -120,10 +119,7 @@ fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
     let library = folder.join(library);
     let metadata = std::fs::metadata(&library).ok()?;
     let seal = seal(&[stamp_of(&metadata)?, stamp(&folder.join(METADATA))?]);
-    (seal == expected).then(|| {
-        used(cache, folder, &metadata);
-        Hit { library, inputs: Vec::new(), exports: None }
-    })
+    (seal == expected).then(|| used(cache, folder, library, &metadata, Vec::new()))
 }
 
 /// The artifact in an entry, if the entry's inputs hold; the error says what is damaged.
@@ -136,15 +132,15 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Option<
     let metadata = std::fs::metadata(&library).map_err(|e| format!("it cannot be read: {e}"))?;
     check(&library, &metadata, &entry)?;
     entry.runtime.as_ref().map_or(Ok(()), |runtime| runtime.check(cache))?;
-    used(cache, folder, &metadata);
-    Ok(Some(Hit { library, inputs: entry.inputs, exports: Some(entry.exports) }))
+    Ok(Some(used(cache, folder, library, &metadata, entry.inputs)))
 }
 
-fn used(cache: &Cache, folder: &Path, metadata: &Metadata) {
+fn used(cache: &Cache, folder: &Path, library: PathBuf, metadata: &Metadata, inputs: Vec<Input>) -> Hit {
     // Most file systems note by themselves, once a day, that a library is read.
     if is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
         cache.renew_date(folder);
     }
+    Hit { library, inputs }
 }
 
 /// The metadata of a published library; none where it was removed or damaged since.

@@ -14,18 +14,32 @@ use crate::error::{Error, Result};
 pub fn address(library: &Path, name: &str) -> Result<NonNull<std::ffi::c_void>> {
     let missing = || Error::config(format!("{} exports nothing by the name `{name}`", library.display()));
     let symbol = CString::new(name).map_err(|_| missing())?;
+    let absent = || Error::config(format!("{} is not loaded in this process", library.display()));
+    let library = loaded(library).ok_or_else(absent)?;
     #[allow(unsafe_code)]
-    // SAFETY: a library of the cache is opened that this process has imported, so no constructor runs. The symbol is
-    // looked up as the address of anything, and nothing is read there or called.
+    // SAFETY: the symbol is looked up as the address of anything, and nothing is read there or called.
     let found = unsafe {
-        let library = Library::new(library).map_err(|e| Error::config(format!("{}: {e}", library.display())))?;
-        let found =
-            library.get::<*mut std::ffi::c_void>(symbol.as_bytes_with_nul()).map(|symbol| symbol.try_as_raw_ptr());
-        // One more who has it open keeps it mapped for whoever has the address.
-        std::mem::forget(library);
-        found
+        library.get::<*mut std::ffi::c_void>(symbol.as_bytes_with_nul()).map(|symbol| symbol.try_as_raw_ptr())
     };
+    // One more who has it open keeps it mapped for whoever has the address.
+    std::mem::forget(library);
     found.ok().flatten().and_then(NonNull::new).ok_or_else(missing)
+}
+
+/// The very image that this process has imported, even if its file is gone meanwhile.
+#[cfg(unix)]
+fn loaded(library: &Path) -> Option<Library> {
+    use libloading::os::unix;
+
+    #[allow(unsafe_code)]
+    // SAFETY: with RTLD_NOLOAD nothing is loaded that is not there, so no constructor runs.
+    let found = unsafe { unix::Library::open(Some(library), libc::RTLD_NOW | libc::RTLD_NOLOAD) };
+    found.ok().map(Library::from)
+}
+
+#[cfg(windows)]
+fn loaded(library: &Path) -> Option<Library> {
+    libloading::os::windows::Library::open_already_loaded(library).ok().map(Library::from)
 }
 
 /// A signature that lives as long as the process, for capsules, which do not copy their names; each is kept once.

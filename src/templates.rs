@@ -4,7 +4,7 @@
 pub type Template = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// All templates, the simplest first.
-pub const TEMPLATES: [Template; 3] = [
+pub const TEMPLATES: [Template; 4] = [
     (
         "function",
         &[
@@ -24,6 +24,13 @@ pub const TEMPLATES: [Template; 3] = [
         &[
             ("NAME.rs", include_str!("../templates/numpy.rs")),
             ("test_NAME.py", include_str!("../templates/numpy_test.py")),
+        ],
+    ),
+    (
+        "native",
+        &[
+            ("NAME.rs", include_str!("../templates/native.rs")),
+            ("test_NAME.py", include_str!("../templates/native_test.py")),
         ],
     ),
 ];

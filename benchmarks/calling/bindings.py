@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 from calling.capi import FLAGS
 from calling.compiler import extension, includes, run, tool
@@ -17,7 +18,7 @@ class Cython(Contestant):
     name = "Cython"
     distribution = "Cython"
     note = f"sources/crossings.pyx, no directives, cc {' '.join(FLAGS)}"
-    notes: ClassVar = {"array": "const double[::1], a typed memoryview"}
+    notes = MappingProxyType({"array": "const double[::1], a typed memoryview"})
 
     def build(self, folder: Path) -> Any:
         """By way of C."""
@@ -32,7 +33,7 @@ class Pybind11(Contestant):
     name = distribution = "pybind11"
     flags = ("-O3", "-Wall", "-std=c++17")
     note = f"sources/pybind11.cpp, c++ {' '.join(flags)} -fvisibility=hidden"
-    notes: ClassVar = {"array": "array_t<double, c_style>, noconvert"}
+    notes = MappingProxyType({"array": "array_t<double, c_style>, noconvert"})
 
     def build(self, folder: Path) -> Any:
         """One file."""
@@ -49,11 +50,11 @@ class Nanobind(Contestant):
     flags = ("-std=c++17", "-fvisibility=hidden", "-DNDEBUG", "-DNB_COMPACT_ASSERTIONS")
     core = ("-O3", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections")
     note = f"sources/nanobind.cpp, c++ {' '.join(flags)} -Os, its own library with {' '.join(core)}"
-    notes: ClassVar = {"array": "ndarray<const double, ndim<1>, c_contig, device::cpu>, noconvert"}
+    notes = MappingProxyType({"array": "ndarray<const double, ndim<1>, c_contig, device::cpu>, noconvert"})
 
     def build(self, folder: Path) -> Any:
         """Its library, the module, and both together."""
-        import nanobind  # type: ignore[import-untyped]
+        import nanobind
 
         root = Path(nanobind.source_dir()).parent
         headers = (f"-I{nanobind.include_dir()}", f"-I{root / 'ext' / 'robin_map' / 'include'}")
@@ -71,9 +72,9 @@ class Boost(Contestant):
     needs = "Debian and Ubuntu have it as libboost-python-dev, for their own version of Python"
     flags = ("-O3", "-DNDEBUG", "-std=c++17")
     note = f"sources/boost.cpp, c++ {' '.join(flags)}, the system's libboost_python"
-    notes: ClassVar = {
-        "array": "the buffer protocol by hand, as Boost.NumPy is built for one version of NumPy"
-    }
+    notes = MappingProxyType(
+        {"array": "the buffer protocol by hand: Boost.NumPy is built for one version of NumPy"}
+    )
 
     def build(self, folder: Path) -> Any:
         """One file, and a library that is named after Python's version."""

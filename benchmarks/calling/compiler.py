@@ -35,12 +35,12 @@ def includes() -> tuple[str, ...]:
 
 
 def load(path: Path, name: str = MODULE) -> ModuleType:
-    """Imports a file, which need not be on the path."""
+    """Imports a file, which need not be on the path. Nobody else gets it, for all have the same name."""
     spec = spec_from_file_location(name, path)
     assert spec and spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    # CPython itself registers modules that are initialised in one phase, and all have the same name.
+    # Modules of an older kind enter themselves.
     sys.modules.pop(name, None)
     return module
 

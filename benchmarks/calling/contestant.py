@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 SOURCES = Path(__file__).with_name("sources")
 
@@ -20,15 +21,13 @@ class Contestant(ABC):
     """What else it needs, in words for somebody who has not got it."""
     note: str = ""
     """How it is built."""
-    notes: ClassVar[Mapping[str, str]] = {}
-    """By subject: how it is done, where that is not obvious."""
-    cannot: ClassVar[Mapping[str, str]] = {}
-    """By subject: why it cannot be done."""
+    notes: Mapping[str, str] = MappingProxyType({})
+    """By subject: how it is done, where that is not obvious, or why it cannot be done."""
 
     @abstractmethod
     def build(self, folder: Path) -> Any:
         """Compiles in an empty folder.
 
-        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, but for what
-        cannot be done. Any exception says why it takes no part.
+        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, or those of
+        them that can be done.
         """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from calling.compiler import load, run
 from calling.contestant import SOURCES, Contestant
 
+NO_CLASSES = "C has no classes"
 WIDE = "as wchar_t *, which is a copy; char * takes only bytes"
 
 
@@ -24,15 +25,17 @@ class Cffi(Contestant):
     needs = "from Python 3.12 on it also needs setuptools"
     flags = ("-O3", "-DNDEBUG")
     note = f"sources/subjects.h, ffi.compile with Python's own flags and {' '.join(flags)}"
-    cannot: ClassVar = {"method": "C has no classes"}
-    notes: ClassVar = {
-        "text": WIDE,
-        "array": "a Python function looks at the dtype and calls with ffi.from_buffer",
-    }
+    notes = MappingProxyType(
+        {
+            "method": NO_CLASSES,
+            "text": WIDE,
+            "array": "a Python function looks at the dtype and calls with ffi.from_buffer",
+        }
+    )
 
     def build(self, folder: Path) -> Any:
         """The library's functions, but for arrays one around it."""
-        from cffi import FFI  # type: ignore[import-untyped]
+        from cffi import FFI
 
         ffi = FFI()
         ffi.cdef("""
@@ -61,11 +64,13 @@ class Ctypes(Contestant):
     name = "ctypes"
     flags = ("-O3", "-DNDEBUG")
     note = f"sources/subjects.h, cc {' '.join(flags)}; argtypes and restype are set"
-    cannot: ClassVar = {"method": "C has no classes"}
-    notes: ClassVar = {
-        "text": WIDE,
-        "array": "numpy.ctypeslib.ndpointer, and a Python function that adds the size",
-    }
+    notes = MappingProxyType(
+        {
+            "method": NO_CLASSES,
+            "text": WIDE,
+            "array": "numpy.ctypeslib.ndpointer, and a Python function that adds the size",
+        }
+    )
 
     def build(self, folder: Path) -> Any:
         """The library's functions, but for arrays one around it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 from calling import python
 from calling.contestant import Contestant
@@ -15,17 +15,18 @@ class Numba(Contestant):
 
     name = distribution = "numba"
     note = "@njit of the Python functions, compiled before the clock runs"
-    notes: ClassVar = {
-        "method": "@jitclass",
-        "array": "a loop over the values; declared for float64[::1], so that no other is compiled for",
-    }
+    notes = MappingProxyType(
+        {
+            "method": "@jitclass",
+            "array": "a loop over the values; declared for float64[::1], so that no other is compiled for",
+        }
+    )
 
     def build(self, folder: Path) -> Any:
         """Compiles at the first call, which checks the result."""
         import numba
-        from numba.experimental import jitclass
 
-        @numba.njit(numba.float64(numba.float64[::1]))
+        @numba.njit(numba.float64(numba.float64[::1]))  # type: ignore[untyped-decorator]
         def total(values: Any) -> float:
             result = 0.0
             for value in values:
@@ -33,5 +34,5 @@ class Numba(Contestant):
             return result
 
         functions = {name: numba.njit(getattr(python, name)) for name in ("increment", "logistic", "length")}
-        Map = jitclass([("r", numba.float64)])(python.Map)
+        Map = numba.experimental.jitclass([("r", numba.float64)])(python.Map)
         return SimpleNamespace(**functions, Map=Map, total=total)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ class Python(Contestant):
     """What one would write."""
 
     name = "Python function"
-    notes: ClassVar = {"array": "sum(values.tolist()), after a look at the dtype"}
+    notes = MappingProxyType({"array": "sum(values.tolist()), after a look at the dtype"})
 
     def build(self, folder: Path) -> Any:
         """There is nothing to build."""

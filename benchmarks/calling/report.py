@@ -20,8 +20,8 @@ AGAINST = "C API, METH_FASTCALL"
 
 METHOD = (
     "One process, no garbage collection. In every round all contestants take turns at a subject, in a "
-    "shuffled order, each in a loop that was compiled for it. Before that each result was compared with the "
-    "expected one, and the function for arrays had to refuse float32.",
+    "shuffled order, each in a loop that was compiled for it; before that each result was compared with the "
+    "expected one, and the arrays' function had to refuse float32.",
     "ns a call: the median of loops of at least 5 ms, without what the same loop takes around `pass`; ± is "
     "half the interval in which the true median lies with a probability of about 95 %. x is the median of "
     f"the ratios to {AGAINST} in the same round.",
@@ -46,8 +46,7 @@ def report(
             key: {
                 "title": SUBJECTS[key].title,
                 "contestants": {
-                    name: _cell(tracks, name)
-                    | {"note": contestant.cannot.get(key) or contestant.notes.get(key, "")}
+                    name: _cell(tracks, name) | {"note": contestant.notes.get(key, "")}
                     for name, contestant in contestants.items()
                 },
             }

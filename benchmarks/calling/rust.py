@@ -6,7 +6,7 @@ import importlib
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from crate import Crate
 
@@ -22,40 +22,38 @@ class Rsimport(Contestant):
 
     name = distribution = "rsimport"
     note = f"sources/{MODULE}.rs, imported; nothing is set, so it is compiled for this CPU"
-    notes: ClassVar = _ARRAYS
+    notes = _ARRAYS
 
     def build(self, folder: Path) -> Any:
         """The import statement."""
-        importlib.import_module("rsimport.import_hook")
+        import rsimport.import_hook  # noqa: F401
+
         shutil.copy(_SOURCE, folder)
         sys.path.insert(0, str(folder))
         try:
             return importlib.import_module(MODULE)
         finally:
             sys.path.remove(str(folder))
-            sys.modules.pop(MODULE, None)
 
 
 class Pyo3(Contestant):
-    """A crate with the same versions, in cargo's release profile."""
+    """A crate with the same versions, and what else cargo has for it in its release profile."""
 
     name = "PyO3 by hand"
     note = "the same file as a crate, cargo build --release, no flags"
-    notes: ClassVar = _ARRAYS
-    profile: ClassVar[dict[str, str]] = {}
-    """What is changed in it, as cargo's variables name it."""
+    notes = _ARRAYS
+
+    def __init__(self, *, fat: bool = False) -> None:
+        self.profile: dict[str, str] = {}
+        if fat:
+            self.name += ", fat LTO"
+            self.note += '; lto = "fat", codegen-units = 1'
+            self.profile = {"LTO": "fat", "CODEGEN_UNITS": "1"}
 
     def build(self, folder: Path) -> Any:
         """A crate by the name of the module."""
         text = _SOURCE.read_text(encoding="utf-8")
         crate = Crate(folder / "crate", text, MODULE, crates=("pyo3", "numpy"), flags="")
         profile = {f"CARGO_PROFILE_RELEASE_{name}": value for name, value in self.profile.items()}
-        return load(crate.build(folder / "target", **profile).library)
-
-
-class Pyo3Fat(Pyo3):
-    """Optimised across crates."""
-
-    name = "PyO3 by hand, fat LTO"
-    note = f'{Pyo3.note}; lto = "fat", codegen-units = 1'
-    profile: ClassVar = {"LTO": "fat", "CODEGEN_UNITS": "1"}
+        built = crate.build(folder / "target", **profile)
+        return load(built.library)

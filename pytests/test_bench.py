@@ -1,0 +1,426 @@
+"""`rsimport bench`: what a crossing costs, what comes of it, and what is said of what does not fit."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
+
+import rsimport
+from rsimport.bench import Crossing, Estimate, Point, Threads, crossing
+from rsimport.bench._agreement import agreement
+from rsimport.bench._clock import Clock
+from rsimport.bench._fit import Line, ahead_below, break_even
+from rsimport.bench._race import TOO_LONG, race
+from rsimport.bench._target import evaluated, target
+
+BODY = """
+#[pyfunction]
+fn logistic(steps: u64, r: f64, mut x: f64) -> f64 {
+    for _ in 0..steps {
+        x = r * x * (1.0 - x);
+    }
+    x
+}
+
+#[pyfunction]
+fn total(values: Vec<f64>) -> f64 {
+    values.iter().sum()
+}
+
+#[pyfunction]
+fn panicking(steps: u64) -> u64 {
+    assert!(steps < 5, "too many steps");
+    steps
+}
+"""
+BASELINE = """
+def logistic(steps, r, x):
+    for _ in range(steps):
+        x = r * x * (1.0 - x)
+    return x
+
+def other(steps, r, x):
+    return x
+
+def failing(steps, r, x):
+    raise KeyError("no")
+"""
+
+
+def logistic(steps: int, r: float, x: float) -> float:
+    for _ in range(steps):
+        x = r * x * (1.0 - x)
+    return x
+
+
+@pytest.mark.parametrize(("fixed", "step"), [(40e-9, 1.6e-9), (0.0, 1e-6), (1e-3, 1e-12), (5e-8, 0.0)])
+def test_the_cost_of_a_crossing_and_of_a_step_is_found_in_times_that_are_exact(fixed, step):
+    sizes = [10**power for power in range(7)]
+    line = Line.through(sizes, [fixed + step * size for size in sizes])
+    assert math.isclose(line.fixed, fixed, rel_tol=1e-6, abs_tol=1e-12)
+    assert math.isclose(line.step, step, rel_tol=1e-3, abs_tol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("native", "python", "expected"),
+    [
+        ((50, 1), (0, 11), 5),
+        ((50, 1), (0, 50), 2),
+        ((5, 1), (10, 10), 1),
+        ((50, 1), (50, 1.5), 1),
+        ((50, 10), (0, 9), math.inf),
+        ((50, 10), (0, 10), math.inf),
+        ((50, 10), (90, 9), math.inf),
+    ],
+)
+def test_the_break_even_is_where_the_lines_cross(native, python, expected):
+    lines = [Line(fixed * 1e-9, step * 1e-9, 0.0, 0.0) for fixed, step in (native, python)]
+    found = break_even(*lines)
+    assert found == expected
+    if found < math.inf:
+        assert lines[0].at(found) <= lines[1].at(found) * (1 + 1e-9)
+        assert found == 1 or lines[0].at(found - 1) > lines[1].at(found - 1)
+
+
+def test_slower_steps_with_a_cheaper_call_are_ahead_in_small_batches_only():
+    native, python = Line(10e-9, 2e-9), Line(100e-9, 1e-9)
+    assert ahead_below(native, python) == 90
+    assert native.at(89) < python.at(89) and native.at(91) > python.at(91)
+    assert ahead_below(python, native) == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds", "errors", "expected"),
+    [
+        ([1, 11], [20.0, 120.0], [0.0, 0.0], (10.0, 10.0, 0.0, 0.0)),
+        ([5], [20.0], [1.0], (0.0, 4.0, 0.0, 0.2)),
+    ],
+)
+def test_few_sizes_make_a_line_too(sizes, seconds, errors, expected):
+    line = Line.through(sizes, seconds, errors)
+    found = (line.fixed, line.step, line.fixed_error, line.step_error)
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_errors_of_a_line_are_those_of_the_times_or_of_what_it_misses():
+    sizes = [1, 10, 100, 1000]
+    exact = [50.0 + 2.0 * size for size in sizes]
+    noisy = Line.through(sizes, exact, [0.01 * value for value in exact])
+    noisier = Line.through(sizes, exact, [0.02 * value for value in exact])
+    assert noisier.fixed_error == pytest.approx(2 * noisy.fixed_error) and noisy.fixed_error > 0.1
+    uneven = Line.through(sizes, [*exact[:-1], 2 * exact[-1]], [0.0] * 4)
+    assert uneven.misfit > 0.2 and uneven.step_error > 0 and noisy.misfit < 1e-9
+
+
+def test_an_estimate_has_the_standard_error_of_a_median():
+    assert Estimate(1.0, 0.1, 0.2, 100).error == pytest.approx(0.1 * 1.483 * 1.253 / 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("steps=1_000, r=3.9", {"steps": 1000, "r": 3.9}),
+        ("x=math.pi, values=[1.0] * 3", {"x": math.pi, "values": [1.0, 1.0, 1.0]}),
+        ("", {}),
+    ],
+)
+def test_arguments_are_python(text, expected):
+    assert evaluated(text) == expected
+
+
+@pytest.mark.parametrize("text", ["steps=", "1 2", "steps=nowhere", "steps=1)(", "steps=1/0"])
+def test_what_is_no_python_is_said(text):
+    with pytest.raises(rsimport.ConfigError, match="cannot be read"):
+        evaluated(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "batch", "said"),
+    [
+        ("steps=3", None, "missing a required argument: 'r'"),
+        ("steps=3, r=1.0, x=0.5, y=1", None, "unexpected keyword argument 'y'"),
+        ("steps=3, r=1.0, x=0.5", "nope", "has no argument `nope`"),
+        ("steps=3, r=1.0, x=0.5", "r", "`r` is a float"),
+        ("steps=0, r=1.0, x=0.5", "steps", "`steps` is 0"),
+        ("steps='abc', r=1.0, x=0.5", "steps", "`steps` is a str"),
+        ("steps=[], r=1.0, x=0.5", "steps", "`steps` is empty"),
+        ("steps=1, r=1.0, x=0.5", "steps", "at least 2 steps"),
+        ("steps={'a': 1}, r=1.0, x=0.5", "steps", "`steps` is a dict"),
+        ("steps=np.array(3), r=1.0, x=0.5", "steps", "`steps` is a ndarray"),
+    ],
+)
+def test_what_does_not_fit_a_function_is_said(arguments, batch, said):
+    with pytest.raises(rsimport.ConfigError, match=said):
+        target(logistic, arguments, batch)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (lambda steps, r, x: logistic(steps, r, x) + 1e-6, "disagree with steps=1: Rust gives 0.975"),
+        (lambda steps, r, x: "no", "disagree"),
+        (lambda steps, r, x: [logistic(steps, r, x)], "the shape"),
+        (lambda steps, r, x: 1 / 0, "raises ZeroDivisionError"),
+    ],
+)
+def test_results_that_differ_are_shown(other, said):
+    subject = target(logistic, "steps=1_000, r=3.9, x=0.5", "steps")
+    with pytest.raises(rsimport.RsimportError, match=said):
+        agreement(subject, {"python": other})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("n=8, last=3", (8, "second", 3, "word")),
+        ("n=8, word=4, second=2", (8, 2, "last", 4)),
+    ],
+)
+def test_an_argument_that_is_left_out_moves_no_other(arguments, expected):
+    def function(n, second="second", last="last", *, word="word"):
+        return n, second, last, word
+
+    subject = target(function, arguments, "n")
+    assert subject.call(8)[0] == expected
+    timed = []
+    clock = subject.calling(lambda *args, **kwargs: timed.append(function(*args, **kwargs)), "f").clock(8)
+    assert clock.calls >= 1 and set(timed) == {expected}
+
+
+def doubled(values):
+    for place, value in enumerate(values):
+        values[place] = 2 * value
+
+
+def tripled(values):
+    for place, value in enumerate(values):
+        values[place] = 3 * value
+
+
+@pytest.mark.parametrize("text", ["values=[1.0, 2.0, 3.0]", "values=np.arange(1.0, 4.0)"])
+def test_what_is_changed_in_place_is_compared_and_each_side_has_its_own(text):
+    subject = target(doubled, text, "values")
+    assert (agreement(subject, {"python": doubled}) or "").endswith("bit for bit")
+    assert list(subject.arguments["values"]) == [1.0, 2.0, 3.0]
+    with pytest.raises(rsimport.RsimportError, match=r"in `values` afterwards at index 0: Rust gives 2\.0"):
+        agreement(subject, {"python": tripled})
+
+
+def test_whole_numbers_agree_only_if_they_are_equal():
+    subject = target(lambda n: 10**12, "n=1", None)
+    with pytest.raises(rsimport.RsimportError, match="1000000000001"):
+        agreement(subject, {"python": lambda n: 10**12 + 1})
+
+
+def test_a_size_that_would_take_too_long_is_left_out_without_being_tried():
+    tried = set()
+
+    def slow(n):
+        tried.add(n)
+        end = time.perf_counter() + n * TOO_LONG / 50
+        while time.perf_counter() < end:
+            pass
+
+    subject = target(slow, "n=10_000", "n")
+    times, left_out = race({"native": subject}, quick=False)
+    assert list(times["native"]) == [1, 10] and tried == {1, 10}
+    assert len(left_out) == 1 and left_out[0].startswith("slow with 100 steps and more")
+
+
+def test_a_function_that_fails_late_is_told_in_one_sentence():
+    calls = iter(range(200))
+    with pytest.raises(rsimport.RsimportError, match=r"late raises StopIteration") as caught:
+
+        def late(n):
+            return next(calls)
+
+        crossing(late, "n=10", "n", quick=True)
+    assert isinstance(caught.value.__cause__, StopIteration)
+
+
+def test_a_clock_takes_the_loop_off_what_a_call_takes():
+    taken = []
+    clock = Clock(taken.append, [None])
+    assert clock.calls > 1 and 0 < clock.sample() < 1e-3
+    assert len(taken) > clock.calls and set(taken) == {None}
+
+
+def test_arrays_that_differ_are_shown_where_they_do():
+    subject = target(lambda n: [1.0, 2.0, float("nan")], "n=1", None)
+    assert agreement(subject, {"python": lambda n: (1.0, 2.0, float("nan"))}).endswith("bit for bit")
+    close = agreement(subject, {"python": lambda n: [1.0, 2.0 + 1e-12, float("nan")]})
+    assert close is not None and "within" in close
+    with pytest.raises(rsimport.RsimportError, match=r"at index 1: Rust gives 2.0, Python gives 3.0"):
+        agreement(subject, {"python": lambda n: [1.0, 3.0, float("nan")]})
+
+
+def test_a_crossing_is_measured_and_told(kernel, project, monkeypatch):
+    pytest.importorskip("matplotlib")
+    module = rsimport.imp_from_filepath(kernel("crossed", BODY), tier="optimized")
+    found = crossing(module.logistic, "steps=1_000, r=3.9, x=0.5", "steps", python=logistic, quick=True)
+    assert [point.steps for point in found.points] == [1, 10, 100, 1000]
+    assert all(point.python is not None and 0 <= point.share <= 1 for point in found.points)
+    assert 0 < found.crossing < 1e-3 and 0 < found.step < found.python_step
+    assert found.agreement and "bit for bit" in found.agreement
+    assert {thread.threads for thread in found.threads} >= {1}
+    assert found.advice and found.break_even is not None
+    assert json.loads(found.to_json())["break_even"] == found.break_even
+    assert "break-even" in str(found) and "<svg" in found._repr_html_()
+    for name in ("a.svg", "a.png", "a.pdf"):
+        found.plot(project / name)
+        assert (project / name).stat().st_size > 1000
+    with pytest.raises(rsimport.ConfigError, match="pictures can be"):
+        found.plot(project / "a.gif")
+
+
+def test_a_list_is_batched_by_its_length(kernel):
+    module = rsimport.imp_from_filepath(kernel("summed", BODY), tier="optimized")
+    found = crossing(module.total, {"values": [1.0] * 50}, "values", python=sum, quick=True)
+    assert [point.steps for point in found.points] == [1, 10, 50]
+    assert any("item by item" in sentence or "pass an array" in sentence for sentence in found.advice)
+    array = crossing(module.total, "values=np.ones(50)", "values", quick=True)
+    assert any("the array is read item by item" in sentence for sentence in array.advice)
+
+
+def test_without_a_batch_a_single_call_is_measured(kernel):
+    module = rsimport.imp_from_filepath(kernel("single", BODY), tier="optimized")
+    found = crossing(module.logistic, "steps=1, r=3.9, x=0.5", quick=True)
+    assert [point.steps for point in found.points] == [1] and found.step == 0 and found.break_even is None
+    with pytest.raises(rsimport.ConfigError, match="nothing to draw"):
+        found.plot()
+
+
+MADE_UP = Crossing(
+    function="f",
+    arguments="n=10",
+    batch="n",
+    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 1e-9, 5), None, None, 0.5) for n in (1, 10)),
+    crossing=5e-8,
+    crossing_error=1e-9,
+    step=1e-9,
+    step_error=1e-11,
+    misfit=0.0,
+    python_call=None,
+    python_step=None,
+    break_even=None,
+    break_even_inline=None,
+    nogil=None,
+    nogil_crossing=None,
+    threads=(Threads(1, 1e9, None), Threads(2, 2e9, None)),
+    agreement=None,
+    advice=("do this",),
+    left_out=("that",),
+    versions={},
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "there is no break-even; --python names one"),
+        ({"python_call": 0.0, "python_step": 1e-8, "break_even": 7}, "break-even: 7 steps a call"),
+        ({"python_call": 0.0, "python_step": 1e-8, "break_even": 1}, "break-even: from the first step on"),
+        ({"python_call": 0.0, "python_step": 1e-10, "break_even": math.inf}, "break-even: never"),
+        (
+            {"python_call": 5e-8, "python_step": 1e-8, "break_even": 1, "break_even_inline": 6},
+            "against the same steps without a call: 6 steps a call",
+        ),
+        ({"nogil": "f_nogil", "nogil_crossing": 1e-7}, "100.0 ns with the GIL released (f_nogil)"),
+    ],
+)
+def test_the_report_says_what_was_found(changes, said):
+    text = str(replace(MADE_UP, **changes))
+    assert said in text and "left out: that" in text and "-> do this" in text
+
+
+def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
+    never = replace(MADE_UP, break_even=math.inf)
+    assert not never.break_even < 1000
+    assert json.loads(never.to_json(), parse_constant=pytest.fail)["break_even"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.rs::f"], "nowhere.rs: there is no such kernel"),
+        (["nowhere.rs::f"], "in its folder are k.rs"),
+        (["k.rs"], "names no function"),
+        (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
+        (["k.rs::nope"], "it has logistic, panicking, total"),
+        (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
+        (["k.rs::logistic", "--args", "steps=1, r='a', x=1.0"], "does not take these arguments"),
+        (["k.rs::logistic", "--args", "steps="], "cannot be read"),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "n"], "has no argument `n`"),
+        (
+            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:nope"],
+            "cannot be imported",
+        ),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline"], "names no function"),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:other"], "disagree"),
+        (
+            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:failing"],
+            "raises KeyError",
+        ),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"], "no function `nope`"),
+        (
+            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"],
+            "it has logistic, panicking",
+        ),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--plot", "a.svg"], "nothing to draw"),
+        (["k.rs::panicking", "--args", "steps=9", "--batch", "steps"], "too many steps"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
+    kernel("k", BODY)
+    (project / "baseline.py").write_text(BASELINE)
+    seen = cli("bench", *arguments, "--quick")
+    assert seen.returncode == 1 and "Traceback" not in seen.text
+    errors = [line for line in seen.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and said in seen.stderr
+
+
+def test_the_command_prints_and_writes_what_it_found(kernel, cli, project):
+    pytest.importorskip("matplotlib")
+    kernel("k", BODY)
+    (project / "baseline.py").write_text(BASELINE)
+    given = ["--args", "steps=100, r=3.9, x=0.5", "--batch", "steps", "--python", "baseline:logistic"]
+    seen = cli("bench", "k.rs::logistic", *given, "--quick", "--plot", "a.svg", "--json", "a.json")
+    assert seen.returncode == 0, seen.text
+    assert "one crossing costs" in seen.out and "break-even" in seen.out
+    assert json.loads((project / "a.json").read_text())["points"][-1]["steps"] == 100
+    assert "<svg" in (project / "a.svg").read_text()
+
+
+PAYS = """
+import rsimport.import_hook
+import k
+from baseline import logistic
+
+
+def test_it_pays(rsimport_crossing):
+    found = rsimport_crossing(k.logistic, "steps=100, r=3.9, x=0.5", "steps", python=logistic)
+    assert found.break_even < 100
+"""
+
+
+def test_the_fixture_keeps_the_figures_of_a_crossing(kernel, run, project):
+    pytest.importorskip("pytest_benchmark")
+    kernel("k", BODY)
+    (project / "baseline.py").write_text(BASELINE)
+    (project / "test_pays.py").write_text(PAYS)
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_pays.py"]
+    # pytest-benchmark measures nothing beside others.
+    alone = {name: None for name in os.environ if name.startswith("PYTEST_")}
+    run([*command, "--benchmark-json=kept.json"], env=alone)
+    (kept,) = json.loads((project / "kept.json").read_text())["benchmarks"]
+    assert kept["extra_info"]["rsimport"]["points"][-1]["steps"] == 100
+    without = run([*command, "-p", "no:benchmark"], env=alone, check=False)
+    assert without.returncode == 1 and "needs pytest-benchmark" in without.text

@@ -1,0 +1,120 @@
+"""The picture of a crossing: the time of a step against the number of steps a call, both logarithmic."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rsimport._errors import ConfigError
+
+if TYPE_CHECKING:
+    from rsimport.bench._result import Crossing
+
+FORMATS = (".svg", ".png", ".pdf")
+RUST, PYTHON, REST = "#c7622d", "#4584b6", "#808080"
+"""Colours that can be seen on white and on black."""
+SIZE = (7.2, 4.2)
+
+
+def check(path: Path, batch: str | None) -> None:
+    """Raises ConfigError where nothing could be drawn into a file, before anything is measured."""
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{path}: pictures can be {', '.join(FORMATS)}", hint="the suffix names the format")
+    if batch is None:
+        raise ConfigError("there is nothing to draw without a batch", hint="--batch names the argument")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path}: there is no such folder")
+    _matplotlib()
+
+
+def draw(result: Crossing, path: Path | None) -> Any:
+    """Draws a crossing on a transparent ground, and saves it if there is a path."""
+    if path is not None:
+        check(path, result.batch)
+    elif result.batch is None:
+        raise ConfigError("there is nothing to draw without a batch", hint="batch= names the argument")
+    figure = _figure(result)
+    if path is not None:
+        figure.savefig(path, transparent=True)
+    return figure
+
+
+def svg(result: Crossing) -> str:
+    """The picture as SVG for a page; empty where it cannot be drawn."""
+    try:
+        figure = draw(result, None)
+    except ConfigError:
+        return ""
+    target = io.StringIO()
+    figure.savefig(target, format="svg", transparent=True)
+    text = target.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _figure(result: Crossing) -> Any:
+    _matplotlib()
+    # A figure of its own, without pyplot, so that nobody's window or backend is touched.
+    from matplotlib.figure import Figure
+    from numpy import geomspace
+
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.add_subplot(xscale="log", yscale="log")
+    axes.patch.set_alpha(0.0)
+    steps = [point.steps for point in result.points]
+    smooth = geomspace(1, max(max(steps), 10), 200)
+    axes.plot(smooth, [(result.crossing / n + result.step) * 1e9 for n in smooth], color=RUST, lw=1.6)
+    for name, colour, shape in (("native", RUST, "o"), ("nogil", RUST, "^"), ("python", PYTHON, "s")):
+        _points(result, axes, name, colour, shape)
+    if result.step > 0:
+        floor = result.step * 1e9
+        axes.axhline(floor, color=REST, lw=1, ls=":")
+        _note(axes, (1, floor), f"the work alone: {floor:.3g} ns", "bottom")
+    if result.python_step is not None and result.python_call is not None:
+        line = [(result.python_call / n + result.python_step) * 1e9 for n in smooth]
+        axes.plot(smooth, line, color=PYTHON, lw=1.6)
+    if result.break_even is not None and 1 < result.break_even < math.inf:
+        axes.axvline(result.break_even, color=REST, lw=1, ls="--")
+        text = f" break-even: {result.break_even:,}"
+        axes.text(result.break_even, 0.98, text, color=REST, va="top", transform=axes.get_xaxis_transform())
+    _label(axes, result)
+    return figure
+
+
+def _points(result: Crossing, axes: Any, name: str, colour: str, shape: str) -> None:
+    found = [(point.steps, getattr(point, name)) for point in result.points]
+    shown = [(steps, each.median / steps * 1e9, each.mad / steps * 1e9) for steps, each in found if each]
+    if shown:
+        labels = {"native": "Rust", "nogil": "Rust, GIL released", "python": "Python"}
+        sizes, times, errors = zip(*shown, strict=True)
+        fill = "none" if name == "nogil" else colour
+        style = {"color": colour, "markerfacecolor": fill, "ms": 5, "label": labels[name]}
+        axes.errorbar(sizes, times, yerr=errors, fmt=shape, **style)
+
+
+def _note(axes: Any, at: tuple[float, float], text: str, side: str) -> None:
+    axes.text(*at, text, color=REST, va=side, fontsize=9)
+
+
+def _label(axes: Any, result: Crossing) -> None:
+    axes.set_title(f"{result.function}: one crossing costs {result.crossing * 1e9:.0f} ns", color=REST)
+    axes.set_xlabel(f"{result.batch}: steps a call", color=REST)
+    axes.set_ylabel("ns a step", color=REST)
+    axes.tick_params(which="both", colors=REST)
+    for spine in axes.spines.values():
+        spine.set_color(REST)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    # Below the axes, because no corner inside is free of points for every kernel.
+    legend = axes.figure.legend(frameon=False, loc="outside lower center", ncols=3)
+    for text in legend.get_texts():
+        text.set_color(REST)
+
+
+def _matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as exc:
+        hint = 'pip install "rsimport[bench]"'
+        raise ConfigError("a picture needs matplotlib, which is not installed", hint=hint) from exc

@@ -1,0 +1,101 @@
+"""The figures as tables and lines, for a terminal and for whatever reads plain text."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rsimport.bench._result import Crossing, Point
+
+HEADINGS = ("steps a call", "Python, a step", "Rust, a step", "crossing", "Rust is", "GIL released, a step")
+WIDTH = 110
+
+
+def report(result: Crossing) -> list[RenderableType]:
+    """What the command line prints."""
+    title = f"{result.function}({result.arguments})" + (
+        f", batched by {result.batch}" if result.batch else ""
+    )
+    table = Table(*HEADINGS, box=None, pad_edge=False)
+    for row in cells(result):
+        table.add_row(*map(Text, row))
+    return [Text(title, style="bold"), table, *map(Text, lines(result))]
+
+
+def plain(result: Crossing) -> str:
+    """The same as text."""
+    target = io.StringIO()
+    Console(file=target, width=WIDTH, highlight=False).print(Group(*report(result)))
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
+
+
+def cells(result: Crossing) -> list[tuple[str, ...]]:
+    """A row for each batch size; times are medians, divided by the number of steps."""
+    return [_row(point) for point in result.points]
+
+
+def lines(result: Crossing) -> Iterator[str]:
+    """Sentences about the whole."""
+    if result.agreement:
+        yield result.agreement
+    error = f" ± {result.crossing_error * 1e9:.1f}" if result.crossing_error else ""
+    words = [f"one crossing costs {result.crossing * 1e9:.1f}{error} ns"]
+    if result.nogil_crossing is not None:
+        words.append(f"{result.nogil_crossing * 1e9:.1f} ns with the GIL released ({result.nogil})")
+    if result.step:
+        words.append(f"a step {duration(result.step)} in Rust")
+    if result.batch and result.python_step is not None:
+        words.append(f"{duration(result.python_step)} in Python")
+    yield ", ".join(words)
+    if result.batch and result.nogil is None:
+        yield f"no function {result.function}_nogil was found to compare with; --nogil names another"
+    if result.batch and result.python_step is None:
+        yield "without a function in Python there is no break-even; --python names one"
+    elif result.batch:
+        inline = _break_even(result.break_even_inline)
+        yield f"break-even: {_break_even(result.break_even)}; against the same steps without a call: {inline}"
+    if len(result.threads) > 1:
+        speeds = (
+            f"{each.threads}: {_speed(each.native)}"
+            + (f" ({_speed(each.nogil)} released)" if each.nogil else "")
+            for each in result.threads
+        )
+        yield f"threads, million steps a second: {', '.join(speeds)}"
+    yield from (f"left out: {what}" for what in result.left_out)
+    yield from (f"-> {sentence}" for sentence in result.advice)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in a unit that suits them."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def _break_even(steps: float | None) -> str:
+    if steps is None or math.isinf(steps):
+        return "never"
+    return "from the first step on" if steps == 1 else f"{steps:,} steps a call"
+
+
+def _row(point: Point) -> tuple[str, ...]:
+    def each(estimate: object) -> str:
+        return "-" if estimate is None else duration(estimate.median / point.steps)  # type: ignore[attr-defined]
+
+    factor = "-" if point.python is None else f"{point.python.median / point.native.median:.3g} x as fast"
+    share = f"{point.share:.0%}"
+    return (f"{point.steps:,}", each(point.python), each(point.native), share, factor, each(point.nogil))
+
+
+def _speed(steps: float) -> str:
+    return f"{steps / 1e6:,.3g}"
