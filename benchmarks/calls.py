@@ -16,7 +16,7 @@ from calling import CONTESTANTS
 from calling.contestant import Contestant
 from calling.race import Track, clock, race
 from calling.report import report
-from calling.subject import SUBJECTS, Subject
+from calling.subject import SUBJECTS
 from calling.table import HEADINGS, markdown, rows, text
 from peers.race import first_line
 from peers.surroundings import clean, versions
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clean()
         chosen = {one.name: one for short in given.only for one in CONTESTANTS[short]}
         modules, left_out = _built(Place(Path(folder)), chosen)
-        results = {key: _raced(SUBJECTS[key], chosen, modules, given.rounds) for key in given.subjects}
+        results = {key: _raced(key, chosen, modules, given.rounds) for key in given.subjects}
     present = {name: one for name, one in chosen.items() if name in modules}
     used = versions((one.distribution for one in present.values()), compiler=True)
     rest = {"versions": used, "rounds": given.rounds, "clock": clock(given.rounds), "left_out": left_out}
@@ -77,20 +77,14 @@ def _built(place: Place, chosen: Mapping[str, Contestant]) -> tuple[dict[str, An
 
 
 def _raced(
-    subject: Subject, chosen: Mapping[str, Contestant], modules: Mapping[str, Any], rounds: int
+    key: str, chosen: Mapping[str, Contestant], modules: Mapping[str, Any], rounds: int
 ) -> dict[str, Track]:
     """Measures a subject with all that can do it. Raises `Wrong` if one of them does something else."""
+    subject = SUBJECTS[key]
     print(f"measuring {subject.title} ...", file=sys.stderr, flush=True)
-    able = {}
-    for name in chosen:
-        if name not in modules:
-            continue
-        try:
-            subject.target(modules[name])
-        except AttributeError:
-            continue
-        subject.check(modules[name])
-        able[name] = modules[name]
+    able = {name: module for name, module in modules.items() if key not in chosen[name].cannot}
+    for name, module in able.items():
+        subject.check(name, module)
     return race(subject, able, rounds)
 
 

@@ -23,11 +23,13 @@ class Capi(Contestant):
         self.convention = convention
         self.name = f"C API, METH_{convention.upper()}"
         if convention == "o":
-            self.notes = {"logistic": "METH_O takes one argument"}
+            self.cannot = {"logistic": "METH_O takes one argument"}
 
     def build(self, folder: Path) -> Any:
         """The functions of this convention, without the endings of their names."""
         module = extension(folder, (*FLAGS, f"-I{np.get_include()}"), SOURCES / "capi.c")
         ending = f"_{self.convention}"
-        found = {name.removesuffix(ending): value for name, value in vars(module).items() if ending in name}
+        found = {
+            name.removesuffix(ending): value for name, value in vars(module).items() if name.endswith(ending)
+        }
         return SimpleNamespace(**found)

@@ -22,12 +22,14 @@ class Contestant(ABC):
     note: str = ""
     """How it is built."""
     notes: Mapping[str, str] = MappingProxyType({})
-    """By subject: how it is done, where that is not obvious, or why it cannot be done."""
+    """By subject: how it is done, where that is not obvious."""
+    cannot: Mapping[str, str] = MappingProxyType({})
+    """By subject: why it cannot be done."""
 
     @abstractmethod
     def build(self, folder: Path) -> Any:
         """Compiles in an empty folder.
 
-        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, or those of
-        them that can be done.
+        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, but for what
+        cannot be done. Any exception says why it takes no part.
         """

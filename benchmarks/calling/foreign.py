@@ -13,7 +13,7 @@ import numpy.typing as npt
 from calling.compiler import load, run
 from calling.contestant import SOURCES, Contestant
 
-NO_CLASSES = "C has no classes"
+NO_CLASSES = MappingProxyType({"method": "C has no classes"})
 WIDE = "as wchar_t *, which is a copy; char * takes only bytes"
 
 
@@ -25,9 +25,9 @@ class Cffi(Contestant):
     needs = "from Python 3.12 on it also needs setuptools"
     flags = ("-O3", "-DNDEBUG")
     note = f"sources/subjects.h, ffi.compile with Python's own flags and {' '.join(flags)}"
+    cannot = NO_CLASSES
     notes = MappingProxyType(
         {
-            "method": NO_CLASSES,
             "text": WIDE,
             "array": "a Python function looks at the dtype and calls with ffi.from_buffer",
         }
@@ -64,9 +64,9 @@ class Ctypes(Contestant):
     name = "ctypes"
     flags = ("-O3", "-DNDEBUG")
     note = f"sources/subjects.h, cc {' '.join(flags)}; argtypes and restype are set"
+    cannot = NO_CLASSES
     notes = MappingProxyType(
         {
-            "method": NO_CLASSES,
             "text": WIDE,
             "array": "numpy.ctypeslib.ndpointer, and a Python function that adds the size",
         }

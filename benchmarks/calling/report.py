@@ -46,7 +46,8 @@ def report(
             key: {
                 "title": SUBJECTS[key].title,
                 "contestants": {
-                    name: _cell(tracks, name) | {"note": contestant.notes.get(key, "")}
+                    name: _cell(tracks, name)
+                    | {"note": contestant.cannot.get(key) or contestant.notes.get(key, "")}
                     for name, contestant in contestants.items()
                 },
             }

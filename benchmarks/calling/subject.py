@@ -22,7 +22,7 @@ class Subject(NamedTuple):
     statement: str
     """In Python, with `f` or `o` and the arguments by their names."""
     target: Callable[[Any], object]
-    """What `f` or `o` is, of a contestant's module; raises AttributeError if that has not got it."""
+    """What `f` or `o` is, of a contestant's module."""
     arguments: dict[str, object]
     expected: float
     refused: dict[str, object] | None = None
@@ -32,18 +32,18 @@ class Subject(NamedTuple):
         """All names in the statement."""
         return {self.statement[0]: self.target(module), **self.arguments}
 
-    def check(self, module: Any) -> None:
-        """Calls once, and raises `Wrong` unless the result is right."""
+    def check(self, name: str, module: Any) -> None:
+        """Calls a contestant once, and raises `Wrong` unless the result is right."""
         names = self.names(module)
         value = eval(self.statement, names)
         if value != self.expected or not isinstance(value, type(self.expected)):
-            raise Wrong(f"{self.statement} returned {value!r} instead of {self.expected!r}")
+            raise Wrong(f"{name}: {self.statement} returned {value!r} instead of {self.expected!r}")
         if self.refused:
             try:
                 eval(self.statement, {**names, **self.refused})
             except (TypeError, ValueError):
                 return
-            raise Wrong(f"{self.statement} takes {self.refused!r}")
+            raise Wrong(f"{name}: {self.statement} takes {self.refused!r}")
 
 
 SUBJECTS = {
