@@ -6,12 +6,12 @@ from calling.contestant import Contestant
 from calling.foreign import Cffi, Ctypes
 from calling.numba_jit import Numba
 from calling.python import Python
-from calling.rust import Pyo3, Rsimport
+from calling.rust import ByHand, Pyo3, Rsimport
 
 CONTESTANTS: dict[str, tuple[Contestant, ...]] = {
     "python": (Python(),),
     "capi": (Capi("fastcall"), Capi("o"), Capi("varargs")),
-    "rsimport": (Rsimport(),),
+    "rsimport": (Rsimport(), ByHand()),
     "pyo3": (Pyo3(), Pyo3(fat=True)),
     "cython": (Cython(),),
     "nanobind": (Nanobind(),),

@@ -24,12 +24,12 @@ class Contestant(ABC):
     notes: Mapping[str, str] = MappingProxyType({})
     """By subject: how it is done, where that is not obvious."""
     cannot: Mapping[str, str] = MappingProxyType({})
-    """By subject: why it cannot be done."""
+    """By subject: why it is not done."""
 
     @abstractmethod
     def build(self, folder: Path) -> Any:
         """Compiles in an empty folder.
 
         Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, but for what
-        cannot be done. Any exception says why it takes no part.
+        is in `cannot`. Any exception says why it takes no part.
         """

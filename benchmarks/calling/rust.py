@@ -6,6 +6,7 @@ import importlib
 import shutil
 import sys
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from crate import Crate
@@ -26,14 +27,36 @@ class Rsimport(Contestant):
 
     def build(self, folder: Path) -> Any:
         """The import statement."""
-        import rsimport.import_hook  # noqa: F401
+        return _imported(_SOURCE, folder)
 
-        shutil.copy(_SOURCE, folder)
-        sys.path.insert(0, str(folder))
-        try:
-            return importlib.import_module(MODULE)
-        finally:
-            sys.path.remove(str(folder))
+
+class ByHand(Contestant):
+    """What a kernel can do that writes its functions for the C API."""
+
+    name = "rsimport, C API by hand"
+    distribution = "rsimport"
+    note = "sources/by_hand.rs, imported; METH_FASTCALL by pyo3::ffi, so no panic becomes an exception"
+    cannot = MappingProxyType(
+        {
+            "method": "a class is best left to PyO3",
+            "array": "the crate numpy takes PyO3's objects",
+        }
+    )
+
+    def build(self, folder: Path) -> Any:
+        """The import statement."""
+        return _imported(SOURCES / "by_hand.rs", folder)
+
+
+def _imported(source: Path, folder: Path) -> Any:
+    import rsimport.import_hook  # noqa: F401
+
+    shutil.copy(source, folder)
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(source.stem)
+    finally:
+        sys.path.remove(str(folder))
 
 
 class Pyo3(Contestant):

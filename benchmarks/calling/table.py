@@ -10,7 +10,7 @@ from calling.race import RUNS
 
 HEADINGS = ("subject", "contestant", *(f"{count:,} calls" for count in RUNS), "ns a call", "x METH_FASTCALL")
 HEADINGS = tuple("1 call" if heading == "1 calls" else heading for heading in HEADINGS)
-LEGEND = "- cannot be done"
+LEGEND = "- is not done; the footnote says why"
 
 
 def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
