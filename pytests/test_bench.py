@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 
+from helpers import LIMIT
+
 import rsimport
 from rsimport.bench import Crossing, Estimate, Point, Threads, crossing
 from rsimport.bench._agreement import agreement
-from rsimport.bench._clock import Clock
+from rsimport.bench._clock import LONG_ENOUGH, Clock
+from rsimport.bench._crossing import _points
 from rsimport.bench._fit import Line, ahead_below, break_even
-from rsimport.bench._race import TOO_LONG, race
+from rsimport.bench._race import QUICK_ROUNDS, TOO_LONG, race
 from rsimport.bench._target import evaluated, target
 
 BODY = """
@@ -51,6 +56,11 @@ def other(steps, r, x):
 
 def failing(steps, r, x):
     raise KeyError("no")
+
+def waiting(steps, r, x):
+    import pathlib, time
+    pathlib.Path("begun").touch()
+    time.sleep(60)
 """
 
 
@@ -245,6 +255,31 @@ def test_a_function_that_fails_late_is_told_in_one_sentence():
     assert isinstance(caught.value.__cause__, StopIteration)
 
 
+def test_all_sides_take_turns():
+    calls = []
+
+    def side(name):
+        def call():
+            calls.append(name)
+            time.sleep(LONG_ENOUGH)
+
+        return target(call, "", None)
+
+    names = ("native", "python", "nogil")
+    race({name: side(name) for name in names}, quick=True)
+    rounds = [calls[first : first + 3] for first in range(0, len(calls), 3)]
+    assert len(rounds) == 1 + QUICK_ROUNDS and all(sorted(turn) == sorted(names) for turn in rounds)
+
+
+def test_the_shares_of_a_crossing_are_parts_of_the_calls_with_and_without_the_gil():
+    def times(**sizes):
+        return {int(size[1:]): Estimate(seconds, 0.0, 0.0, 5) for size, seconds in sizes.items()}
+
+    measured = {"native": times(_1=2.0, _10=8.0), "nogil": times(_1=5.0)}
+    found = list(_points(measured, {"native": Line(2.0, 0.6), "nogil": Line(4.0, 0.6)}))
+    assert [(point.share, point.nogil_share) for point in found] == [(1.0, 0.8), (0.25, None)]
+
+
 def test_a_clock_takes_the_loop_off_what_a_call_takes():
     taken = []
     clock = Clock(taken.append, [None])
@@ -280,6 +315,16 @@ def test_a_crossing_is_measured_and_told(kernel, project, monkeypatch):
         found.plot(project / "a.gif")
 
 
+def test_the_function_that_releases_the_gil_is_found_and_measured_too(shared_cache):
+    from rsimport.kernels import logistic as shipped
+
+    found = crossing(shipped.logistic, {"steps": 100, "r": 3.9, "x": 0.5}, "steps", quick=True)
+    assert found.nogil == "logistic_nogil" and found.nogil_crossing > 0
+    assert all(point.nogil is not None and 0 <= point.nogil_share <= 1 for point in found.points)
+    assert all(thread.native > 0 and thread.nogil > 0 for thread in found.threads)
+    assert "(logistic_nogil)" in str(found) and found.break_even is None
+
+
 def test_a_list_is_batched_by_its_length(kernel):
     module = rsimport.imp_from_filepath(kernel("summed", BODY), tier="optimized")
     found = crossing(module.total, {"values": [1.0] * 50}, "values", python=sum, quick=True)
@@ -301,7 +346,7 @@ MADE_UP = Crossing(
     function="f",
     arguments="n=10",
     batch="n",
-    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 1e-9, 5), None, None, 0.5) for n in (1, 10)),
+    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 1e-9, 5), None, None, 0.5, None) for n in (1, 10)),
     crossing=5e-8,
     crossing_error=1e-9,
     step=1e-9,
@@ -340,6 +385,28 @@ def test_the_report_says_what_was_found(changes, said):
     assert said in text and "left out: that" in text and "-> do this" in text
 
 
+@pytest.mark.parametrize("even", [2, 7, 50, 100])
+def test_a_break_even_is_marked_inside_the_picture(even):
+    pytest.importorskip("matplotlib")
+    marked, python = f"break-even: {even}", {"python_call": 0.0, "python_step": 1e-9 + 5e-8 / even}
+    figure = replace(MADE_UP, break_even=even, **python).plot()
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    (text,) = (text for text in axes.texts if text.get_text().strip() == marked)
+    inside, drawn = axes.get_window_extent(), text.get_window_extent()
+    assert inside.x0 <= drawn.x0 < drawn.x1 <= inside.x1 and axes.get_xlim()[0] < even < axes.get_xlim()[1]
+    # Both lines reach it, and meet there.
+    curves = [dict(zip(*line.get_data(), strict=True)) for line in axes.lines if len(line.get_xdata()) > 2]
+    assert len(curves) == 2 and all(max(curve) >= even for curve in curves)
+
+
+@pytest.mark.parametrize("even", [1, 10**6, math.inf])
+def test_a_break_even_that_is_nowhere_near_is_not_marked(even):
+    pytest.importorskip("matplotlib")
+    figure = replace(MADE_UP, break_even=even, python_call=0.0, python_step=1e-9).plot()
+    assert not any("break-even" in text.get_text() for text in figure.axes[0].texts)
+
+
 def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
     never = replace(MADE_UP, break_even=math.inf)
     assert not never.break_even < 1000
@@ -350,8 +417,26 @@ def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
     ("arguments", "said"),
     [
         (["nowhere.rs::f"], "nowhere.rs: there is no such kernel"),
-        (["nowhere.rs::f"], "in its folder are k.rs"),
+        (["nowhere.rs::f"], "in its folder are broken.rs, k.rs"),
         (["k.rs"], "names no function"),
+        (["broken.rs::f"], "kernel `broken` does not compile"),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5, y=1"], "unexpected keyword argument 'y'"),
+        (["k.rs::logistic", "--args", "9, 3.9, 0.5"], "write them as in a call, all by name"),
+        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "r"], "`r` is a float"),
+        (["k.rs::total", "--args", "values='abc'", "--batch", "values"], "`values` is a str"),
+        (
+            ["k.rs::total", "--args", "values=[1.0, 'a']", "--batch", "values"],
+            "does not take these arguments",
+        ),
+        (["k.rs::panicking", "--args", "steps=9"], "panicking panics: too many steps"),
+        (
+            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "steps", "--plot", "a.gif"],
+            "pictures can be .svg, .png, .pdf",
+        ),
+        (
+            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "nowhere:logistic"],
+            "No module named 'nowhere'",
+        ),
         (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
         (["k.rs::nope"], "it has logistic, panicking, total"),
         (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
@@ -380,6 +465,7 @@ def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
 )
 def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
     kernel("k", BODY)
+    kernel("broken", "#[pyfunction]\nfn f() -> u64 { 0.5 }\n")
     (project / "baseline.py").write_text(BASELINE)
     seen = cli("bench", *arguments, "--quick")
     assert seen.returncode == 1 and "Traceback" not in seen.text
@@ -397,6 +483,50 @@ def test_the_command_prints_and_writes_what_it_found(kernel, cli, project):
     assert "one crossing costs" in seen.out and "break-even" in seen.out
     assert json.loads((project / "a.json").read_text())["points"][-1]["steps"] == 100
     assert "<svg" in (project / "a.svg").read_text()
+
+
+def test_a_shipped_kernel_is_measured_by_its_path(cli, shared_cache):
+    path = Path(rsimport.__file__).parent / "kernels" / "increment.rs"
+    seen = cli("bench", f"{path}::increment", "--args", "i=1", "--quick")
+    assert seen.returncode == 0, seen.text
+    assert "increment(i=1)" in seen.out and "one crossing costs" in seen.out
+
+
+@pytest.mark.parametrize("arguments", [[], ["k.rs::f", "--nope"], ["k.rs::f", "--batch"]])
+def test_wrong_usage_exits_with_2(cli, arguments):
+    seen = cli("bench", *arguments)
+    assert seen.returncode == 2 and "Traceback" not in seen.text and "hint: " in seen.stderr
+
+
+def test_ctrl_c_ends_it_in_one_line(kernel, start, project):
+    kernel("k", BODY)
+    (project / "baseline.py").write_text(BASELINE)
+    given = ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:waiting"]
+    process = start(["-m", "rsimport", "bench", *given])
+    deadline = time.monotonic() + LIMIT
+    while not (project / "begun").exists():
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=LIMIT)
+    assert process.returncode == 1 and stderr.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("missing", ["pyperf", "numpy"])
+def test_without_the_extra_it_says_what_to_install(run, missing):
+    code = f"""
+        import sys
+        sys.modules[{missing!r}] = None
+        from rsimport._cli import main
+        sys.exit(main(["bench", "k.rs::f"]))
+    """
+    seen = run(code, check=False)
+    assert seen.returncode == 1 and "Traceback" not in seen.text
+    assert seen.stderr.splitlines() == [
+        f"error: rsimport.bench needs {missing}, which is not installed",
+        'hint: pip install "rsimport[bench]"',
+    ]
 
 
 PAYS = """

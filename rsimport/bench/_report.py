@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from rsimport.bench._result import Crossing, Point
 
-HEADINGS = ("steps a call", "Python, a step", "Rust, a step", "crossing", "Rust is", "GIL released, a step")
+HEADINGS = (
+    "steps a call",
+    "Python, a step",
+    "Rust, a step",
+    "crossing",
+    "Rust is",
+    "GIL released, a step",
+    "crossing",
+)
 WIDTH = 110
 
 
@@ -93,8 +101,9 @@ def _row(point: Point) -> tuple[str, ...]:
         return "-" if estimate is None else duration(estimate.median / point.steps)  # type: ignore[attr-defined]
 
     factor = "-" if point.python is None else f"{point.python.median / point.native.median:.3g} x as fast"
-    share = f"{point.share:.0%}"
-    return (f"{point.steps:,}", each(point.python), each(point.native), share, factor, each(point.nogil))
+    share, released = ("-" if part is None else f"{part:.0%}" for part in (point.share, point.nogil_share))
+    native, python, nogil = each(point.native), each(point.python), each(point.nogil)
+    return (f"{point.steps:,}", python, native, share, factor, nogil, released)
 
 
 def _speed(steps: float) -> str:
