@@ -1,23 +1,17 @@
-"""`rsimport bench`: what a crossing costs, what comes of it, and what is said of what does not fit."""
+"""`rsimport.bench`: what a crossing costs, what comes of it, and what is said of what does not fit."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import signal
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 
-from helpers import LIMIT
-
 import rsimport
-from rsimport.bench import Crossing, Estimate, Point, Threads, crossing
+from rsimport.bench import Estimate, crossing
 from rsimport.bench._agreement import agreement
 from rsimport.bench._clock import LONG_ENOUGH, Clock
 from rsimport.bench._crossing import _points
@@ -25,42 +19,11 @@ from rsimport.bench._fit import Line, ahead_below, break_even
 from rsimport.bench._race import QUICK_ROUNDS, TOO_LONG, race
 from rsimport.bench._target import evaluated, target
 
-BODY = """
-#[pyfunction]
-fn logistic(steps: u64, r: f64, mut x: f64) -> f64 {
-    for _ in 0..steps {
-        x = r * x * (1.0 - x);
-    }
-    x
-}
-
+TOTAL = """
 #[pyfunction]
 fn total(values: Vec<f64>) -> f64 {
     values.iter().sum()
 }
-
-#[pyfunction]
-fn panicking(steps: u64) -> u64 {
-    assert!(steps < 5, "too many steps");
-    steps
-}
-"""
-BASELINE = """
-def logistic(steps, r, x):
-    for _ in range(steps):
-        x = r * x * (1.0 - x)
-    return x
-
-def other(steps, r, x):
-    return x
-
-def failing(steps, r, x):
-    raise KeyError("no")
-
-def waiting(steps, r, x):
-    import pathlib, time
-    pathlib.Path("begun").touch()
-    time.sleep(60)
 """
 
 
@@ -296,10 +259,11 @@ def test_arrays_that_differ_are_shown_where_they_do():
         agreement(subject, {"python": lambda n: [1.0, 3.0, float("nan")]})
 
 
-def test_a_crossing_is_measured_and_told(kernel, project, monkeypatch):
+def test_a_crossing_is_measured_and_told(shared_cache, project):
     pytest.importorskip("matplotlib")
-    module = rsimport.imp_from_filepath(kernel("crossed", BODY), tier="optimized")
-    found = crossing(module.logistic, "steps=1_000, r=3.9, x=0.5", "steps", python=logistic, quick=True)
+    from rsimport.kernels import logistic as shipped
+
+    found = crossing(shipped.logistic, "steps=1_000, r=3.9, x=0.5", "steps", python=logistic, quick=True)
     assert [point.steps for point in found.points] == [1, 10, 100, 1000]
     assert all(point.python is not None and 0 <= point.share <= 1 for point in found.points)
     assert 0 < found.crossing < 1e-3 and 0 < found.step < found.python_step
@@ -326,7 +290,7 @@ def test_the_function_that_releases_the_gil_is_found_and_measured_too(shared_cac
 
 
 def test_a_list_is_batched_by_its_length(kernel):
-    module = rsimport.imp_from_filepath(kernel("summed", BODY), tier="optimized")
+    module = rsimport.imp_from_filepath(kernel("summed", TOTAL), tier="optimized")
     found = crossing(module.total, {"values": [1.0] * 50}, "values", python=sum, quick=True)
     assert [point.steps for point in found.points] == [1, 10, 50]
     assert any("item by item" in sentence or "pass an array" in sentence for sentence in found.advice)
@@ -334,223 +298,10 @@ def test_a_list_is_batched_by_its_length(kernel):
     assert any("the array is read item by item" in sentence for sentence in array.advice)
 
 
-def test_without_a_batch_a_single_call_is_measured(kernel):
-    module = rsimport.imp_from_filepath(kernel("single", BODY), tier="optimized")
-    found = crossing(module.logistic, "steps=1, r=3.9, x=0.5", quick=True)
+def test_without_a_batch_a_single_call_is_measured(shared_cache):
+    from rsimport.kernels import logistic as shipped
+
+    found = crossing(shipped.logistic, "steps=1, r=3.9, x=0.5", quick=True)
     assert [point.steps for point in found.points] == [1] and found.step == 0 and found.break_even is None
     with pytest.raises(rsimport.ConfigError, match="nothing to draw"):
         found.plot()
-
-
-MADE_UP = Crossing(
-    function="f",
-    arguments="n=10",
-    batch="n",
-    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 1e-9, 5), None, None, 0.5, None) for n in (1, 10)),
-    crossing=5e-8,
-    crossing_error=1e-9,
-    step=1e-9,
-    step_error=1e-11,
-    misfit=0.0,
-    python_call=None,
-    python_step=None,
-    break_even=None,
-    break_even_inline=None,
-    nogil=None,
-    nogil_crossing=None,
-    threads=(Threads(1, 1e9, None), Threads(2, 2e9, None)),
-    agreement=None,
-    advice=("do this",),
-    left_out=("that",),
-    versions={},
-)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, "there is no break-even; --python names one"),
-        ({"python_call": 0.0, "python_step": 1e-8, "break_even": 7}, "break-even: 7 steps a call"),
-        ({"python_call": 0.0, "python_step": 1e-8, "break_even": 1}, "break-even: from the first step on"),
-        ({"python_call": 0.0, "python_step": 1e-10, "break_even": math.inf}, "break-even: never"),
-        (
-            {"python_call": 5e-8, "python_step": 1e-8, "break_even": 1, "break_even_inline": 6},
-            "against the same steps without a call: 6 steps a call",
-        ),
-        ({"nogil": "f_nogil", "nogil_crossing": 1e-7}, "100.0 ns with the GIL released (f_nogil)"),
-    ],
-)
-def test_the_report_says_what_was_found(changes, said):
-    text = str(replace(MADE_UP, **changes))
-    assert said in text and "left out: that" in text and "-> do this" in text
-
-
-@pytest.mark.parametrize("even", [2, 7, 50, 100])
-def test_a_break_even_is_marked_inside_the_picture(even):
-    pytest.importorskip("matplotlib")
-    marked, python = f"break-even: {even}", {"python_call": 0.0, "python_step": 1e-9 + 5e-8 / even}
-    figure = replace(MADE_UP, break_even=even, **python).plot()
-    figure.canvas.draw()
-    (axes,) = figure.axes
-    (text,) = (text for text in axes.texts if text.get_text().strip() == marked)
-    inside, drawn = axes.get_window_extent(), text.get_window_extent()
-    assert inside.x0 <= drawn.x0 < drawn.x1 <= inside.x1 and axes.get_xlim()[0] < even < axes.get_xlim()[1]
-    # Both lines reach it, and meet there.
-    curves = [dict(zip(*line.get_data(), strict=True)) for line in axes.lines if len(line.get_xdata()) > 2]
-    assert len(curves) == 2 and all(max(curve) >= even for curve in curves)
-
-
-@pytest.mark.parametrize("even", [1, 10**6, math.inf])
-def test_a_break_even_that_is_nowhere_near_is_not_marked(even):
-    pytest.importorskip("matplotlib")
-    figure = replace(MADE_UP, break_even=even, python_call=0.0, python_step=1e-9).plot()
-    assert not any("break-even" in text.get_text() for text in figure.axes[0].texts)
-
-
-def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
-    never = replace(MADE_UP, break_even=math.inf)
-    assert not never.break_even < 1000
-    assert json.loads(never.to_json(), parse_constant=pytest.fail)["break_even"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nowhere.rs::f"], "nowhere.rs: there is no such kernel"),
-        (["nowhere.rs::f"], "in its folder are broken.rs, k.rs"),
-        (["k.rs"], "names no function"),
-        (["broken.rs::f"], "kernel `broken` does not compile"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5, y=1"], "unexpected keyword argument 'y'"),
-        (["k.rs::logistic", "--args", "9, 3.9, 0.5"], "write them as in a call, all by name"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "r"], "`r` is a float"),
-        (["k.rs::total", "--args", "values='abc'", "--batch", "values"], "`values` is a str"),
-        (
-            ["k.rs::total", "--args", "values=[1.0, 'a']", "--batch", "values"],
-            "does not take these arguments",
-        ),
-        (["k.rs::panicking", "--args", "steps=9"], "panicking panics: too many steps"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "steps", "--plot", "a.gif"],
-            "pictures can be .svg, .png, .pdf",
-        ),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "nowhere:logistic"],
-            "No module named 'nowhere'",
-        ),
-        (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
-        (["k.rs::nope"], "it has logistic, panicking, total"),
-        (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
-        (["k.rs::logistic", "--args", "steps=1, r='a', x=1.0"], "does not take these arguments"),
-        (["k.rs::logistic", "--args", "steps="], "cannot be read"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "n"], "has no argument `n`"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:nope"],
-            "cannot be imported",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline"], "names no function"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:other"], "disagree"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:failing"],
-            "raises KeyError",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"], "no function `nope`"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"],
-            "it has logistic, panicking",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--plot", "a.svg"], "nothing to draw"),
-        (["k.rs::panicking", "--args", "steps=9", "--batch", "steps"], "too many steps"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
-    kernel("k", BODY)
-    kernel("broken", "#[pyfunction]\nfn f() -> u64 { 0.5 }\n")
-    (project / "baseline.py").write_text(BASELINE)
-    seen = cli("bench", *arguments, "--quick")
-    assert seen.returncode == 1 and "Traceback" not in seen.text
-    errors = [line for line in seen.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and said in seen.stderr
-
-
-def test_the_command_prints_and_writes_what_it_found(kernel, cli, project):
-    pytest.importorskip("matplotlib")
-    kernel("k", BODY)
-    (project / "baseline.py").write_text(BASELINE)
-    given = ["--args", "steps=100, r=3.9, x=0.5", "--batch", "steps", "--python", "baseline:logistic"]
-    seen = cli("bench", "k.rs::logistic", *given, "--quick", "--plot", "a.svg", "--json", "a.json")
-    assert seen.returncode == 0, seen.text
-    assert "one crossing costs" in seen.out and "break-even" in seen.out
-    assert json.loads((project / "a.json").read_text())["points"][-1]["steps"] == 100
-    assert "<svg" in (project / "a.svg").read_text()
-
-
-def test_a_shipped_kernel_is_measured_by_its_path(cli, shared_cache):
-    path = Path(rsimport.__file__).parent / "kernels" / "increment.rs"
-    seen = cli("bench", f"{path}::increment", "--args", "i=1", "--quick")
-    assert seen.returncode == 0, seen.text
-    assert "increment(i=1)" in seen.out and "one crossing costs" in seen.out
-
-
-@pytest.mark.parametrize("arguments", [[], ["k.rs::f", "--nope"], ["k.rs::f", "--batch"]])
-def test_wrong_usage_exits_with_2(cli, arguments):
-    seen = cli("bench", *arguments)
-    assert seen.returncode == 2 and "Traceback" not in seen.text and "hint: " in seen.stderr
-
-
-def test_ctrl_c_ends_it_in_one_line(kernel, start, project):
-    kernel("k", BODY)
-    (project / "baseline.py").write_text(BASELINE)
-    given = ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:waiting"]
-    process = start(["-m", "rsimport", "bench", *given])
-    deadline = time.monotonic() + LIMIT
-    while not (project / "begun").exists():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=LIMIT)
-    assert process.returncode == 1 and stderr.splitlines()[-1] == "error: interrupted"
-    assert "Traceback" not in stderr
-
-
-@pytest.mark.parametrize("missing", ["pyperf", "numpy"])
-def test_without_the_extra_it_says_what_to_install(run, missing):
-    code = f"""
-        import sys
-        sys.modules[{missing!r}] = None
-        from rsimport._cli import main
-        sys.exit(main(["bench", "k.rs::f"]))
-    """
-    seen = run(code, check=False)
-    assert seen.returncode == 1 and "Traceback" not in seen.text
-    assert seen.stderr.splitlines() == [
-        f"error: rsimport.bench needs {missing}, which is not installed",
-        'hint: pip install "rsimport[bench]"',
-    ]
-
-
-PAYS = """
-import rsimport.import_hook
-import k
-from baseline import logistic
-
-
-def test_it_pays(rsimport_crossing):
-    found = rsimport_crossing(k.logistic, "steps=100, r=3.9, x=0.5", "steps", python=logistic)
-    assert found.break_even < 100
-"""
-
-
-def test_the_fixture_keeps_the_figures_of_a_crossing(kernel, run, project):
-    pytest.importorskip("pytest_benchmark")
-    kernel("k", BODY)
-    (project / "baseline.py").write_text(BASELINE)
-    (project / "test_pays.py").write_text(PAYS)
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_pays.py"]
-    # pytest-benchmark measures nothing beside others.
-    alone = {name: None for name in os.environ if name.startswith("PYTEST_")}
-    run([*command, "--benchmark-json=kept.json"], env=alone)
-    (kept,) = json.loads((project / "kept.json").read_text())["benchmarks"]
-    assert kept["extra_info"]["rsimport"]["points"][-1]["steps"] == 100
-    without = run([*command, "-p", "no:benchmark"], env=alone, check=False)
-    assert without.returncode == 1 and "needs pytest-benchmark" in without.text
