@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 
 from rsimport.bench import Crossing, Estimate, Point, Threads
+from rsimport.bench._report import digits
 
 MADE_UP = Crossing(
     function="f",
@@ -47,12 +48,31 @@ MADE_UP = Crossing(
             {"python_call": 5e-8, "python_step": 1e-8, "break_even": 1, "break_even_inline": 6},
             "against the same steps without a call: 6 steps a call",
         ),
+        (
+            {"threads": (Threads(1, 6e8, 6e8), Threads(2, 6e8, 1.194e9))},
+            "1: 600 (600 released), 2: 600 (1,190 released)",
+        ),
         ({"nogil": "f_nogil", "nogil_crossing": 1e-7}, "100.0 ns with the GIL released (f_nogil)"),
     ],
 )
 def test_the_report_says_what_was_found(changes, said):
     text = str(replace(MADE_UP, **changes))
     assert said in text and "left out: that" in text and "-> do this" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0123, "0.0123"),
+        (1.637, "1.64"),
+        (20.0, "20"),
+        (999.6, "1,000"),
+        (1194.0, "1,190"),
+        (1.2e6, "1,200,000"),
+    ],
+)
+def test_figures_have_three_digits_and_no_exponent(value, expected):
+    assert digits(value) == expected
 
 
 @pytest.mark.parametrize("even", [2, 7, 50, 100])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsimport._errors import ConfigError
+from rsimport.bench._report import digits
 
 if TYPE_CHECKING:
     from rsimport.bench._result import Crossing
@@ -75,7 +76,7 @@ def _figure(result: Crossing) -> Any:
     if result.step > 0:
         floor = result.step * 1e9
         axes.axhline(floor, color=REST, lw=1, ls=":")
-        _note(axes, (1, floor), f"the work alone: {floor:.3g} ns", "bottom")
+        _note(axes, (1, floor), f"the work alone: {digits(floor)} ns", "bottom")
     if result.python_step is not None and result.python_call is not None:
         line = [(result.python_call / n + result.python_step) * 1e9 for n in smooth]
         axes.plot(smooth, line, color=PYTHON, lw=1.6)
