@@ -1,56 +1,29 @@
-"""`rsimport bench`: what a crossing costs, what comes of it, and what is said of what does not fit."""
+"""`rsimport.bench`: what a crossing costs, what comes of it, and what is said of what does not fit."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import time
-from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 
 import rsimport
-from rsimport.bench import Crossing, Estimate, Point, Threads, crossing
+from rsimport.bench import Estimate, crossing
 from rsimport.bench._agreement import agreement
-from rsimport.bench._clock import Clock
+from rsimport.bench._clock import LONG_ENOUGH, Clock
+from rsimport.bench._crossing import _points
 from rsimport.bench._fit import Line, ahead_below, break_even
-from rsimport.bench._race import TOO_LONG, race
+from rsimport.bench._race import QUICK_ROUNDS, TOO_LONG, race
 from rsimport.bench._target import evaluated, target
 
-BODY = """
-#[pyfunction]
-fn logistic(steps: u64, r: f64, mut x: f64) -> f64 {
-    for _ in 0..steps {
-        x = r * x * (1.0 - x);
-    }
-    x
-}
-
+TOTAL = """
 #[pyfunction]
 fn total(values: Vec<f64>) -> f64 {
     values.iter().sum()
 }
-
-#[pyfunction]
-fn panicking(steps: u64) -> u64 {
-    assert!(steps < 5, "too many steps");
-    steps
-}
-"""
-BASELINE = """
-def logistic(steps, r, x):
-    for _ in range(steps):
-        x = r * x * (1.0 - x)
-    return x
-
-def other(steps, r, x):
-    return x
-
-def failing(steps, r, x):
-    raise KeyError("no")
 """
 
 
@@ -245,6 +218,31 @@ def test_a_function_that_fails_late_is_told_in_one_sentence():
     assert isinstance(caught.value.__cause__, StopIteration)
 
 
+def test_all_sides_take_turns():
+    calls = []
+
+    def side(name):
+        def call():
+            calls.append(name)
+            time.sleep(LONG_ENOUGH)
+
+        return target(call, "", None)
+
+    names = ("native", "python", "nogil")
+    race({name: side(name) for name in names}, quick=True)
+    rounds = [calls[first : first + 3] for first in range(0, len(calls), 3)]
+    assert len(rounds) == 1 + QUICK_ROUNDS and all(sorted(turn) == sorted(names) for turn in rounds)
+
+
+def test_the_shares_of_a_crossing_are_parts_of_the_calls_with_and_without_the_gil():
+    def times(**sizes):
+        return {int(size[1:]): Estimate(seconds, 0.0, 0.0, 5) for size, seconds in sizes.items()}
+
+    measured = {"native": times(_1=2.0, _10=8.0), "nogil": times(_1=5.0)}
+    found = list(_points(measured, {"native": Line(2.0, 0.6), "nogil": Line(4.0, 0.6)}))
+    assert [(point.share, point.nogil_share) for point in found] == [(1.0, 0.8), (0.25, None)]
+
+
 def test_a_clock_takes_the_loop_off_what_a_call_takes():
     taken = []
     clock = Clock(taken.append, [None])
@@ -261,10 +259,11 @@ def test_arrays_that_differ_are_shown_where_they_do():
         agreement(subject, {"python": lambda n: [1.0, 3.0, float("nan")]})
 
 
-def test_a_crossing_is_measured_and_told(kernel, project, monkeypatch):
+def test_a_crossing_is_measured_and_told(shared_cache, project):
     pytest.importorskip("matplotlib")
-    module = rsimport.imp_from_filepath(kernel("crossed", BODY), tier="optimized")
-    found = crossing(module.logistic, "steps=1_000, r=3.9, x=0.5", "steps", python=logistic, quick=True)
+    from rsimport.kernels import logistic as shipped
+
+    found = crossing(shipped.logistic, "steps=1_000, r=3.9, x=0.5", "steps", python=logistic, quick=True)
     assert [point.steps for point in found.points] == [1, 10, 100, 1000]
     assert all(point.python is not None and 0 <= point.share <= 1 for point in found.points)
     assert 0 < found.crossing < 1e-3 and 0 < found.step < found.python_step
@@ -280,8 +279,18 @@ def test_a_crossing_is_measured_and_told(kernel, project, monkeypatch):
         found.plot(project / "a.gif")
 
 
+def test_the_function_that_releases_the_gil_is_found_and_measured_too(shared_cache):
+    from rsimport.kernels import logistic as shipped
+
+    found = crossing(shipped.logistic, {"steps": 100, "r": 3.9, "x": 0.5}, "steps", quick=True)
+    assert found.nogil == "logistic_nogil" and found.nogil_crossing > 0
+    assert all(point.nogil is not None and 0 <= point.nogil_share <= 1 for point in found.points)
+    assert all(thread.native > 0 and thread.nogil > 0 for thread in found.threads)
+    assert "(logistic_nogil)" in str(found) and found.break_even is None
+
+
 def test_a_list_is_batched_by_its_length(kernel):
-    module = rsimport.imp_from_filepath(kernel("summed", BODY), tier="optimized")
+    module = rsimport.imp_from_filepath(kernel("summed", TOTAL), tier="optimized")
     found = crossing(module.total, {"values": [1.0] * 50}, "values", python=sum, quick=True)
     assert [point.steps for point in found.points] == [1, 10, 50]
     assert any("item by item" in sentence or "pass an array" in sentence for sentence in found.advice)
@@ -289,138 +298,10 @@ def test_a_list_is_batched_by_its_length(kernel):
     assert any("the array is read item by item" in sentence for sentence in array.advice)
 
 
-def test_without_a_batch_a_single_call_is_measured(kernel):
-    module = rsimport.imp_from_filepath(kernel("single", BODY), tier="optimized")
-    found = crossing(module.logistic, "steps=1, r=3.9, x=0.5", quick=True)
+def test_without_a_batch_a_single_call_is_measured(shared_cache):
+    from rsimport.kernels import logistic as shipped
+
+    found = crossing(shipped.logistic, "steps=1, r=3.9, x=0.5", quick=True)
     assert [point.steps for point in found.points] == [1] and found.step == 0 and found.break_even is None
     with pytest.raises(rsimport.ConfigError, match="nothing to draw"):
         found.plot()
-
-
-MADE_UP = Crossing(
-    function="f",
-    arguments="n=10",
-    batch="n",
-    points=tuple(Point(n, Estimate(5e-8 + n * 1e-9, 1e-9, 1e-9, 5), None, None, 0.5) for n in (1, 10)),
-    crossing=5e-8,
-    crossing_error=1e-9,
-    step=1e-9,
-    step_error=1e-11,
-    misfit=0.0,
-    python_call=None,
-    python_step=None,
-    break_even=None,
-    break_even_inline=None,
-    nogil=None,
-    nogil_crossing=None,
-    threads=(Threads(1, 1e9, None), Threads(2, 2e9, None)),
-    agreement=None,
-    advice=("do this",),
-    left_out=("that",),
-    versions={},
-)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, "there is no break-even; --python names one"),
-        ({"python_call": 0.0, "python_step": 1e-8, "break_even": 7}, "break-even: 7 steps a call"),
-        ({"python_call": 0.0, "python_step": 1e-8, "break_even": 1}, "break-even: from the first step on"),
-        ({"python_call": 0.0, "python_step": 1e-10, "break_even": math.inf}, "break-even: never"),
-        (
-            {"python_call": 5e-8, "python_step": 1e-8, "break_even": 1, "break_even_inline": 6},
-            "against the same steps without a call: 6 steps a call",
-        ),
-        ({"nogil": "f_nogil", "nogil_crossing": 1e-7}, "100.0 ns with the GIL released (f_nogil)"),
-    ],
-)
-def test_the_report_says_what_was_found(changes, said):
-    text = str(replace(MADE_UP, **changes))
-    assert said in text and "left out: that" in text and "-> do this" in text
-
-
-def test_a_break_even_that_there_never_is_can_be_compared_and_is_valid_json():
-    never = replace(MADE_UP, break_even=math.inf)
-    assert not never.break_even < 1000
-    assert json.loads(never.to_json(), parse_constant=pytest.fail)["break_even"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nowhere.rs::f"], "nowhere.rs: there is no such kernel"),
-        (["nowhere.rs::f"], "in its folder are k.rs"),
-        (["k.rs"], "names no function"),
-        (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
-        (["k.rs::nope"], "it has logistic, panicking, total"),
-        (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
-        (["k.rs::logistic", "--args", "steps=1, r='a', x=1.0"], "does not take these arguments"),
-        (["k.rs::logistic", "--args", "steps="], "cannot be read"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "n"], "has no argument `n`"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:nope"],
-            "cannot be imported",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline"], "names no function"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:other"], "disagree"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:failing"],
-            "raises KeyError",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"], "no function `nope`"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"],
-            "it has logistic, panicking",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--plot", "a.svg"], "nothing to draw"),
-        (["k.rs::panicking", "--args", "steps=9", "--batch", "steps"], "too many steps"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
-    kernel("k", BODY)
-    (project / "baseline.py").write_text(BASELINE)
-    seen = cli("bench", *arguments, "--quick")
-    assert seen.returncode == 1 and "Traceback" not in seen.text
-    errors = [line for line in seen.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and said in seen.stderr
-
-
-def test_the_command_prints_and_writes_what_it_found(kernel, cli, project):
-    pytest.importorskip("matplotlib")
-    kernel("k", BODY)
-    (project / "baseline.py").write_text(BASELINE)
-    given = ["--args", "steps=100, r=3.9, x=0.5", "--batch", "steps", "--python", "baseline:logistic"]
-    seen = cli("bench", "k.rs::logistic", *given, "--quick", "--plot", "a.svg", "--json", "a.json")
-    assert seen.returncode == 0, seen.text
-    assert "one crossing costs" in seen.out and "break-even" in seen.out
-    assert json.loads((project / "a.json").read_text())["points"][-1]["steps"] == 100
-    assert "<svg" in (project / "a.svg").read_text()
-
-
-PAYS = """
-import rsimport.import_hook
-import k
-from baseline import logistic
-
-
-def test_it_pays(rsimport_crossing):
-    found = rsimport_crossing(k.logistic, "steps=100, r=3.9, x=0.5", "steps", python=logistic)
-    assert found.break_even < 100
-"""
-
-
-def test_the_fixture_keeps_the_figures_of_a_crossing(kernel, run, project):
-    pytest.importorskip("pytest_benchmark")
-    kernel("k", BODY)
-    (project / "baseline.py").write_text(BASELINE)
-    (project / "test_pays.py").write_text(PAYS)
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_pays.py"]
-    # pytest-benchmark measures nothing beside others.
-    alone = {name: None for name in os.environ if name.startswith("PYTEST_")}
-    run([*command, "--benchmark-json=kept.json"], env=alone)
-    (kept,) = json.loads((project / "kept.json").read_text())["benchmarks"]
-    assert kept["extra_info"]["rsimport"]["points"][-1]["steps"] == 100
-    without = run([*command, "-p", "no:benchmark"], env=alone, check=False)
-    assert without.returncode == 1 and "needs pytest-benchmark" in without.text

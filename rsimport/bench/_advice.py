@@ -11,6 +11,7 @@ import numpy
 from rsimport._errors import RsimportError
 from rsimport.bench._clock import Clock
 from rsimport.bench._fit import Line, ahead_below, even_from
+from rsimport.bench._report import digits
 from rsimport.bench._result import Crossing
 from rsimport.bench._target import Target
 
@@ -77,7 +78,7 @@ def _against_python(result: Crossing) -> str:
         return (
             "Rust never overtakes Python: a step costs it as much or more; look at the work, not at the call"
         )
-    gain = f"{result.python_step / result.step:,.3g} times" if result.step > 0 else "many times"
+    gain = f"{digits(result.python_step / result.step)} times" if result.step > 0 else "many times"
     if result.break_even == 1:
         return f"Rust is faster from the first step on, and {gain} as fast in large batches"
     least = f"batch at least {result.break_even:,} steps, below which Python is faster"

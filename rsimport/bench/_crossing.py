@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from rsimport.bench._advice import advice
 from rsimport.bench._agreement import agreement, called
 from rsimport.bench._clock import undisturbed
 from rsimport.bench._fit import Line, break_even
-from rsimport.bench._race import Progress, race
+from rsimport.bench._race import Progress, Times, race
 from rsimport.bench._result import Crossing, Point, Threads
 from rsimport.bench._target import Function, target
 from rsimport.bench._threads import processors, throughput
@@ -81,16 +81,7 @@ def crossing(
         function=subject.name,
         arguments=", ".join(f"{name}={_short(value)}" for name, value in subject.arguments.items()),
         batch=batch,
-        points=tuple(
-            Point(
-                steps,
-                each,
-                measured.get("python", {}).get(steps),
-                measured.get("nogil", {}).get(steps),
-                min(1.0, native.fixed / each.median) if batch else 1.0,
-            )
-            for steps, each in measured["native"].items()
-        ),
+        points=tuple(_points(measured, lines)),
         crossing=native.fixed,
         crossing_error=native.fixed_error,
         step=native.step,
@@ -110,6 +101,15 @@ def crossing(
     )
     with undisturbed():
         return replace(result, advice=tuple(advice(result, subject)))
+
+
+def _points(measured: Times, lines: Mapping[str, Line]) -> Iterator[Point]:
+    for steps, native in measured["native"].items():
+        found = {side: sizes[steps] for side, sizes in measured.items() if steps in sizes}
+        # Without a batch a line is all fixed cost, and so is a call.
+        shares = {side: min(1.0, lines[side].fixed / each.median) for side, each in found.items()}
+        python, nogil = found.get("python"), found.get("nogil")
+        yield Point(steps, native, python, nogil, shares["native"], shares.get("nogil"))
 
 
 def _sibling(function: Function) -> Function | None:

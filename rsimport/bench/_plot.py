@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsimport._errors import ConfigError
+from rsimport.bench._report import digits
 
 if TYPE_CHECKING:
     from rsimport.bench._result import Crossing
@@ -16,6 +16,8 @@ FORMATS = (".svg", ".png", ".pdf")
 RUST, PYTHON, REST = "#c7622d", "#4584b6", "#808080"
 """Colours that can be seen on white and on black."""
 SIZE = (7.2, 4.2)
+BEYOND = 10
+"""A break-even is marked up to so many times the largest batch that was measured."""
 
 
 def check(path: Path, batch: str | None) -> None:
@@ -63,21 +65,27 @@ def _figure(result: Crossing) -> Any:
     axes = figure.add_subplot(xscale="log", yscale="log")
     axes.patch.set_alpha(0.0)
     steps = [point.steps for point in result.points]
-    smooth = geomspace(1, max(max(steps), 10), 200)
+    even = result.break_even
+    # Farther out than the next size there would be, the lines are a guess.
+    marked = even if even is not None and 1 < even <= BEYOND * max(steps) else None
+    last = max(*steps, 10, marked or 1)
+    smooth = geomspace(1, last, 200)
     axes.plot(smooth, [(result.crossing / n + result.step) * 1e9 for n in smooth], color=RUST, lw=1.6)
     for name, colour, shape in (("native", RUST, "o"), ("nogil", RUST, "^"), ("python", PYTHON, "s")):
         _points(result, axes, name, colour, shape)
     if result.step > 0:
         floor = result.step * 1e9
         axes.axhline(floor, color=REST, lw=1, ls=":")
-        _note(axes, (1, floor), f"the work alone: {floor:.3g} ns", "bottom")
+        _note(axes, (1, floor), f"the work alone: {digits(floor)} ns", "bottom")
     if result.python_step is not None and result.python_call is not None:
         line = [(result.python_call / n + result.python_step) * 1e9 for n in smooth]
         axes.plot(smooth, line, color=PYTHON, lw=1.6)
-    if result.break_even is not None and 1 < result.break_even < math.inf:
-        axes.axvline(result.break_even, color=REST, lw=1, ls="--")
-        text = f" break-even: {result.break_even:,}"
-        axes.text(result.break_even, 0.98, text, color=REST, va="top", transform=axes.get_xaxis_transform())
+    if marked is not None:
+        axes.axvline(marked, color=REST, lw=1, ls="--")
+        # On the side that has more room, as a text that leaves the axes makes them smaller.
+        side = "left" if marked**2 < last else "right"
+        text, across = f" break-even: {marked:,} ", axes.get_xaxis_transform()
+        axes.text(marked, 0.98, text, color=REST, va="top", ha=side, transform=across)
     _label(axes, result)
     return figure
 

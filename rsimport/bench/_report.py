@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from rsimport.bench._result import Crossing, Point
 
-HEADINGS = ("steps a call", "Python, a step", "Rust, a step", "crossing", "Rust is", "GIL released, a step")
+HEADINGS = (
+    "steps a call",
+    "Python, a step",
+    "Rust, a step",
+    "crossing",
+    "Rust is",
+    "GIL released, a step",
+    "crossing",
+)
 WIDTH = 110
 
 
@@ -65,8 +73,8 @@ def lines(result: Crossing) -> Iterator[str]:
         yield f"break-even: {_break_even(result.break_even)}; against the same steps without a call: {inline}"
     if len(result.threads) > 1:
         speeds = (
-            f"{each.threads}: {_speed(each.native)}"
-            + (f" ({_speed(each.nogil)} released)" if each.nogil else "")
+            f"{each.threads}: {digits(each.native / 1e6)}"
+            + (f" ({digits(each.nogil / 1e6)} released)" if each.nogil else "")
             for each in result.threads
         )
         yield f"threads, million steps a second: {', '.join(speeds)}"
@@ -78,8 +86,13 @@ def duration(seconds: float) -> str:
     """Seconds in a unit that suits them."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
+            return f"{digits(seconds / size)} {unit}"
+    return f"{digits(seconds * 1e9)} ns"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, and zeros instead of an exponent: 1,190 and not 1.19e+03."""
+    return f"{float(f'{value:.3g}'):,.15g}"
 
 
 def _break_even(steps: float | None) -> str:
@@ -92,10 +105,7 @@ def _row(point: Point) -> tuple[str, ...]:
     def each(estimate: object) -> str:
         return "-" if estimate is None else duration(estimate.median / point.steps)  # type: ignore[attr-defined]
 
-    factor = "-" if point.python is None else f"{point.python.median / point.native.median:.3g} x as fast"
-    share = f"{point.share:.0%}"
-    return (f"{point.steps:,}", each(point.python), each(point.native), share, factor, each(point.nogil))
-
-
-def _speed(steps: float) -> str:
-    return f"{steps / 1e6:,.3g}"
+    factor = "-" if point.python is None else f"{digits(point.python.median / point.native.median)} x as fast"
+    share, released = ("-" if part is None else f"{part:.0%}" for part in (point.share, point.nogil_share))
+    native, python, nogil = each(point.native), each(point.python), each(point.nogil)
+    return (f"{point.steps:,}", python, native, share, factor, nogil, released)

@@ -47,6 +47,8 @@ class Point:
     """Seconds of a call of the function that releases the GIL."""
     share: float
     """The part of the native call that is spent crossing over, 0 to 1."""
+    nogil_share: float | None
+    """The same of the call that releases the GIL, which is a part of crossing over then."""
 
 
 @dataclass(frozen=True)
