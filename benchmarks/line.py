@@ -61,3 +61,8 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e6:.3g} µs"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, with zeros instead of an exponent, for columns of one unit."""
+    return f"{float(f'{value:.3g}'):,.15g}"

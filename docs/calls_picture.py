@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from picture import STYLE, text
+from picture import STYLE, digits, text
 
 HERE = Path(__file__).resolve().parent
 SHOWN = ("increment", "logistic")
@@ -51,7 +51,9 @@ def picture(report: Any) -> Element:
             size = {"width": f"{at(nanoseconds) - LEFT:.1f}", "height": str(BAR - 4), "rx": "2"}
             kind = "ours" if name == OURS else "theirs"
             SubElement(root, "rect", {"class": kind, "x": str(LEFT), "y": str(top), **size})
-            text(root, at(nanoseconds) + 6, top + 12, f"{nanoseconds:.3g} ns", "start", small=name != OURS)
+            text(
+                root, at(nanoseconds) + 6, top + 12, f"{digits(nanoseconds)} ns", "start", small=name != OURS
+            )
             top += BAR
         top += 12
     indent(root)

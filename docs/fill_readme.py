@@ -1,7 +1,7 @@
 """Writes the tables of README.md that come from elsewhere.
 
-These are the settings as the engine declares them, and the figures that bench.py, loop.py, shipped.py and
-native.py of benchmarks/ measured last, in the JSON files beside this one.
+These are the settings as the engine declares them, and the figures that bench.py, loop.py, shipped.py,
+native.py and calls.py of benchmarks/ measured last, in the JSON files beside this one.
 
 `make docs` runs it; a test holds the README against the engine.
 """
@@ -12,6 +12,8 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+from picture import digits
 
 from rsimport import _engine
 
@@ -101,7 +103,7 @@ def calls(report: Any) -> str:
     rows = [headings, ["---"] * len(headings)]
     for name in report["contestants"]:
         found = [subject["contestants"][name]["steady"] for subject in subjects]
-        rows.append([name, *(f"{steady['median'] * 1e9:.3g}" if steady else "-" for steady in found)])
+        rows.append([name, *(digits(steady["median"] * 1e9) if steady else "-" for steady in found)])
     used = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     notes = f"Medians of {report['rounds']} rounds on {report['machine']}. {used}."
     return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", notes])

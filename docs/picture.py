@@ -73,6 +73,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
+def digits(value: float) -> str:
+    """Three significant digits, with zeros instead of an exponent."""
+    return f"{float(f'{value:.3g}'):,.15g}"
+
+
 def text(root: Element, x: float, y: float, words: str, anchor: str, *, small: bool = False) -> None:
     """Adds words to a drawing."""
     place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}

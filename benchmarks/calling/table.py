@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from line import digits
 from peers.table import BAR_HEADINGS, bars, markdown_table, raised
 
 from calling.race import RUNS
@@ -37,12 +38,13 @@ def footnotes(report: dict[str, Any]) -> dict[int, str]:
 def text(report: dict[str, Any]) -> list[str]:
     """What is to be read below the table."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    rounds = "1 round" if report["rounds"] == 1 else f"{report['rounds']} rounds"
     return [
         LEGEND,
         *(f"{at}) {words}" for at, words in footnotes(report).items()),
         *(f"left out: {name}: {reason}" for name, reason in report["left_out"].items()),
         *report["method"],
-        f"The look at the clock takes {report['clock'] * 1e9:.0f} ns; {report['rounds']} rounds; "
+        f"The look at the clock takes {report['clock'] * 1e9:.0f} ns; {rounds}; "
         f"{report['machine']}; {versions}; the run took {report['seconds'] / 60:.1f} minutes",
     ]
 
@@ -56,6 +58,6 @@ def markdown(report: dict[str, Any]) -> str:
 def _cells(own: dict[str, Any]) -> tuple[str, ...]:
     if own["steady"] is None:
         return ("-",) * (len(HEADINGS) - 2)
-    runs = (f"{spread['median'] * 1e6:.3g} µs" for spread in own["runs"].values())
+    runs = (f"{digits(spread['median'] * 1e6)} µs" for spread in own["runs"].values())
     steady = f"{own['steady']['median'] * 1e9:.1f} ± {own['steady']['error'] * 1e9:.1f}"
     return (*runs, steady, f"{own['ratio']['median']:.2f}" if own["ratio"] else "-")
