@@ -138,7 +138,7 @@ impl Cache {
         let _ = fs::remove_file(file);
     }
 
-    /// Removes a folder if it is empty.
+    /// Removes a folder if it is empty. Where a file is expected, a folder is damage, and a file is left alone.
     pub fn remove_empty(&self, folder: &Path) {
         let _ = fs::remove_dir(folder);
     }
@@ -261,7 +261,9 @@ impl Cache {
 
     /// The file of a lock.
     pub fn lock(&self, key: &str) -> PathBuf {
-        self.layout().join("locks").join(format!("{key}.lock"))
+        let file = self.layout().join("locks").join(format!("{key}.lock"));
+        self.remove_empty(&file);
+        file
     }
 
     /// A file of the layout.

@@ -6,6 +6,7 @@ use crate::cache::{Cache, Staging};
 use crate::depinfo::DepInfo;
 use crate::diagnostics::{cargo_error, compile_error};
 use crate::error::{Diagnostic, Error, Result};
+use crate::exports::Export;
 use crate::inputs::{Input, normal};
 use crate::manifest::Manifest;
 use crate::messages::{Heard, LocalPackage};
@@ -56,6 +57,8 @@ pub struct Built {
     pub recipe: Option<Recipe>,
     /// The standard library, where the library does not have it in itself.
     pub runtime: Option<Runtime>,
+    /// What the kernel's own files export to native callers, or would if no `cfg` left it out.
+    pub exports: Vec<Export>,
 }
 
 /// Runs `cargo rustc` and copies its library into the staging folder. The caller holds the lock of the target folder.
@@ -111,7 +114,16 @@ pub fn build(
     if job.source.manifest.is_none() {
         keep_versions(cache, job)?;
     }
-    Ok(Built { library, diagnostics: heard.own, files, variables: dep_info.variables, foreign, recipe, runtime: None })
+    Ok(Built {
+        library,
+        diagnostics: heard.own,
+        files,
+        variables: dep_info.variables,
+        foreign,
+        recipe,
+        runtime: None,
+        exports: Vec::new(),
+    })
 }
 
 /// Writes the generated manifest and its lock file, or finds the crate's own manifest.

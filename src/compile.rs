@@ -14,6 +14,7 @@ use crate::depinfo::DepInfo;
 use crate::diagnostics::{compile_error, disk_full, from_rustc};
 use crate::digest::Digest;
 use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::exports::{Export, exports};
 use crate::ground::Ground;
 use crate::inputs::Input;
 use crate::linker;
@@ -23,6 +24,7 @@ use crate::process::{Pipe, Stage, Watch, run};
 use crate::recipe::{Call, Recipe};
 use crate::runtime::Runtime;
 use crate::source::Source;
+use crate::stage::readable;
 use crate::tier::Tier;
 use crate::toolchain::{Identity, Toolchain};
 use crate::view::View;
@@ -59,11 +61,21 @@ pub struct Task<'a> {
 
 /// Compiles the kernel. The caller holds the lock of the kernel's folder.
 pub fn compile(task: &Task<'_>, watch: &mut dyn Watch) -> Result<Built> {
-    compile_text(task, watch).map_err(|error| {
+    let built = compile_text(task, watch).map(|built| Built { exports: exported(task, &built.files), ..built });
+    built.map_err(|error| {
         // What a compiler cannot write to the cache is no fault of the kernel.
         let full = disk_full(&error.message) || error.diagnostics.iter().any(|said| disk_full(&said.ansi));
         if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
     })
+}
+
+/// Read here, before anybody looks whether a file was saved meanwhile, so that such a save is noticed.
+fn exported(task: &Task<'_>, files: &[PathBuf]) -> Vec<Export> {
+    let Task { source, config, .. } = task;
+    let others = files.iter().filter(|file| **file != source.path);
+    let others = others.filter_map(|file| Some((file, std::fs::read_to_string(file).ok()?)));
+    let others = others.flat_map(|(file, text)| exports(file, &text));
+    exports(&source.path, &readable(source, &config.manifest)).into_iter().chain(others).collect()
 }
 
 /// Compiles the kernel in pieces where that is faster. As soon as the compiler says anything, it is asked again about the
@@ -266,6 +278,7 @@ fn replay(
         foreign,
         recipe: None,
         runtime: None,
+        exports: Vec::new(),
     })))
 }
 

@@ -15,14 +15,13 @@ use crate::config::{Config, Given, declared_settings};
 use crate::digest::Digest;
 use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
-use crate::exports::{Export, exports, mentioned};
+use crate::exports::mentioned;
 use crate::fingerprint::Fingerprint;
 use crate::inputs::Input;
 use crate::lock::Lock;
 use crate::process::Watch;
 use crate::recent::CLOCK_LAG;
 use crate::source::Source;
-use crate::stage::readable;
 use crate::store::{self, Entry, Hit};
 use crate::tier::Tier;
 use crate::verify::verify;
@@ -338,7 +337,7 @@ fn publish(
     started: Instant,
 ) -> Result<Artifact> {
     let Known { source, config, cache, fingerprint, .. } = known;
-    let exports = verify(&built.library, source, exported(known, &built))?;
+    let exports = verify(&built.library, source, built.exports)?;
     let (key, place) = (fingerprint.key_of(tier), place(source, tier));
     let entry = Entry {
         module: source.module.clone(),
@@ -363,15 +362,6 @@ fn publish(
     cache.keep("work", &format!("{place}/last"), &last);
     let hit = Hit { library: path, inputs: entry.inputs };
     Ok(artifact(known, tier, key, hit, true))
-}
-
-/// What the kernel's own files export to native callers, or would if no `cfg` left it out.
-fn exported(known: &Known, built: &Built) -> Vec<Export> {
-    let Known { source, config, .. } = known;
-    let others = built.files.iter().filter(|file| **file != source.path);
-    let others = others.filter_map(|file| Some((file, std::fs::read_to_string(file).ok()?)));
-    let others = others.flat_map(|(file, text)| exports(file, &text));
-    exports(&source.path, &readable(source, &config.manifest)).into_iter().chain(others).collect()
 }
 
 /// The published entries of a kernel with a new one, after removing those that nobody will come back to.

@@ -34,6 +34,7 @@ impl Runtime {
         let (copy, place) = (staging.path().join(&name), folder(cache).join(&name));
         cache.copy_file(&libraries.join(&name), &copy).ok()?;
         let checksum = checksum(&copy).ok()?;
+        cache.remove_empty(&place);
         cache.move_file(&copy, &place).ok()?;
         Some(Runtime { name, checksum, stamp: stamp(&place) })
     }
