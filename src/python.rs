@@ -1,34 +1,38 @@
 //! The engine as Python sees it: thin functions that convert their arguments, call the engine, and convert its errors.
 //! The one module that names PyO3's types.
 
+mod artifact;
+mod convert;
+mod watcher;
+
 use std::ffi::CString;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyCapsule, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyCapsule, PyDict};
 
-use crate::abi;
 use crate::above::Above;
 use crate::cache::{Cache, copy_out, size_of};
-use crate::cell::{self, CELLS, Cell, PLACE};
-use crate::config::{Config, Given};
+use crate::cell::{self, CELLS, PLACE};
+use crate::config::Config;
 use crate::digest::Digest;
 use crate::doctor;
 use crate::engine::{self, Request};
 use crate::environment::Environment;
-use crate::error::{self, Error, Kind};
-use crate::exports;
-use crate::process::{Stage, Watch};
+use crate::error::{self, Error};
 use crate::settings::{Settings, table};
 use crate::source;
-use crate::store::{self, Entry};
+use crate::store;
 use crate::survey;
 use crate::symbol;
 use crate::templates::TEMPLATES;
 use crate::watch;
+
+use artifact::{Artifact, Diagnostic, Export};
+use convert::{given, interpreter, object, text};
+use watcher::{Watcher, raised, watched};
 
 /// Builds, keeps and finds compiled kernels.
 #[pymodule]
@@ -49,38 +53,6 @@ mod _engine {
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
-}
-
-/// A message of rustc about a kernel's code.
-#[pyclass(frozen, get_all, from_py_object, module = "rsimport._engine")]
-#[derive(Clone)]
-struct Diagnostic {
-    level: String,
-    code: Option<String>,
-    message: String,
-    file: Option<String>,
-    line: Option<usize>,
-    column: Option<usize>,
-    rendered: String,
-    ansi: String,
-}
-
-/// A compiled kernel in the cache. Whatever its import has no need of is read when it is asked for.
-#[pyclass(frozen, module = "rsimport._engine")]
-struct Artifact {
-    artifact: engine::Artifact,
-    entry: OnceLock<Option<Entry>>,
-}
-
-/// A function that a kernel exports to native callers.
-#[pyclass(frozen, get_all, module = "rsimport._engine")]
-struct Export {
-    name: String,
-    signature: Option<String>,
-    types: Vec<String>,
-    problem: Option<String>,
-    file: String,
-    line: usize,
 }
 
 /// A declared setting.
@@ -117,155 +89,6 @@ struct Check {
     ok: bool,
     detail: String,
     hint: Option<String>,
-}
-
-#[pymethods]
-impl Diagnostic {
-    #[new]
-    #[allow(clippy::too_many_arguments)]
-    fn new(
-        level: String,
-        code: Option<String>,
-        message: String,
-        file: Option<String>,
-        line: Option<usize>,
-        column: Option<usize>,
-        rendered: String,
-        ansi: String,
-    ) -> Self {
-        Diagnostic { level, code, message, file, line, column, rendered, ansi }
-    }
-
-    /// What `new` takes, so that an error can cross from one process of a pool to another.
-    fn __getnewargs__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let this = self.clone();
-        (this.level, this.code, this.message, this.file, this.line, this.column, this.rendered, this.ansi)
-            .into_pyobject(py)
-    }
-
-    fn __repr__(&self) -> String {
-        let place = self.file.as_ref().map_or_else(String::new, |file| {
-            format!(" at {file}:{}:{}", self.line.unwrap_or(0), self.column.unwrap_or(0))
-        });
-        format!("<{} {}: {}{place}>", self.level, self.code.as_deref().unwrap_or("-"), self.message)
-    }
-}
-
-#[pymethods]
-impl Artifact {
-    #[getter]
-    fn path(&self) -> String {
-        text(&self.artifact.path)
-    }
-
-    #[getter]
-    fn source(&self) -> String {
-        text(&self.artifact.source)
-    }
-
-    #[getter]
-    fn module(&self) -> &str {
-        &self.artifact.module
-    }
-
-    #[getter]
-    fn fingerprint(&self) -> &str {
-        &self.artifact.fingerprint
-    }
-
-    #[getter]
-    fn content(&self) -> &str {
-        &self.artifact.content
-    }
-
-    #[getter]
-    fn profile(&self) -> &str {
-        &self.artifact.profile
-    }
-
-    #[getter]
-    fn tier(&self) -> &'static str {
-        self.artifact.tier.name()
-    }
-
-    #[getter]
-    fn built(&self) -> bool {
-        self.artifact.built
-    }
-
-    #[getter]
-    fn provisional(&self) -> bool {
-        self.artifact.provisional
-    }
-
-    #[getter]
-    fn inputs(&self) -> Vec<String> {
-        self.artifact.inputs.iter().map(text).collect()
-    }
-
-    #[getter]
-    fn exporting(&self) -> bool {
-        self.artifact.exporting
-    }
-
-    #[getter]
-    fn exports(&self, py: Python<'_>) -> PyResult<Vec<Export>> {
-        if !self.artifact.exporting {
-            return Ok(Vec::new());
-        }
-        let Some(entry) = self.entry() else {
-            let error =
-                Error::cache(format!("what {} exports was removed from the cache", self.artifact.path.display()));
-            let error = error.hint("reload the kernel").kernel(&self.artifact.source);
-            return Err(raised(py, error));
-        };
-        Ok(entry.exports.iter().map(|export| self.export(entry, export)).collect())
-    }
-
-    #[getter]
-    fn reason(&self) -> Option<&str> {
-        self.entry().map(|entry| entry.reason.as_str())
-    }
-
-    #[getter]
-    fn seconds(&self) -> f64 {
-        self.entry().map_or(0.0, |entry| entry.seconds)
-    }
-
-    #[getter]
-    fn warnings(&self) -> Vec<Diagnostic> {
-        self.entry().into_iter().flat_map(|entry| entry.warnings.clone()).map(Diagnostic::from).collect()
-    }
-
-    fn __repr__(&self) -> String {
-        let engine::Artifact { module, profile, path, .. } = &self.artifact;
-        format!("<Artifact {module} ({profile}) at {}>", path.display())
-    }
-}
-
-impl Artifact {
-    /// Its metadata, unless they are gone.
-    fn entry(&self) -> Option<&Entry> {
-        self.entry.get_or_init(|| store::entry_of(&self.artifact.path)).as_ref()
-    }
-
-    /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.
-    fn export(&self, entry: &Entry, from: &exports::Export) -> Export {
-        let moved = || {
-            let below = from.file.strip_prefix(entry.source.parent()?).ok()?;
-            Some(self.artifact.source.parent()?.join(below))
-        };
-        let file = if from.file == entry.source { Some(self.artifact.source.clone()) } else { moved() };
-        let file = file.unwrap_or_else(|| from.file.clone());
-        Export {
-            name: from.name.clone(),
-            signature: from.signature(),
-            types: from.types.clone(),
-            problem: from.problem.clone(),
-            file: Cell::of(&file).map_or_else(|| text(&file), |cell| cell.label),
-            line: from.line,
-        }
-    }
 }
 
 #[pymethods]
@@ -510,166 +333,6 @@ fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<
     copy_out(&artifact_path, &target).map_err(|e| raised(py, e))
 }
 
-impl From<error::Diagnostic> for Diagnostic {
-    fn from(from: error::Diagnostic) -> Self {
-        let rendered = from.rendered();
-        Diagnostic {
-            level: from.level,
-            code: from.code,
-            message: from.message,
-            file: from.file,
-            line: from.line,
-            column: from.column,
-            rendered,
-            ansi: from.ansi,
-        }
-    }
-}
-
-impl From<engine::Artifact> for Artifact {
-    fn from(artifact: engine::Artifact) -> Self {
-        Artifact { artifact, entry: OnceLock::new() }
-    }
-}
-
-/// Passes what a build tells on to Python, and Python's signals to the build.
-struct Watcher {
-    progress: Option<Py<PyAny>>,
-    raised: Option<PyErr>,
-}
-
-impl Watcher {
-    fn new(progress: Option<Py<PyAny>>) -> Self {
-        Watcher { progress, raised: None }
-    }
-
-    fn call(&mut self, call: impl FnOnce(Python<'_>) -> PyResult<()>) {
-        if self.raised.is_none() {
-            self.raised = Python::attach(call).err();
-        }
-    }
-}
-
-impl Watch for Watcher {
-    fn interrupted(&mut self) -> bool {
-        self.call(|py| py.check_signals());
-        self.raised.is_some()
-    }
-
-    fn progress(&mut self, stage: Stage, done: usize, total: usize, detail: &str) {
-        let stage = match stage {
-            Stage::Waiting => "waiting",
-            Stage::Dependencies => "dependencies",
-            Stage::Kernel => "kernel",
-        };
-        if let Some(progress) = self.progress.take() {
-            self.call(|py| progress.call1(py, (stage, done, total, detail)).map(drop));
-            self.progress = Some(progress);
-        }
-    }
-
-    fn warning(&mut self, text: &str) {
-        self.call(|py| {
-            let logger = py.import("logging")?.call_method1("getLogger", ("rsimport",))?;
-            logger.call_method1("warning", ("%s", text)).map(drop)
-        });
-    }
-}
-
-/// Runs a build without the GIL. What the progress callback or a signal handler raised beats the build's own result.
-fn watched<T: Send>(
-    py: Python<'_>,
-    progress: Option<Py<PyAny>>,
-    work: impl FnOnce(&mut dyn Watch) -> error::Result<T> + Send,
-) -> PyResult<T> {
-    let mut watch = Watcher::new(progress);
-    let result = py.detach(|| work(&mut watch));
-    match watch.raised {
-        Some(raised) => Err(raised),
-        None => result.map_err(|e| raised(py, e)),
-    }
-}
-
-/// The Python exception for an error of the engine.
-fn raised(py: Python<'_>, error: Error) -> PyErr {
-    let error = cell::named(error);
-    let class = match error.kind {
-        Kind::Interrupted => return PyKeyboardInterrupt::new_err(()),
-        Kind::Compile => "CompileError",
-        Kind::Config => "ConfigError",
-        Kind::Toolchain => "ToolchainError",
-        Kind::Cache => "CacheError",
-    };
-    let made = (|| -> PyResult<PyErr> {
-        let arguments = PyDict::new(py);
-        arguments.set_item("hint", error.hint)?;
-        arguments.set_item("kernel", error.kernel.map(text))?;
-        if error.kind == Kind::Compile {
-            let diagnostics = error.diagnostics.into_iter().map(|diagnostic| Py::new(py, Diagnostic::from(diagnostic)));
-            arguments.set_item("diagnostics", diagnostics.collect::<PyResult<Vec<_>>>()?)?;
-        }
-        let exception = py.import("rsimport._errors")?.getattr(class)?.call((error.message,), Some(&arguments))?;
-        Ok(PyErr::from_value(exception))
-    })();
-    made.unwrap_or_else(|failure| failure)
-}
-
-fn given(settings: &Bound<'_, PyDict>) -> PyResult<Given> {
-    settings
-        .iter()
-        .filter(|(_, value)| !value.is_none())
-        .map(|(name, value)| Ok((name.extract()?, value_of(&value)?)))
-        .collect()
-}
-
-/// A Python value as TOML. A path is text; what TOML cannot say becomes its `repr`, which the check of types reports.
-fn value_of(value: &Bound<'_, PyAny>) -> PyResult<toml::Value> {
-    Ok(if value.is_instance_of::<PyBool>() {
-        toml::Value::Boolean(value.extract()?)
-    } else if value.is_instance_of::<PyInt>() {
-        value.extract().map_or_else(|_| toml::Value::String(value.to_string()), toml::Value::Integer)
-    } else if value.is_instance_of::<PyFloat>() {
-        toml::Value::Float(value.extract()?)
-    } else if value.is_instance_of::<PyString>() {
-        toml::Value::String(value.extract()?)
-    } else if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let items = value.try_iter()?.map(|item| value_of(&item?)).collect::<PyResult<Vec<_>>>()?;
-        toml::Value::Array(items)
-    } else if let Ok(path) = value.extract::<PathBuf>() {
-        toml::Value::String(text(path))
-    } else {
-        // A table is no setting's type, so the check refuses it with the text of the value.
-        toml::Value::Table(toml::Table::from_iter([(value.repr()?.to_string(), toml::Value::Boolean(true))]))
-    })
-}
-
-fn object(py: Python<'_>, value: &toml::Value) -> PyResult<Py<PyAny>> {
-    Ok(match value {
-        toml::Value::Boolean(flag) => flag.into_pyobject(py)?.to_owned().into_any().unbind(),
-        toml::Value::Float(number) => number.into_pyobject(py)?.into_any().unbind(),
-        toml::Value::Array(items) => {
-            let items = items.iter().map(|item| object(py, item)).collect::<PyResult<Vec<_>>>()?;
-            PyList::new(py, items)?.into_any().unbind()
-        }
-        other => other.as_str().unwrap_or_default().into_pyobject(py)?.into_any().unbind(),
-    })
-}
-
-fn interpreter(python: &Bound<'_, PyDict>) -> PyResult<abi::Python> {
-    let item = |name: &str| python.get_item(name).map(|value| value.filter(|value| !value.is_none()));
-    let string = |name: &str| item(name)?.map(|value| value.extract::<String>()).transpose();
-    Ok(abi::Python {
-        implementation: string("implementation")?.unwrap_or_else(|| "CPython".to_owned()),
-        version: string("version")?.unwrap_or_default(),
-        shared: item("shared")?.map(|value| value.is_truthy()).transpose()?.unwrap_or(false),
-        lib_name: string("lib_name")?,
-        lib_dir: string("lib_dir")?,
-        pointer_width: item("pointer_width")?.map(|value| value.extract()).transpose()?.unwrap_or(64),
-        build_flags: string("build_flags")?.unwrap_or_default(),
-        python_framework_prefix: string("python_framework_prefix")?,
-    })
-}
-
 fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {
     let layers = self::given(given)?;
     Config::of_folder(&current_folder(), &layers).map_err(|e| raised(py, e))
@@ -681,8 +344,4 @@ fn opened(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Cache> {
 
 fn current_folder() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
-}
-
-fn text(path: impl AsRef<Path>) -> String {
-    path.as_ref().to_string_lossy().into_owned()
 }

@@ -10,12 +10,24 @@ fn modules() -> Vec<(String, String)> {
     let names = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     names
         .map(|name| {
-            let text = fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
-            let code = text.split("\nmod tests {").next().unwrap_or_default();
-            let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-            (name.to_owned(), lines.join("\n"))
+            let code: Vec<String> = texts(name)
+                .iter()
+                .map(|text| text.split("\nmod tests {").next().unwrap_or_default())
+                .flat_map(str::lines)
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .map(str::to_owned)
+                .collect();
+            (name.to_owned(), code.join("\n"))
         })
         .collect()
+}
+
+/// The files that a module is made of: its own, and those in a folder of its name.
+fn texts(name: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let parts = fs::read_dir(folder.join(name)).into_iter().flatten().map(|part| part.unwrap().path());
+    let files = std::iter::once(folder.join(format!("{name}.rs"))).chain(parts);
+    files.map(|file| fs::read_to_string(file).unwrap()).collect()
 }
 
 fn users_of<'a>(modules: &'a [(String, String)], needles: &[&str]) -> Vec<&'a str> {
@@ -76,8 +88,8 @@ fn one_module_writes_files() {
 fn unsafe_code_says_why_it_is_sound() {
     for (name, code) in modules() {
         let blocks = code.matches("unsafe {").count();
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/{name}.rs"))).unwrap();
-        assert_eq!(blocks, text.matches("// SAFETY: ").count(), "{name}");
+        let reasons = texts(&name).iter().map(|text| text.matches("// SAFETY: ").count()).sum::<usize>();
+        assert_eq!(blocks, reasons, "{name}");
     }
 }
 
