@@ -58,7 +58,7 @@ bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 	$(BIN)/python benchmarks/bench.py --json docs/figures.json
 
 bench-calls: $(VENV)/installed ## measure what a call from Python costs, by every way there is
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[call-peers]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench,call-peers]"
 	$(BIN)/python benchmarks/calls.py --markdown --json docs/calls.json > docs/calls.md
 	$(BIN)/python docs/calls_picture.py
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from figures import FIGURES
 from line import Line
+from output import positive
 from place import Place
 from rich.console import Console
 from rich.table import Table
@@ -94,14 +95,6 @@ def _cells(line: Line) -> tuple[str, str, str, str]:
     value = line.value
     error = f" ± {value.error:.3f}" if value.error else ""
     return f"{value.median:.3f}{error} {line.unit}", f"{value.low:.3f} - {value.high:.3f}", bar, line.met
-
-
-def positive(text: str) -> int:
-    """A number of runs, for the command line."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -11,18 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import positive
 from calling import CONTESTANTS
 from calling.contestant import Contestant
 from calling.race import Track, clock, race
 from calling.report import report
 from calling.subject import SUBJECTS
-from calling.table import HEADINGS, markdown, rows, text
+from calling.table import HEADINGS, rows, text
+from output import parser, positive, publish
 from peers.race import first_line
 from peers.surroundings import clean, versions
-from peers.table import BAR_HEADINGS, bars
 from place import Place
-from show import show
 
 EXAMPLES = f"""
 examples:
@@ -48,16 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     used = versions((one.distribution for one in present.values()), compiler=True)
     rest = {"versions": used, "rounds": given.rounds, "clock": clock(given.rounds), "left_out": left_out}
     result = report(present, results, **rest, seconds=time.monotonic() - started)
-    if given.markdown:
-        print(markdown(result))
-    else:
-        tables = (
-            ("What a call from Python costs: medians", HEADINGS, rows(result)),
-            ("The bars: ratios of neighbours in this run", BAR_HEADINGS, bars(result)),
-        )
-        show(tables, text(result))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    publish(given, result, ("What a call from Python costs: medians", HEADINGS, rows(result)), text(result))
     return 0
 
 
@@ -89,17 +77,10 @@ def _raced(
 
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="CONTESTANT"
-    )
-    parser.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), metavar="SUBJECT")
-    parser.add_argument("--rounds", type=positive, default=25, help="rounds of every subject (default: 25)")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
-    return parser.parse_args(arguments)
+    made = parser(__doc__, EXAMPLES, CONTESTANTS)
+    made.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), metavar="SUBJECT")
+    made.add_argument("--rounds", type=positive, default=25, help="rounds of every subject (default: 25)")
+    return made.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Literal
 
 from measure import Comparison, Cost, Spread, compare
 
+from rsimport._figures import duration
+
 
 @dataclass(frozen=True)
 class Line:
@@ -53,16 +55,3 @@ def costs(
 def milliseconds(what: str, values: Spread, bar: float | None = None) -> Line:
     """A line for a time that is bounded in itself; the values are seconds."""
     return Line(what, "-", Spread(*(value * 1e3 for value in values)), "ms", bar)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in a unit that suits their size."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
-
-
-def digits(value: float) -> str:
-    """Three significant digits, with zeros instead of an exponent, for columns of one unit."""
-    return f"{float(f'{value:.3g}'):,.15g}"

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from output import parser, positive, publish
 from peers import CONTESTANTS
 from peers.kernels import KERNELS
 from peers.race import hooks, race, say
 from peers.report import report
 from peers.surroundings import clean, download, versions
-from peers.table import BAR_HEADINGS, HEADINGS, bars, markdown, rows, text
+from peers.table import HEADINGS, rows, text
 from place import Place
-from show import show
 
 EXAMPLES = f"""
 examples:
@@ -52,39 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = time.monotonic() - started
     rest = {"versions": used, "edits": given.edits, "seconds": seconds, "left_out": left_out}
     result = report(present, kernels, hook_times, results, **rest)
-    if given.markdown:
-        print(markdown(result))
-    else:
-        tables = (
-            ("The loop, against the others: medians", HEADINGS, rows(result)),
-            ("The bars: ratios of neighbours in this run", BAR_HEADINGS, bars(result)),
-        )
-        show(tables, text(result))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    publish(given, result, ("The loop, against the others: medians", HEADINGS, rows(result)), text(result))
     return 0
 
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="CONTESTANT"
-    )
-    parser.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS), metavar="KERNEL")
-    parser.add_argument("--edits", type=positive, default=9, help="edits of every kernel (default: 9)")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
-    return parser.parse_args(arguments)
-
-
-def positive(text: str) -> int:
-    """A number of runs, rounds or edits."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    made = parser(__doc__, EXAMPLES, CONTESTANTS)
+    made.add_argument("--kernels", nargs="+", choices=KERNELS, default=list(KERNELS), metavar="KERNEL")
+    made.add_argument("--edits", type=positive, default=9, help="edits of every kernel (default: 9)")
+    return made.parse_args(arguments)
 
 
 if __name__ == "__main__":

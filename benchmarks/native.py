@@ -16,10 +16,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import WIDTH, positive, report, table
+from bench import WIDTH, report, table
 from kernel import REPOSITORY
 from line import Line, ratio
 from measure import alternate, compare, cost
+from output import positive
 from rich.console import Console
 
 sys.path.insert(0, str(REPOSITORY / "examples"))

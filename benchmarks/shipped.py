@@ -15,9 +15,10 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import WIDTH, positive, report, table
+from bench import WIDTH, report, table
 from classics import CLASSICS, classic
 from line import Line
+from output import positive
 from rich.console import Console
 
 

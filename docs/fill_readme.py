@@ -13,9 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from picture import digits
-
 from rsimport import _engine
+from rsimport._figures import digits, duration
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 FIGURES = Path(__file__).resolve().parent / "figures.json"
@@ -115,10 +114,7 @@ def _edit(own: Any) -> str:
 
 
 def _time(spread: Any) -> str:
-    if not spread:
-        return "-"
-    seconds = spread["median"]
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+    return duration(spread["median"]) if spread else "-"
 
 
 def filled(text: str, name: str, table: str) -> str:

@@ -11,6 +11,8 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
+from rsimport._figures import duration
+
 HERE = Path(__file__).resolve().parent
 SHOWN = {
     "warm import, the first of a process": ("cached kernel, imported", "CPython, the same library"),
@@ -66,16 +68,6 @@ def picture(rows: list[tuple[str, str, float, float]]) -> Element:
 def _at(seconds: float) -> float:
     share = math.log10(seconds / LOW) / math.log10(HIGH / LOW)
     return LEFT + share * (WIDTH - LEFT - RIGHT)
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that suits it."""
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
-
-
-def digits(value: float) -> str:
-    """Three significant digits, with zeros instead of an exponent."""
-    return f"{float(f'{value:.3g}'):,.15g}"
 
 
 def text(root: Element, x: float, y: float, words: str, anchor: str, *, small: bool = False) -> None:

@@ -245,7 +245,7 @@ def test_the_shares_of_a_crossing_are_parts_of_the_calls_with_and_without_the_gi
 
 def test_a_clock_takes_the_loop_off_what_a_call_takes():
     taken = []
-    clock = Clock(taken.append, [None])
+    clock = Clock.of_call(taken.append, [None])
     assert clock.calls > 1 and 0 < clock.sample() < 1e-3
     assert len(taken) > clock.calls and set(taken) == {None}
 

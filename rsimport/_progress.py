@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
@@ -65,7 +66,7 @@ class _View:
         pass
 
 
-class _Patient(_View):
+class _Patient(_View, ABC):
     """A view that appears by itself, whether or not anything is reported at that moment."""
 
     def __init__(self, name: str) -> None:
@@ -78,8 +79,9 @@ class _Patient(_View):
         self.timer.daemon = True
         self.timer.start()
 
+    @abstractmethod
     def show(self) -> None:
-        raise NotImplementedError
+        """Appears, half a second after the build has begun."""
 
     def close(self) -> None:
         self.timer.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -13,28 +14,35 @@ import numpy.typing as npt
 from calling.compiler import load, run
 from calling.contestant import SOURCES, Contestant
 
-NO_CLASSES = MappingProxyType({"method": "C has no classes"})
-WIDE = "as wchar_t *, which is a copy; char * takes only bytes"
+
+class Library(Contestant):
+    """What is called is plain C."""
+
+    flags = ("-O3", "-DNDEBUG")
+    cannot = MappingProxyType({"method": "C has no classes"})
+    arrays: str
+    """How arrays are passed."""
+
+    def __init__(self) -> None:
+        text = "as wchar_t *, which is a copy; char * takes only bytes"
+        self.notes = MappingProxyType({"text": text, "array": self.arrays})
+
+    def _offered(self, lib: Any, total: Callable[..., float]) -> SimpleNamespace:
+        """The library's functions, but for arrays one around it."""
+        return SimpleNamespace(increment=lib.increment, logistic=lib.logistic, length=lib.length, total=total)
 
 
-class Cffi(Contestant):
+class Cffi(Library):
     """API mode: a module in C, generated from declarations."""
 
     name = "cffi, API mode"
     distribution = "cffi"
     needs = "from Python 3.12 on it also needs setuptools"
-    flags = ("-O3", "-DNDEBUG")
-    note = f"sources/subjects.h, ffi.compile with Python's own flags and {' '.join(flags)}"
-    cannot = NO_CLASSES
-    notes = MappingProxyType(
-        {
-            "text": WIDE,
-            "array": "a Python function looks at the dtype and calls with ffi.from_buffer",
-        }
-    )
+    note = f"sources/subjects.h, ffi.compile with Python's own flags and {' '.join(Library.flags)}"
+    arrays = "a Python function looks at the dtype and calls with ffi.from_buffer"
 
     def build(self, folder: Path) -> Any:
-        """The library's functions, but for arrays one around it."""
+        """The module that cffi generates."""
         from cffi import FFI
 
         ffi = FFI()
@@ -55,25 +63,18 @@ class Cffi(Contestant):
             result: float = sum_up(from_buffer("double[]", values), values.size)
             return result
 
-        return SimpleNamespace(increment=lib.increment, logistic=lib.logistic, length=lib.length, total=total)
+        return self._offered(lib, total)
 
 
-class Ctypes(Contestant):
+class Ctypes(Library):
     """With argtypes and restype set."""
 
     name = "ctypes"
-    flags = ("-O3", "-DNDEBUG")
-    note = f"sources/subjects.h, cc {' '.join(flags)}; argtypes and restype are set"
-    cannot = NO_CLASSES
-    notes = MappingProxyType(
-        {
-            "text": WIDE,
-            "array": "numpy.ctypeslib.ndpointer, and a Python function that adds the size",
-        }
-    )
+    note = f"sources/subjects.h, cc {' '.join(Library.flags)}; argtypes and restype are set"
+    arrays = "numpy.ctypeslib.ndpointer, and a Python function that adds the size"
 
     def build(self, folder: Path) -> Any:
-        """The library's functions, but for arrays one around it."""
+        """A library of the functions alone."""
         path = folder / "subjects.so"
         source = str(SOURCES / "subjects.h")
         run("cc", *self.flags, "-shared", "-fPIC", "-DSUBJECT=", "-xc", source, "-o", str(path))
@@ -92,7 +93,7 @@ class Ctypes(Contestant):
                 raise TypeError(str(error)) from error
             return result
 
-        return SimpleNamespace(increment=lib.increment, logistic=lib.logistic, length=lib.length, total=total)
+        return self._offered(lib, total)
 
 
 def _declare(function: Any, result: Any, *arguments: Any) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clock import Loop, per_call
-
 from calling.subject import Subject
+from rsimport.bench._clock import Clock, Loop, undisturbed
 
 RUNS = (1, 10, 100, 1000)
 """So many calls in a loop that was compiled for them."""
@@ -32,14 +29,12 @@ class Track:
 def race(subject: Subject, modules: Mapping[str, Any], rounds: int) -> dict[str, Track]:
     """Measures a subject; the modules of all contestants that can do it, whose results have been checked."""
     names = {name: subject.names(module) for name, module in modules.items()}
-    loops = {name: Loop(subject.statement, names[name]) for name in names}
-    empties = {name: Loop("pass", names[name]) for name in names}
     tracks = {name: Track() for name in names}
-    with _no_collections():
-        counts = {name: loop.calibrated() for name, loop in loops.items()}
+    with undisturbed():
+        clocks = {name: Clock(subject.statement, names[name]) for name in names}
         for number in range(rounds):
             for name in _shuffled(names, number):
-                tracks[name].steady.append(per_call(loops[name], empties[name], counts[name]))
+                tracks[name].steady.append(clocks[name].sample())
         for number in range(rounds * FRESH):
             for name in _shuffled(names, number):
                 for count, times in tracks[name].runs.items():
@@ -49,7 +44,7 @@ def race(subject: Subject, modules: Mapping[str, Any], rounds: int) -> dict[str,
 
 def clock(rounds: int) -> float:
     """What looking at the clock takes, which is in the time of every run: the median of empty loops."""
-    with _no_collections():
+    with undisturbed():
         times = sorted(Loop("pass", {}).seconds(0) for _ in range(rounds * FRESH))
     return times[len(times) // 2]
 
@@ -57,12 +52,3 @@ def clock(rounds: int) -> float:
 def _shuffled(names: Mapping[str, object], number: int) -> list[str]:
     """Another order in each round: a call finds the caches as the one before has left them."""
     return random.Random(number).sample(list(names), len(names))
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from line import digits
-from peers.table import BAR_HEADINGS, bars, markdown_table, raised
+from output import below, raised
 
 from calling.race import RUNS
+from rsimport._figures import digits
 
 HEADINGS = ("subject", "contestant", *(f"{count:,} calls" for count in RUNS), "ns a call", "x METH_FASTCALL")
 HEADINGS = tuple("1 call" if heading == "1 calls" else heading for heading in HEADINGS)
@@ -37,22 +37,9 @@ def footnotes(report: dict[str, Any]) -> dict[int, str]:
 
 def text(report: dict[str, Any]) -> list[str]:
     """What is to be read below the table."""
-    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     rounds = "1 round" if report["rounds"] == 1 else f"{report['rounds']} rounds"
-    return [
-        LEGEND,
-        *(f"{at}) {words}" for at, words in footnotes(report).items()),
-        *(f"left out: {name}: {reason}" for name, reason in report["left_out"].items()),
-        *report["method"],
-        f"The look at the clock takes {report['clock'] * 1e9:.0f} ns; {rounds}; "
-        f"{report['machine']}; {versions}; the run took {report['seconds'] / 60:.1f} minutes",
-    ]
-
-
-def markdown(report: dict[str, Any]) -> str:
-    """Everything, for a page."""
-    parts = [markdown_table(HEADINGS, rows(report)), markdown_table(BAR_HEADINGS, bars(report))]
-    return "\n\n".join((*parts, *text(report))) + "\n"
+    look = f"The look at the clock takes {report['clock'] * 1e9:.0f} ns"
+    return below(report, LEGEND, footnotes(report).items(), f"{look}; {rounds}")
 
 
 def _cells(own: dict[str, Any]) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from line import duration
 from measure import Spread
 from place import Place
 
 from peers.contestant import Contestant, Entry
 from peers.interpreter import Failed
 from peers.kernels import Kernel
+from rsimport._figures import duration
 
 Column = Literal["first", "new", "edit", "warm"]
 

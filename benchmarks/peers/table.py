@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from line import duration
+from output import below, raised
+
+from rsimport._figures import duration
 
 HEADINGS = ("kernel", "contestant", "hook", "first build", "new kernel", "edit to result", "warm import")
 _MARKS = {"same process": "", "new process": " ᴺ", "compiler alone": " ᶜ"}
@@ -38,45 +40,10 @@ def footnotes(report: dict[str, Any]) -> list[tuple[int, tuple[str, str], str]]:
     return [(at, key, text) for at, (key, text) in enumerate(_notes(report), 1)]
 
 
-def bars(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    """One row for each bar."""
-    found = []
-    for bar in report["bars"]:
-        value = f"{bar['value']['median']:.3f} x" if bar["value"] else "-"
-        found.append((bar["what"], bar["against"], value, f"{bar['bar']:g} x", _met(bar["met"]), bar["note"]))
-    return found
-
-
-BAR_HEADINGS = ("rsimport's", "against", "ratio", "at most", "bar", "times")
-
-
 def text(report: dict[str, Any]) -> list[str]:
     """Lines below the table."""
-    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
-    return [
-        LEGEND,
-        *(f"{at}) {words}" for at, _, words in footnotes(report)),
-        *(f"left out: {name}: {reason}" for name, reason in report["left_out"].items()),
-        *report["method"],
-        f"{report['edits']} edits a kernel; {report['machine']}; {versions}; the run took "
-        f"{report['seconds'] / 60:.1f} minutes",
-    ]
-
-
-def markdown(report: dict[str, Any]) -> str:
-    """Everything, for a page."""
-    parts = [
-        markdown_table(HEADINGS, rows(report)),
-        markdown_table(BAR_HEADINGS, bars(report)),
-        *text(report),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def markdown_table(headings: tuple[str, ...], cells: list[tuple[str, ...]]) -> str:
-    """A table in Markdown."""
-    lines = [headings, ("---",) * len(headings), *cells]
-    return "\n".join("|" + "|".join(f" {cell} " for cell in line) + "|" for line in lines)
+    notes = ((at, words) for at, _, words in footnotes(report))
+    return below(report, LEGEND, notes, f"{report['edits']} edits a kernel")
 
 
 def _notes(report: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
@@ -91,12 +58,3 @@ def _notes(report: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
 
 def _cell(spread: dict[str, float] | None) -> str:
     return duration(spread["median"]) if spread else "-"
-
-
-def _met(met: str) -> str:
-    return {"yes": "met", "no": "not met"}.get(met, met)
-
-
-def raised(number: int) -> str:
-    """The mark of a footnote."""
-    return " " + str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy
 
 from rsimport._errors import RsimportError
+from rsimport._figures import digits
 from rsimport.bench._clock import Clock
 from rsimport.bench._fit import Line, ahead_below, even_from
-from rsimport.bench._report import digits
 from rsimport.bench._result import Crossing
 from rsimport.bench._target import Target
 
@@ -127,7 +127,7 @@ def _converted(result: Crossing, subject: Target) -> Iterator[str]:
     # NumPy does nothing but read the items, which is what every other reader does at least. Among so many the
     # cost of its call is lost.
     items = value[:MANY] * math.ceil(MANY / len(value))
-    clock = Clock(numpy.asarray, [items])
+    clock = Clock.of_call(numpy.asarray, [items])
     each = min(clock.sample() for _ in range(5)) / len(items)
     if each >= result.step / 2:
         yield (

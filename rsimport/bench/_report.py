@@ -11,6 +11,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from rsimport._figures import digits, duration
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -80,19 +82,6 @@ def lines(result: Crossing) -> Iterator[str]:
         yield f"threads, million steps a second: {', '.join(speeds)}"
     yield from (f"left out: {what}" for what in result.left_out)
     yield from (f"-> {sentence}" for sentence in result.advice)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in a unit that suits them."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{digits(seconds / size)} {unit}"
-    return f"{digits(seconds * 1e9)} ns"
-
-
-def digits(value: float) -> str:
-    """Three significant digits, and zeros instead of an exponent: 1,190 and not 1.19e+03."""
-    return f"{float(f'{value:.3g}'):,.15g}"
 
 
 def _break_even(steps: float | None) -> str:

@@ -71,7 +71,7 @@ class Target:
         """A clock for calls of so many steps. Raises what call() raises."""
         given = self.at(steps)
         with self.guarded():
-            return Clock(self.function, given.args, given.kwargs)
+            return Clock.of_call(self.function, given.args, given.kwargs)
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
