@@ -249,6 +249,16 @@ def without_rust(folder: Path) -> dict[str, str | None]:
     return {"PATH": str(folder), "HOME": str(folder), "CARGO_HOME": str(folder / "cargo"), **unset}
 
 
+def without_waiting(folder: Path) -> dict[str, str | None]:
+    """An environment with the user's downloads, in which no other cargo holds the lock on them."""
+    folder.mkdir()
+    home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+    for path in home.iterdir():
+        if not path.name.startswith(".package-cache"):
+            (folder / path.name).symlink_to(path)
+    return {"CARGO_HOME": str(folder)}
+
+
 def without_network(folder: Path) -> dict[str, str | None]:
     """An environment in which no registry can be reached and none was read before."""
     (folder / "cargo").mkdir(parents=True, exist_ok=True)
