@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sysconfig
 import zipfile
+from pathlib import Path
 
 import pytest
+import rsimport
 from helpers import bound, value, write
 
 HOOK = "import rsimport.import_hook\n"
@@ -15,6 +18,21 @@ HOOK = "import rsimport.import_hook\n"
 def test_a_marked_kernel_beside_the_script_imports(kernel, run):
     kernel("k", "#[pyfunction]\nfn step(r: f64, x: f64) -> f64 {\n    r * x * (1.0 - x)\n}\n")
     assert run(HOOK + "import k; print(k.step(2.0, 0.5))").out == "0.5"
+
+
+def test_in_a_clone_without_an_engine_the_error_says_what_to_do(run, tmp_path):
+    source = Path(rsimport.__file__).parent
+    shutil.copytree(
+        source, tmp_path / "rsimport", ignore=shutil.ignore_patterns("_engine*.so", "_engine*.pyd")
+    )
+    found = run(HOOK, cwd=tmp_path, check=False)
+    assert found.returncode == 1
+    last = found.stderr.strip().splitlines()[-2:]
+    assert (
+        last[0]
+        == f"ImportError: {tmp_path / 'rsimport'} is the source of rsimport, which has no compiled engine"
+    )
+    assert last[1].startswith("hint: start Python in another folder")
 
 
 def test_a_script_run_by_its_path_finds_the_kernel_beside_it(kernel, run, project, tmp_path):

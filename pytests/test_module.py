@@ -81,6 +81,31 @@ def test_root_level_functions_and_classes_make_the_module(kernel, run):
     ]
 
 
+def test_a_kernel_without_a_module_of_its_own_needs_no_import_of_the_prelude(kernel, run):
+    body = "#[pyfunction]\nfn half(x: f64) -> PyResult<f64> {\n    Ok(x / 2.0)\n}"
+    path = kernel("k", body, prelude=False)
+    program = """
+        import rsimport, rsimport.import_hook, k
+        seen = rsimport.info(k)
+        print(k.half(3.0), seen.warnings)
+    """
+    assert run(program).out == "1.5 []"
+    path.write_text(path.read_text().replace("2.0", "4.0"))
+    assert run(program).out == "0.75 []"
+
+
+def test_an_error_in_a_function_is_not_repeated_for_the_generated_module(kernel, run):
+    kernel("k", "#[pyfunction]\nfn f(x: Missing) {}")  # below the marker and the prelude
+    program = """
+        import rsimport, rsimport.import_hook
+        try:
+            import k
+        except rsimport.CompileError as error:
+            print(*sorted({d.line for d in error.diagnostics}))
+    """
+    assert run(program).out == "4"
+
+
 ADDS = '(m: &Bound<\'_, PyModule>) -> PyResult<()> {\n    m.add("x", 5)\n}\n'
 
 

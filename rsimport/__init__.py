@@ -53,6 +53,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "_engine":
+        return _engine_or_hint()
     if name not in __all__ and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -60,6 +62,19 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name) or ("_errors" if name.endswith("Error") else "_api")
     value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
     return value
+
+
+def _engine_or_hint() -> object:
+    """The engine. It is missing where Python finds the source before the installed package: in a clone of rsimport."""
+    try:
+        __import__("rsimport._engine")
+        return sys.modules["rsimport._engine"]
+    except ModuleNotFoundError:
+        raise ImportError(
+            f"{__path__[0]} is the source of rsimport, which has no compiled engine\n"
+            "hint: start Python in another folder, or compile it in place with `pip install -e .`",
+            name=__name__,
+        ) from None
 
 
 def __dir__() -> list[str]:

@@ -70,7 +70,13 @@ pub fn unstage(diagnostics: &mut [Diagnostic], staged: &Path, real: &Path) {
 }
 
 /// The error for a compilation that failed with these diagnostics.
-pub fn compile_error(source: &Source, diagnostics: Vec<Diagnostic>) -> Error {
+pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error {
+    // What is wrong in a function is wrong once more in the module that was generated below the user's last line.
+    let last = source.text.lines().count();
+    let is_users = |d: &Diagnostic| d.line <= Some(last) || d.file.as_deref().map(Path::new) != Some(&source.path);
+    if diagnostics.iter().any(|d| d.level == "error" && is_users(d)) {
+        diagnostics.retain(is_users);
+    }
     let linker = diagnostics.iter().find(|d| d.message.starts_with("linker `") && d.message.ends_with("not found"));
     if let Some(missing) = linker {
         let hint = match std::env::consts::OS {
@@ -246,6 +252,27 @@ mod tests {
             Kind::Config,
             "/k/a.rs: cargo does not accept this kernel's manifest",
         );
+    }
+
+    #[test]
+    fn the_generated_module_is_blamed_only_where_the_users_lines_are_in_order() {
+        let source = Source { text: "fn f() {}\nfn g() {}\n".into(), ..source() };
+        let at = |line| Diagnostic {
+            level: "error".into(),
+            code: None,
+            message: String::new(),
+            file: Some("/k/a.rs".into()),
+            line: Some(line),
+            column: Some(1),
+            ansi: String::new(),
+        };
+        let check = |lines: &[usize], kept: &[usize]| {
+            let error = compile_error(&source, lines.iter().map(|line| at(*line)).collect());
+            let found: Vec<usize> = error.diagnostics.iter().filter_map(|d| d.line).collect();
+            assert_eq!(found, kept, "{lines:?}");
+        };
+        check(&[2, 3], &[2]);
+        check(&[3], &[3]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest)
     for item in &file.items {
         let (attributes, name, call) = match item {
             Item::Fn(item) if has(&item.attrs, "pyfunction") => {
-                (&item.attrs, &item.sig.ident, "m.add_function(::pyo3::wrap_pyfunction!(@, m)?)?;")
+                (&item.attrs, &item.sig.ident, "m.add_function(::pyo3::wrap_pyfunction!(self::@, m)?)?;")
             }
             Item::Struct(item) if has(&item.attrs, "pyclass") => (&item.attrs, &item.ident, "m.add_class::<@>()?;"),
             Item::Enum(item) if has(&item.attrs, "pyclass") => (&item.attrs, &item.ident, "m.add_class::<@>()?;"),
@@ -49,8 +49,13 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest)
         .kernel(&source.path));
     }
     let doc = documentation(&file.attrs, manifest);
+    // Who writes no module need not know PyO3's prelude either. A second import of it would be an unused one.
+    let prelude = match mentions(&source.text, "prelude") {
+        true => "",
+        false => "#[allow(unused_imports)] use ::pyo3::prelude::*; ",
+    };
     Ok(Some(format!(
-        "#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
+        "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
          -> ::pyo3::PyResult<()> {{ use ::pyo3::types::PyModuleMethods as _; {calls}Ok(()) }}\n",
         source.module
     )))
@@ -157,14 +162,16 @@ mod tests {
 
     #[test]
     fn a_module_is_generated_only_where_there_is_none() {
-        check("#[pyfunction] fn f() {}", Ok(Some("m.add_function(::pyo3::wrap_pyfunction!(f, m)?)?;")));
-        check("#[pyo3::pyfunction] fn r#fn() {}", Ok(Some("wrap_pyfunction!(r#fn, m)")));
+        check("#[pyfunction] fn f() {}", Ok(Some("m.add_function(::pyo3::wrap_pyfunction!(self::f, m)?)?;")));
+        check("#[pyo3::pyfunction] fn r#fn() {}", Ok(Some("wrap_pyfunction!(self::r#fn, m)")));
         check("#[pyclass] struct C; fn g() {}", Ok(Some("m.add_class::<C>()?;")));
         check("#[cfg(unix)] #[pyclass] enum E { A }", Ok(Some("#[cfg(unix)] { m.add_class::<E>()?; }")));
         check(
             "//! Title.\n//! ```cargo\n//! [features]\n//! ```\n#[pyfunction] fn f() {}",
             Ok(Some("#[doc = \"Title.\"]")),
         );
+        check("#[pyfunction] fn f() {}", Ok(Some("use ::pyo3::prelude::*; #[doc = \"\"]")));
+        check("use pyo3::prelude::*;\n#[pyfunction] fn f() {}", Ok(Some("#[doc = \"\"]")));
         check("#[pymodule] fn a() {}", Ok(None));
         check("#[pymodule] mod a {}", Ok(None));
         check("mod inner { #[pymodule] #[pyo3(name = \"a\")] fn b() {} }", Ok(None));
