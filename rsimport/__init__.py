@@ -65,7 +65,7 @@ def __getattr__(name: str) -> object:
 
 
 def _engine_or_hint() -> object:
-    """The engine. It is missing where Python finds the source before the installed package: in a clone of rsimport."""
+    """The engine. It is missing in a clone, where Python finds the source before the installed package."""
     try:
         __import__("rsimport._engine")
         return sys.modules["rsimport._engine"]
