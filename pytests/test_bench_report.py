@@ -75,6 +75,23 @@ def test_figures_have_three_digits_and_no_exponent(value, expected):
     assert digits(value) == expected
 
 
+def test_what_was_not_measured_has_no_column():
+    assert "GIL" not in str(MADE_UP) and "Rust is" not in MADE_UP._repr_html_()
+    points = tuple(replace(point, python=point.native) for point in MADE_UP.points)
+    text = str(replace(MADE_UP, points=points))
+    assert "GIL" not in text and "Rust is" in text and "1 x as fast" in text
+
+
+def test_a_notebook_shows_the_picture_and_its_figures_are_written_out():
+    pytest.importorskip("matplotlib")
+    figure = MADE_UP.plot()
+    assert figure._repr_html_().startswith("<svg")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    written = [text.get_text() for text in axes.get_xticklabels() + axes.get_yticklabels(minor=True)]
+    assert {"1", "10", "2", "5"} <= set(written)
+
+
 @pytest.mark.parametrize("even", [2, 7, 50, 100])
 def test_a_break_even_is_marked_inside_the_picture(even):
     pytest.importorskip("matplotlib")

@@ -49,6 +49,10 @@ def svg(result: Crossing) -> str:
         figure = draw(result, None)
     except ConfigError:
         return ""
+    return _markup(figure)
+
+
+def _markup(figure: Any) -> str:
     target = io.StringIO()
     figure.savefig(target, format="svg", transparent=True)
     text = target.getvalue()
@@ -61,7 +65,13 @@ def _figure(result: Crossing) -> Any:
     from matplotlib.figure import Figure
     from numpy import geomspace
 
-    figure = Figure(figsize=SIZE, layout="constrained")
+    class Picture(Figure):
+        """A figure that a notebook shows, whether or not a backend was chosen there."""
+
+        def _repr_html_(self) -> str:
+            return _markup(self)
+
+    figure = Picture(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot(xscale="log", yscale="log")
     axes.patch.set_alpha(0.0)
     steps = [point.steps for point in result.points]
@@ -109,6 +119,7 @@ def _label(axes: Any, result: Crossing) -> None:
     axes.set_title(f"{result.function}: one crossing costs {result.crossing * 1e9:.0f} ns", color=REST)
     axes.set_xlabel(f"{result.batch}: steps a call", color=REST)
     axes.set_ylabel("ns a step", color=REST)
+    _ticks(axes)
     axes.tick_params(which="both", colors=REST)
     for spine in axes.spines.values():
         spine.set_color(REST)
@@ -118,6 +129,19 @@ def _label(axes: Any, result: Crossing) -> None:
     legend = axes.figure.legend(frameon=False, loc="outside lower center", ncols=3)
     for text in legend.get_texts():
         text.set_color(REST)
+
+
+def _ticks(axes: Any) -> None:
+    """Writes 1,000 instead of a power of ten, and 2 and 5 too where an axis has few of them."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    written = FuncFormatter(lambda value, _: f"{value:,.12g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(written)
+        low, high = axis.get_view_interval()
+        if high < 100 * low:
+            axis.set_minor_locator(LogLocator(subs=(2, 5)))
+            axis.set_minor_formatter(written)
 
 
 def _matplotlib() -> None:

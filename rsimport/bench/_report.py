@@ -27,6 +27,7 @@ HEADINGS = (
     "GIL released, a step",
     "crossing",
 )
+NOTHING = "-"
 WIDTH = 110
 
 
@@ -35,8 +36,9 @@ def report(result: Crossing) -> list[RenderableType]:
     title = f"{result.function}({result.arguments})" + (
         f", batched by {result.batch}" if result.batch else ""
     )
-    table = Table(*HEADINGS, box=None, pad_edge=False)
-    for row in cells(result):
+    headings, rows = columns(result)
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
         table.add_row(*map(Text, row))
     return [Text(title, style="bold"), table, *map(Text, lines(result))]
 
@@ -48,9 +50,14 @@ def plain(result: Crossing) -> str:
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines())
 
 
-def cells(result: Crossing) -> list[tuple[str, ...]]:
-    """A row for each batch size; times are medians, divided by the number of steps."""
-    return [_row(point) for point in result.points]
+def columns(result: Crossing) -> tuple[list[str], list[list[str]]]:
+    """Headings and a row for each batch size; times are medians, divided by the number of steps.
+
+    What was not measured at any size has no column.
+    """
+    rows = [_row(point) for point in result.points]
+    shown = [n for n in range(len(HEADINGS)) if any(row[n] != NOTHING for row in rows)]
+    return [HEADINGS[n] for n in shown], [[row[n] for n in shown] for row in rows]
 
 
 def lines(result: Crossing) -> Iterator[str]:
@@ -92,9 +99,13 @@ def _break_even(steps: float | None) -> str:
 
 def _row(point: Point) -> tuple[str, ...]:
     def each(estimate: object) -> str:
-        return "-" if estimate is None else duration(estimate.median / point.steps)  # type: ignore[attr-defined]
+        return NOTHING if estimate is None else duration(estimate.median / point.steps)  # type: ignore[attr-defined]
 
-    factor = "-" if point.python is None else f"{digits(point.python.median / point.native.median)} x as fast"
-    share, released = ("-" if part is None else f"{part:.0%}" for part in (point.share, point.nogil_share))
+    factor = (
+        NOTHING if point.python is None else f"{digits(point.python.median / point.native.median)} x as fast"
+    )
+    share, released = (
+        NOTHING if part is None else f"{part:.0%}" for part in (point.share, point.nogil_share)
+    )
     native, python, nogil = each(point.native), each(point.python), each(point.nogil)
     return (f"{point.steps:,}", python, native, share, factor, nogil, released)

@@ -136,11 +136,12 @@ class Crossing:
 
     def _repr_html_(self) -> str:
         from rsimport.bench._plot import svg
-        from rsimport.bench._report import HEADINGS, cells, lines
+        from rsimport.bench._report import columns, lines
 
-        head = "".join(f"<th>{html.escape(heading)}</th>" for heading in HEADINGS)
+        headings, cells = columns(self)
+        head = "".join(f"<th>{html.escape(heading)}</th>" for heading in headings)
         rows = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells(self)
+            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells
         )
         text = "".join(f"<p>{html.escape(line)}</p>" for line in lines(self))
         return f"<div><table><tr>{head}</tr>{rows}</table>{text}{svg(self)}</div>"
