@@ -15,7 +15,6 @@
 //! lto = "fat"
 //! ```
 
-use std::cmp::Reverse;
 use std::ffi::c_int;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -38,10 +37,14 @@ mod dropin;
 mod heavy;
 #[path = "count_min_sketch/keys.rs"]
 mod keys;
+#[path = "count_min_sketch/quick.rs"]
+mod quick;
 #[path = "count_min_sketch/saved.rs"]
 mod saved;
 #[path = "count_min_sketch/table.rs"]
 mod table;
+#[path = "count_min_sketch/top.rs"]
+mod top;
 
 use dropin::{CountMinSketchInt, CountMinSketchStr, class, dimension};
 use keys::{Hasher, Keys, Probe};
@@ -343,21 +346,7 @@ impl CountMinSketch {
         k: usize,
         candidates: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
-        let keys = batch::tuple(candidates)?;
-        let mut found = Vec::with_capacity(keys.len());
-        for (n, key) in keys.as_slice().iter().enumerate() {
-            let probe = self.hasher.key(key)?;
-            found.push((Reverse(self.table.estimate(probe)), probe, n));
-        }
-        // Repeated candidates come to lie side by side, the first of them first.
-        found.sort_unstable();
-        found.dedup_by_key(|&mut (_, probe, _)| probe);
-        found.sort_unstable_by_key(|&(count, _, n)| (count, n));
-        found.truncate(k);
-        let found = found.into_iter();
-        Ok(found
-            .map(|(count, _, n)| (keys.as_slice()[n].clone(), count.0))
-            .collect())
+        top::top(&self.table, &self.hasher, k, candidates)
     }
 
     /// Add all counts of `other`, as if its stream had been inserted here.
@@ -525,4 +514,15 @@ fn bounds(table: &Table, probe: Probe) -> (u64, u64) {
 mod count_min_sketch {
     #[pymodule_export]
     use super::{CountMinSketch, CountMinSketchInt, CountMinSketchStr, heavy::HeavyHitters};
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let extending = [
+            py.get_type::<CountMinSketchStr>(),
+            py.get_type::<CountMinSketchInt>(),
+        ];
+        super::quick::install(&py.get_type::<CountMinSketch>(), &extending)
+    }
 }

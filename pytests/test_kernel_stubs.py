@@ -51,14 +51,21 @@ def parameters(given: ast.arguments) -> list[str]:
 
 
 def in_module(holder: ModuleType | type) -> dict[str, object]:
+    """The same of a module or class, without methods of a class that are those of the one above it again."""
     found: dict[str, object] = {}
     for name in filter(is_public, getattr(holder, "__all__", vars(holder))):
         member = vars(holder)[name]
         if inspect.isclass(member):
             found[name] = in_module(member)
-        else:
-            found[name] = list(inspect.signature(member).parameters) if callable(member) else None
+        elif not callable(member):
+            found[name] = None
+        elif signature(member) != signature(getattr(getattr(holder, "__base__", None), name, None)):
+            found[name] = signature(member)
     return found
+
+
+def signature(function: object) -> list[str] | None:
+    return list(inspect.signature(function).parameters) if callable(function) else None
 
 
 def is_public(name: str) -> bool:

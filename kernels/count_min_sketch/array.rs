@@ -36,14 +36,11 @@ impl Strided {
         // SAFETY: the item of this number is within the array, as was asserted.
         let mut at = unsafe { self.first.offset(start as isize * stride) };
         macro_rules! ints {
-            ($int:ty, $hash:ident) => {
-                for probe in block {
-                    // SAFETY: `at` is at an item; it is read whole, whatever its alignment.
-                    let item = unsafe { at.cast::<$int>().read_unaligned() };
-                    *probe = hasher.$hash(item.into());
-                    at = at.wrapping_offset(stride);
-                }
-            };
+            ($int:ty, $hash:ident) => {{
+                let hash = |item| hasher.$hash(<$int>::from_ne_bytes(item).into());
+                // SAFETY: there are as many items as in the block, at this stride.
+                unsafe { fill_each(at, stride, block, hash) }
+            }};
         }
         match (self.kind, self.size) {
             (Kind::Signed, 1) => ints!(i8, int),
@@ -72,6 +69,34 @@ impl Strided {
             (Keys::Any, _) | (Keys::Int, Kind::Signed | Kind::Unsigned) => Ok(()),
             (keys, kind) => refuse(0, keys, if kind == Kind::Bytes { "bytes" } else { "int" }),
         }
+    }
+}
+
+/// Hashes items of `N` bytes.
+///
+/// # Safety
+///
+/// As many items as the block has can be read at `at` and every `stride` bytes from there.
+#[inline(always)]
+unsafe fn fill_each<const N: usize>(
+    mut at: *const u8,
+    stride: isize,
+    block: &mut [Probe],
+    hash: impl Fn([u8; N]) -> Probe,
+) {
+    if stride == N as isize {
+        // Side by side, several are hashed at once.
+        // SAFETY: the caller's promise; bytes need no alignment.
+        let items = unsafe { std::slice::from_raw_parts(at.cast::<[u8; N]>(), block.len()) };
+        for (probe, item) in block.iter_mut().zip(items) {
+            *probe = hash(*item);
+        }
+        return;
+    }
+    for probe in block {
+        // SAFETY: the caller's promise; bytes need no alignment.
+        *probe = hash(unsafe { at.cast::<[u8; N]>().read() });
+        at = at.wrapping_offset(stride);
     }
 }
 

@@ -21,6 +21,11 @@ pub trait Source: Send + Sync {
     fn len(&self) -> usize;
     /// Hashes the keys from `start` on into a block that ends within the source.
     fn fill(&self, hasher: &Hasher, start: usize, block: &mut [Probe]);
+    /// The ways of the keys from `start` on, for which there is room in the block.
+    fn hashed<'a>(&'a self, hasher: &Hasher, start: usize, block: &'a mut [Probe]) -> &'a [Probe] {
+        self.fill(hasher, start, block);
+        block
+    }
     /// Raises TypeError if there is a key that the sketch does not take.
     fn check(&self, hasher: &Hasher) -> PyResult<()>;
 }
@@ -100,8 +105,7 @@ fn insert_source<'a>(
     let mut run = |start: usize, end: usize, turn: &dyn Fn() -> Turn<'a>| {
         for from in (start..end).step_by(BLOCK) {
             let to = end.min(from + BLOCK);
-            let block = &mut probes[..to - from];
-            source.fill(hasher, from, block);
+            let block = source.hashed(hasher, from, &mut probes[..to - from]);
             let weights = weights.map(|weights| &weights[from..to]);
             // Locked for a block and not longer, so that single inserts of other threads get in.
             table.add_block(&turn(), block, weights);
@@ -168,6 +172,10 @@ impl Source for Hashed {
         block.copy_from_slice(&self.0[start..start + block.len()]);
     }
 
+    fn hashed<'a>(&'a self, _: &Hasher, start: usize, block: &'a mut [Probe]) -> &'a [Probe] {
+        &self.0[start..start + block.len()]
+    }
+
     fn check(&self, _: &Hasher) -> PyResult<()> {
         Ok(())
     }
@@ -175,7 +183,7 @@ impl Source for Hashed {
 
 fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
     if let Ok(list) = items.cast_exact::<PyList>()
-        && let Some(probes) = hash_texts(hasher, list)
+        && let Some(probes) = hash_frequent(hasher, list)
     {
         return Ok(Hashed(probes));
     }
@@ -187,12 +195,12 @@ fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
     Ok(Hashed(probes))
 }
 
-/// The ways of a list of strings; None where there is anything else in it. No code of Python runs
-/// meanwhile that could change the list, so no copy of it is needed.
-fn hash_texts(hasher: &Hasher, list: &Bound<'_, PyList>) -> Option<Vec<Probe>> {
+/// The ways of a list of strings and ints; None where there is anything else in it. No code of
+/// Python runs meanwhile that could change the list, so no copy of it is needed.
+pub fn hash_frequent(hasher: &Hasher, list: &Bound<'_, PyList>) -> Option<Vec<Probe>> {
     let mut probes = Vec::with_capacity(list.len());
     for item in list {
-        probes.push(hasher.plain(&item)?);
+        probes.push(hasher.frequent(&item)?);
     }
     Some(probes)
 }

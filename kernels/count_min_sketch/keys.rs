@@ -1,9 +1,9 @@
 //! Keys: which of them a sketch takes, and the one hash that says where each is counted.
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
-use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use pyo3::{ffi, prelude::*};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 // Seeds that set the kinds of keys apart, so that 1, "1" and b"1" are different keys.
 const TEXT: u64 = 0;
@@ -18,9 +18,9 @@ const UNSIGNED: u64 = 6;
 /// Deeper tuples are refused before they exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
-/// A key's way through the rows: its column in row i is a + i * b, scaled down to the width. The
-/// halves of one good hash are enough for rows that err independently; b is odd, and so never zero.
-/// Source: A. Kirsch and M. Mitzenmacher, "Less hashing, same performance", ESA 2006.
+/// A key's way through the rows: its column in row i is a + i * b, scaled down to the width. Two
+/// numbers from one good hash are enough for rows that err independently; b is odd, and so never
+/// zero. Source: A. Kirsch and M. Mitzenmacher, "Less hashing, same performance", ESA 2006.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Probe {
     at: u64,
@@ -28,10 +28,12 @@ pub struct Probe {
 }
 
 impl Probe {
-    fn new(hash: u128) -> Self {
+    fn new(hash: u64) -> Self {
+        // The multiplier of Fibonacci hashing makes a number of it that is as good and goes its own way.
+        let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
-            at: hash as u64,
-            step: (hash >> 64) as u64 | 1,
+            at: hash,
+            step: mixed | 1,
         }
     }
 
@@ -53,7 +55,7 @@ pub enum Keys {
     Int,
 }
 
-/// Hashes keys: XXH3 of 128 bits, a published hash that is the same on every machine.
+/// Hashes keys: XXH3 of 64 bits, a published hash that is the same on every machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Hasher {
     pub keys: Keys,
@@ -92,6 +94,22 @@ impl Hasher {
         Some(self.text(text.to_str().ok()?.as_bytes()))
     }
 
+    /// The way of a str or of an int of 64 bits, for which no Python code has to run.
+    #[inline(always)]
+    pub fn frequent(&self, key: &Bound<'_, PyAny>) -> Option<Probe> {
+        if let Some(probe) = self.plain(key) {
+            return Some(probe);
+        }
+        let number = key
+            .cast_exact::<PyInt>()
+            .ok()
+            .filter(|_| self.keys != Keys::Str)?;
+        let mut overflow = 0;
+        // SAFETY: it is an int, for which this function raises nothing.
+        let number = unsafe { ffi::PyLong_AsLongLongAndOverflow(number.as_ptr(), &mut overflow) };
+        (overflow == 0).then(|| self.int(number))
+    }
+
     /// The way of the n-th item of a batch, whose error says which one it is.
     #[inline(always)]
     pub fn item(&self, n: usize, key: &Bound<'_, PyAny>) -> PyResult<Probe> {
@@ -99,7 +117,7 @@ impl Hasher {
     }
 
     /// A str, as its UTF-8.
-    #[inline(never)]
+    #[inline(always)]
     pub fn text(&self, utf8: &[u8]) -> Probe {
         Probe::new(self.raw(TEXT, utf8))
     }
@@ -124,12 +142,12 @@ impl Hasher {
     }
 
     #[inline(always)]
-    fn raw(&self, kind: u64, bytes: &[u8]) -> u128 {
-        xxh3_128_with_seed(bytes, self.mixed ^ kind)
+    fn raw(&self, kind: u64, bytes: &[u8]) -> u64 {
+        xxh3_64_with_seed(bytes, self.mixed ^ kind)
     }
 
     #[inline(never)]
-    fn hash(&self, key: &Bound<'_, PyAny>, depth: usize) -> PyResult<u128> {
+    fn hash(&self, key: &Bound<'_, PyAny>, depth: usize) -> PyResult<u64> {
         if self.keys != Keys::Int
             && let Ok(text) = key.cast::<PyString>()
         {
@@ -168,7 +186,7 @@ impl Hasher {
         Err(PyTypeError::new_err(text))
     }
 
-    fn any_text(&self, text: &Bound<'_, PyString>) -> PyResult<u128> {
+    fn any_text(&self, text: &Bound<'_, PyString>) -> PyResult<u64> {
         if let Ok(text) = text.to_str() {
             return Ok(self.raw(TEXT, text.as_bytes()));
         }
@@ -177,7 +195,7 @@ impl Hasher {
         Ok(self.raw(TEXT, bytes.cast::<PyBytes>()?.as_bytes()))
     }
 
-    fn any_int(&self, key: &Bound<'_, PyAny>) -> PyResult<u128> {
+    fn any_int(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
         match key.extract::<i64>() {
             Ok(number) => return Ok(self.raw(INT, &number.to_le_bytes())),
             Err(error) if !error.is_instance_of::<PyOverflowError>(key.py()) => return Err(error),
@@ -193,7 +211,7 @@ impl Hasher {
     }
 
     /// A float that Python holds equal to an int is that int's key.
-    fn float(&self, float: &Bound<'_, PyFloat>) -> PyResult<u128> {
+    fn float(&self, float: &Bound<'_, PyFloat>) -> PyResult<u64> {
         let value = float.value();
         if value.is_finite() && value.fract() == 0.0 {
             if value.abs() < i64::MAX as f64 {
@@ -209,12 +227,12 @@ impl Hasher {
         Ok(self.raw(FLOAT, &bits.to_le_bytes()))
     }
 
-    fn tuple(&self, tuple: &Bound<'_, PyTuple>, depth: usize) -> PyResult<u128> {
+    fn tuple(&self, tuple: &Bound<'_, PyTuple>, depth: usize) -> PyResult<u64> {
         if depth == MAX_DEPTH {
             let text = format!("a key's tuples may lie at most {MAX_DEPTH} deep");
             return Err(PyValueError::new_err(text));
         }
-        let mut hashes = Vec::with_capacity(16 * tuple.len());
+        let mut hashes = Vec::with_capacity(8 * tuple.len());
         for item in tuple {
             hashes.extend(self.hash(&item, depth + 1)?.to_le_bytes());
         }

@@ -100,11 +100,17 @@ impl Table {
     /// they must wait.
     #[inline]
     pub fn turn_attached(&self, py: Python<'_>) -> Turn<'_> {
-        if self.detached.load(Relaxed) == 0 {
+        if self.is_free() {
             return None;
         }
         let locked = self.lock.lock_py_attached(py);
         Some(locked.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// May a thread that holds the GIL change counters without a turn?
+    #[inline(always)]
+    pub fn is_free(&self) -> bool {
+        self.detached.load(Relaxed) == 0
     }
 
     /// Does work without the GIL, which takes a turn for each part.
@@ -158,7 +164,7 @@ impl Table {
     }
 
     /// Counts a block of keys, each once or as often as its weight says.
-    pub fn add_block(&self, _turn: &Turn<'_>, block: &mut [Probe], weights: Option<&[u64]>) {
+    pub fn add_block(&self, _turn: &Turn<'_>, block: &[Probe], weights: Option<&[u64]>) {
         let sum = match weights {
             Some(weights) => weights.iter().fold(0u64, |sum, &w| sum.saturating_add(w)),
             None => block.len() as u64,
@@ -277,31 +283,43 @@ fn zeros<C: Counter>(size: usize) -> PyResult<Vec<C>> {
     Ok(cells)
 }
 
-fn add_block<C: Counter>(table: &Table, cells: &[C], block: &mut [Probe], weights: Option<&[u64]>) {
+fn add_block<C: Counter>(table: &Table, cells: &[C], block: &[Probe], weights: Option<&[u64]>) {
     let weight = |n: usize| weights.map_or(1, |weights| weights[n]);
     if table.conservative {
-        for (n, &mut probe) in block.iter_mut().enumerate() {
+        for (n, &probe) in block.iter().enumerate() {
             raise(cells, table.shape(), probe, weight(n));
         }
         return;
     }
     let simple = weights.is_none() && table.ceiling.get() < C::FULL;
     if simple && cells.len() <= NEAR {
-        for &mut probe in block {
+        // Two keys at a time, so that the processor has something to do while it waits for a counter.
+        let (pairs, last) = block.as_chunks::<2>();
+        for &[one, other] in pairs {
+            let both = own(cells, table.shape(), one).zip(own(cells, table.shape(), other));
+            both.for_each(|(one, other)| {
+                one.set(one.get().wrapping_add(1));
+                other.set(other.get().wrapping_add(1));
+            });
+        }
+        for &probe in last {
             own(cells, table.shape(), probe).for_each(|cell| cell.set(cell.get().wrapping_add(1)));
         }
         return;
     }
     // Row by row, not key by key: the processor works on many keys at once, and waits for the
     // memory of many at once where the table is larger than the caches.
+    let mut ways = [Probe::default(); BLOCK];
+    let ways = &mut ways[..block.len()];
+    ways.copy_from_slice(block);
     for row in cells.chunks_exact(table.width) {
         if simple {
-            for probe in &mut *block {
+            for probe in &mut *ways {
                 let cell = &row[probe.next(row.len())];
                 cell.set(cell.get().wrapping_add(1));
             }
         } else {
-            for (n, probe) in block.iter_mut().enumerate() {
+            for (n, probe) in ways.iter_mut().enumerate() {
                 saturate(&row[probe.next(row.len())], weight(n));
             }
         }

@@ -1,0 +1,162 @@
+//! Single inserts and counts from a loop in Python, where the call costs more than the work.
+//!
+//! The call of a PyO3 method takes longer than that of a C function by what it takes to unpack
+//! arguments by a table, to count attachments to Python and to catch panics. So C functions stand in
+//! front of the methods `insert` and `count` for the frequent case, one str or int and nothing else.
+//! All the rest is handed on to the methods: keywords, weights, other keys, and whatever is wrong.
+
+use std::ffi::CString;
+use std::slice;
+
+use pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyMethodDef, PyMethodDefPointer, PyObject};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use super::CountMinSketch;
+use super::keys::Probe;
+
+/// PyO3's own `insert` and `count`.
+static METHODS: PyOnceLock<[Py<PyAny>; 2]> = PyOnceLock::new();
+
+/// Puts the functions in front of the methods of the class and of those that extend it.
+///
+/// Each of them gets its own, for CPython has a shorter way to a method of an object's very class
+/// than to an inherited one.
+pub fn install(class: &Bound<'_, PyType>, extending: &[Bound<'_, PyType>]) -> PyResult<()> {
+    let methods = [class.getattr("insert")?, class.getattr("count")?];
+    let kept = methods.clone().map(Bound::unbind);
+    if METHODS.set(class.py(), kept).is_err() {
+        return Ok(());
+    }
+    let functions: [Function; 2] = [insert, count];
+    for class in extending.iter().chain([class]) {
+        for (method, function) in methods.iter().zip(functions) {
+            put(class, method, function)?;
+        }
+    }
+    Ok(())
+}
+
+type Function = unsafe extern "C" fn(
+    *mut PyObject,
+    *const *mut PyObject,
+    ffi::Py_ssize_t,
+    *mut PyObject,
+) -> *mut PyObject;
+
+/// Gives a class a function under the name of a method, and with its documentation.
+fn put(class: &Bound<'_, PyType>, method: &Bound<'_, PyAny>, function: Function) -> PyResult<()> {
+    let text = |name: &str| method.getattr(name)?.extract::<String>();
+    let name = text("__name__")?;
+    let (signature, doc) = (text("__text_signature__")?, text("__doc__")?);
+    let definition = PyMethodDef {
+        ml_name: CString::new(name.as_str())?.into_raw(),
+        ml_meth: PyMethodDefPointer {
+            PyCFunctionFastWithKeywords: function,
+        },
+        ml_flags: METH_FASTCALL | METH_KEYWORDS,
+        ml_doc: CString::new(format!("{name}{signature}\n--\n\n{doc}"))?.into_raw(),
+    };
+    // SAFETY: the class is a type; the definition and its texts are never freed, as the class is not.
+    let function = unsafe {
+        let definition = Box::leak(Box::new(definition));
+        let function = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
+        Bound::from_owned_ptr_or_err(class.py(), function)?
+    };
+    class.setattr(name, function)
+}
+
+unsafe extern "C" fn insert(
+    slf: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: these are Python's arguments for the method of a sketch.
+    unsafe {
+        match frequent(slf, arguments, count, keywords) {
+            Some((sketch, probe)) if sketch.table.is_free() => {
+                sketch.table.add(&None, probe, 1);
+                ffi::Py_NewRef(ffi::Py_None())
+            }
+            _ => hand_on(0, slf, arguments, count, keywords),
+        }
+    }
+}
+
+unsafe extern "C" fn count(
+    slf: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: these are Python's arguments for the method of a sketch.
+    unsafe {
+        match frequent(slf, arguments, count, keywords) {
+            Some((sketch, probe)) => ffi::PyLong_FromUnsignedLongLong(sketch.table.estimate(probe)),
+            None => hand_on(1, slf, arguments, count, keywords),
+        }
+    }
+}
+
+/// The sketch, and the way of the key where it is the only argument and of a frequent type.
+///
+/// # Safety
+///
+/// Python has given these arguments to the method of a sketch.
+#[inline(always)]
+unsafe fn frequent<'a>(
+    slf: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> Option<(&'a CountMinSketch, Probe)> {
+    if count != 1 || !keywords.is_null() {
+        return None;
+    }
+    // SAFETY: Python calls only from attached threads, has looked whether `slf` is of the class or of
+    // one that extends it, and keeps it and the arguments alive for as long as the call takes.
+    unsafe {
+        let py = Python::assume_attached();
+        let sketch = Borrowed::from_ptr(py, slf)
+            .cast_unchecked::<CountMinSketch>()
+            .get();
+        let key = Borrowed::from_ptr(py, *arguments);
+        Some((sketch, sketch.hasher.frequent(&key)?))
+    }
+}
+
+/// Calls PyO3's method with the same arguments.
+///
+/// # Safety
+///
+/// Python has given these arguments to the method of a sketch.
+#[cold]
+unsafe fn hand_on(
+    method: usize,
+    slf: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the promise, and that a call has as many values more as it has keywords.
+    unsafe {
+        let methods = METHODS.get(Python::assume_attached());
+        let methods = methods.expect("they are kept before any function is called");
+        let named = match keywords.is_null() {
+            true => 0,
+            false => ffi::PyTuple_GET_SIZE(keywords),
+        };
+        let mut all = vec![slf];
+        if count + named > 0 {
+            all.extend_from_slice(slice::from_raw_parts(arguments, (count + named) as usize));
+        }
+        ffi::PyObject_Vectorcall(
+            methods[method].as_ptr(),
+            all.as_ptr(),
+            all.len() - named as usize,
+            keywords,
+        )
+    }
+}

@@ -1,0 +1,58 @@
+//! The most frequent of some candidates.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::batch::{hash_frequent, tuple};
+use super::keys::{Hasher, Probe};
+use super::table::Table;
+
+/// The `k` candidates of the highest estimates, with these; of equal ones the first, and each once.
+pub fn top<'py>(
+    table: &Table,
+    hasher: &Hasher,
+    k: usize,
+    candidates: &Bound<'py, PyAny>,
+) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
+    if let Ok(list) = candidates.cast_exact::<PyList>()
+        && let Some(probes) = hash_frequent(hasher, list)
+    {
+        let best = best(table, k, &probes).into_iter();
+        return best
+            .map(|(n, count)| Ok((list.get_item(n)?, count)))
+            .collect();
+    }
+    let keys = tuple(candidates)?;
+    let keys = keys.as_slice();
+    let probes = keys.iter().map(|key| hasher.key(key));
+    let best = best(table, k, &probes.collect::<PyResult<Vec<_>>>()?).into_iter();
+    Ok(best.map(|(n, count)| (keys[n].clone(), count)).collect())
+}
+
+/// The places of the best, with their estimates.
+fn best(table: &Table, k: usize, probes: &[Probe]) -> Vec<(usize, u64)> {
+    let mut found: Vec<(u64, usize)> = Vec::with_capacity(probes.len());
+    for (n, &probe) in probes.iter().enumerate() {
+        found.push((table.estimate(probe), n));
+    }
+    found.sort_unstable_by_key(|&(count, n)| (Reverse(count), n));
+    let mut best: Vec<(usize, u64)> = Vec::with_capacity(k.min(found.len()));
+    // A candidate that is repeated has the same estimate each time, so only among equal ones is
+    // there need to look.
+    let mut seen = HashSet::new();
+    for (at, &(count, n)) in found.iter().enumerate() {
+        if best.len() == k {
+            break;
+        }
+        let alone = |other: Option<&(u64, usize)>| other.is_none_or(|other| other.0 != count);
+        if alone(found.get(at + 1)) && alone(at.checked_sub(1).and_then(|at| found.get(at)))
+            || seen.insert(probes[n])
+        {
+            best.push((n, count));
+        }
+    }
+    best
+}
