@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from ipaddress import IPv4Address
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from line import Line, ratio
@@ -38,23 +38,23 @@ def batches(runs: int) -> Iterator[Line]:
     insert = partial(ours.insert_many, keys)
     yield measured(runs, "insert_many of a list", "collections.Counter", insert, partial(Counter, keys), 0.37)
     sketches = peer("datasketches")
-    theirs = sketches and partial(each, keys, sketches.count_min_sketch(DEPTH, WIDTH).update)
+    theirs = sketches and partial(own(each), keys, sketches.count_min_sketch(DEPTH, WIDTH).update)
     yield measured(runs, "insert_many of a list", "datasketches, a loop", insert, theirs, 0.09)
 
 
 def loops(runs: int) -> Iterator[Line]:
     keys, ours, theirs = stream(), new("Str"), other(WIDTH, DEPTH)
     for name, bar in (("insert", 0.09), ("count", 0.12)):
-        mine = partial(each, keys, getattr(ours, name))
-        loop = theirs and partial(each, keys, getattr(theirs, name))
+        mine = partial(own(each), keys, getattr(ours, name))
+        loop = theirs and partial(own(each), keys, getattr(theirs, name))
         yield measured(runs, f"{name} in a loop", "cmsketch, a loop", mine, loop, bar)
     # What is left where there is no work: the loop, and calls of a method that only says a number.
-    idle = partial(each_none, keys, ours.get_width)
-    loop = theirs and partial(each, keys, theirs.count)
+    idle = partial(own(each_none), keys, ours.get_width)
+    loop = theirs and partial(own(each), keys, theirs.count)
     yield measured(runs, "get_width in a loop", "cmsketch, a loop", idle, loop)
     candidates = list(dict.fromkeys(keys))[:10]
-    mine = partial(repeat, 2000, partial(ours.top_k, 3, candidates))
-    loop = theirs and partial(repeat, 2000, partial(theirs.top_k, 3, candidates))
+    mine = partial(own(repeat), 2000, partial(ours.top_k, 3, candidates))
+    loop = theirs and partial(own(repeat), 2000, partial(theirs.top_k, 3, candidates))
     yield measured(runs, "top_k(3) of 10", "cmsketch", mine, loop, 0.2)
 
 
@@ -66,7 +66,7 @@ def arrays(runs: int) -> Iterator[Line]:
     rng = numpy.random.default_rng(1)
     # In the caches everything counts, in 256 MB the wait for memory: 7 misses a key, of which the processor
     # has many under way at once.
-    for keys, width, bar, times in ((1_000_000, WIDTH, 1.2, runs), (5_000_000, BIG, 1.5, min(runs, 5))):
+    for keys, width, bar, times in ((KEYS, WIDTH, 1.2, runs), (5_000_000, BIG, 1.5, min(runs, 5))):
         array = rng.integers(-(2**63), 2**63, keys, dtype="i8")
         ours, theirs = new("Int", width), bare(width, DEPTH)
         what = f"insert_many of int64, {width * DEPTH * 4 / 1e6:.2g} MB"
@@ -86,7 +86,7 @@ def threads(runs: int) -> Iterator[Line]:
     parts = [keys[start : start + BATCH] for start in range(0, KEYS, BATCH)]
     with ThreadPoolExecutor(10) as pool:
         mine = partial(spread_out, pool, parts, ours.insert_many)
-        loop = theirs and partial(spread_out, pool, parts, lambda part: each(part, theirs.insert))
+        loop = theirs and partial(spread_out, pool, parts, inserting(theirs))
         yield measured(runs, "10 threads, batches of 1,000", "cmsketch, 10 threads", mine, loop, 1 / 20)
         idle = partial(spread_out, pool, parts, len)
         yield measured(runs, "10 threads, no work", "cmsketch, 10 threads", idle, loop)
@@ -113,8 +113,7 @@ def classic_table(runs: int) -> Iterator[Line]:
                 ("plain Python", plain, 20),
                 ("cmsketch", fast, 1),
             ):
-                insert = partial(each_of, theirs)
-                work = theirs and workload(pool, theirs, insert, keys, drawn, part)[name]
+                work = theirs and workload(pool, theirs, inserting(theirs), keys, drawn, part)[name]
                 bar = None if part == 1 else 0.5 / times
                 what = f"table: {name}"
                 yield measured(min(runs, 5), what, against, mine[name], work, bar, part)
@@ -138,8 +137,8 @@ def workload(
 
     return {
         "insert threaded": partial(spread_out, pool, parts, insert),
-        "count": partial(repeat, 2000 // part, partial(each, keys, sketch.count)),
-        "top_k(3)": partial(repeat, 2000 // part, partial(sketch.top_k, 3, keys)),
+        "count": partial(own(repeat), 2000 // part, partial(own(each), keys, sketch.count)),
+        "top_k(3)": partial(own(repeat), 2000 // part, partial(sketch.top_k, 3, keys)),
         "streaming": streaming,
     }
 
@@ -194,6 +193,16 @@ def import_rust(name: str) -> ModuleType:
     return rsimport.imp_from_filepath(Path(__file__).with_name(f"{name}.rs"))
 
 
+def own(loop: Callable[..., None]) -> Callable[..., None]:
+    """A loop of its own for each side.
+
+    CPython adapts a loop's bytecode to what is called there. One that is used for several sketches in turn
+    would be adapted to none of them, unlike a user's.
+    """
+    assert isinstance(loop, FunctionType)
+    return FunctionType(loop.__code__.replace(), loop.__globals__)
+
+
 def each(keys: list[str], action: Callable[[str], object]) -> None:
     for key in keys:
         action(key)
@@ -204,8 +213,10 @@ def each_none(keys: list[str], action: Action) -> None:
         action()
 
 
-def each_of(sketch: Any, keys: list[str]) -> None:
-    each(keys, sketch.insert)
+def inserting(sketch: Any) -> Callable[[list[str]], None]:
+    """A function that inserts a list of keys one by one."""
+    loop = own(each)
+    return lambda keys: loop(keys, sketch.insert)
 
 
 def repeat(times: int, action: Action) -> None:
