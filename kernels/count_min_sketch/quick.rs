@@ -76,11 +76,12 @@ unsafe extern "C" fn insert(
     // SAFETY: these are Python's arguments for the method of a sketch.
     unsafe {
         match frequent(slf, arguments, count, keywords) {
-            Some((sketch, probe)) if sketch.table.is_free() => {
-                sketch.table.add(&None, probe, 1);
+            Some((sketch, probe)) => {
+                let turn = sketch.table.turn_attached(Python::assume_attached());
+                sketch.table.add(&turn, probe, 1);
                 ffi::Py_NewRef(ffi::Py_None())
             }
-            _ => hand_on(0, slf, arguments, count, keywords),
+            None => hand_on(0, slf, arguments, count, keywords),
         }
     }
 }

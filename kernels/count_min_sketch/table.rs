@@ -100,17 +100,11 @@ impl Table {
     /// they must wait.
     #[inline]
     pub fn turn_attached(&self, py: Python<'_>) -> Turn<'_> {
-        if self.is_free() {
+        if self.detached.load(Relaxed) == 0 {
             return None;
         }
         let locked = self.lock.lock_py_attached(py);
         Some(locked.unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// May a thread that holds the GIL change counters without a turn?
-    #[inline(always)]
-    pub fn is_free(&self) -> bool {
-        self.detached.load(Relaxed) == 0
     }
 
     /// Does work without the GIL, which takes a turn for each part.
