@@ -22,6 +22,7 @@ pub mod fingerprint;
 pub mod inputs;
 pub mod depinfo;
 pub mod diagnostics;
+pub mod fastcall;
 pub mod module;
 pub mod pieces;
 pub mod exports;

@@ -56,6 +56,15 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Does it say itself which PyO3 it wants?
+    pub fn names_pyo3(&self) -> bool {
+        let dependencies = self.table.get("dependencies").and_then(toml::Value::as_table);
+        let is_pyo3 = |(name, spec): (&String, &toml::Value)| {
+            name == "pyo3" || spec.get("package").and_then(toml::Value::as_str) == Some("pyo3")
+        };
+        dependencies.is_some_and(|dependencies| dependencies.iter().any(is_pyo3)) || self.table.contains_key("patch")
+    }
+
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {
         let Some(block) = find_block(path, text)? else { return Ok(Manifest::default()) };
         let fault =

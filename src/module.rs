@@ -4,12 +4,14 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, Item, Meta};
 
 use crate::error::{Error, Result};
+use crate::fastcall::{FastCall, SUPPORT};
 use crate::manifest::Manifest;
 use crate::source::Source;
 
 /// What has to be appended to a kernel's text so that it is a Python module: nothing where it has a `#[pymodule]`, or
-/// one line that makes one. A text that does not parse is left for rustc to complain about.
-pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest) -> Result<Option<String>> {
+/// one line that makes one, and with `fast` the functions for fast calls. A text that does not parse is left for rustc to
+/// complain about.
+pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest, fast: bool) -> Result<Option<String>> {
     let Some(file) = file else { return Ok(None) };
     if let Some((name, line)) = declared(&file.items) {
         if name == source.module {
@@ -27,7 +29,9 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest)
     if mentions(&source.text, "pymodule") {
         return Ok(None);
     }
-    let mut calls = String::new();
+    // Another PyO3 may have other names for what is needed, and `forbid` cannot be undone for a part of the file.
+    let fast = fast && !manifest.names_pyo3() && !source.text.contains("forbid");
+    let (mut calls, mut functions) = (String::new(), String::new());
     for item in &file.items {
         let (attributes, name, call) = match item {
             Item::Fn(item) if has(&item.attrs, "pyfunction") => {
@@ -38,7 +42,18 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest)
             _ => continue,
         };
         let conditions: String = attributes.iter().filter(|a| a.path().is_ident("cfg")).filter_map(cfg).collect();
-        calls.push_str(&format!("{conditions}{{ {} }} ", call.replace('@', &name.to_string())));
+        let call = match item {
+            Item::Fn(item) if fast => FastCall::of(item, &conditions),
+            _ => None,
+        }
+        .map_or_else(
+            || call.replace('@', &name.to_string()),
+            |found| {
+                functions.push_str(&found.text);
+                found.statement
+            },
+        );
+        calls.push_str(&format!("{conditions}{{ {call} }} "));
     }
     if calls.is_empty() {
         return Err(Error::config(format!(
@@ -54,9 +69,11 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest)
         true => "",
         false => "#[allow(unused_imports)] use ::pyo3::prelude::*; ",
     };
+    let support = if functions.is_empty() { "" } else { SUPPORT };
     Ok(Some(format!(
         "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
-         -> ::pyo3::PyResult<()> {{ use ::pyo3::types::PyModuleMethods as _; {calls}Ok(()) }}\n",
+         -> ::pyo3::PyResult<()> {{ #[allow(unused_imports)] use ::pyo3::types::PyModuleMethods as _; {calls}Ok(()) }}\n\
+         {support}{functions}",
         source.module
     )))
 }
@@ -152,7 +169,7 @@ mod tests {
             Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: text.into(), manifest: None };
         let file = syn::parse_file(text).ok();
         let manifest = Manifest::of_kernel(&source.path, text).unwrap();
-        match (generated(&source, file.as_ref(), &manifest), expected) {
+        match (generated(&source, file.as_ref(), &manifest, false), expected) {
             (Ok(None), Ok(None)) => {}
             (Ok(Some(made)), Ok(Some(part))) => assert!(made.contains(part), "{made}\n{part}"),
             (Err(error), Err(message)) => assert_eq!(error.message, message),

@@ -131,6 +131,6 @@ fn with_module(source: &Source, manifest: &Manifest) -> Option<String> {
         return None;
     }
     let file = syn::parse_file(&source.text).ok();
-    let appended = module::generated(source, file.as_ref(), manifest).ok()??;
+    let appended = module::generated(source, file.as_ref(), manifest, false).ok()??;
     Some(format!("{}\n{appended}", source.text))
 }
