@@ -1,4 +1,4 @@
-"""Functions of numbers, which an optimised module calls without PyO3, behave as PyO3's own do."""
+"""Functions of numbers and strings, which an optimised module calls without PyO3, behave as PyO3's own do."""
 
 from __future__ import annotations
 
@@ -53,6 +53,16 @@ fn elsewhere(n: i64) -> i64 {
 }
 
 #[pyfunction]
+fn repeat(text: &str, times: usize) -> String {
+    text.repeat(times)
+}
+
+#[pyfunction]
+fn length(text: &str) -> PyResult<usize> {
+    Ok(text.len())
+}
+
+#[pyfunction]
 fn r#match(n: usize) -> usize {
     Python::attach(|_| n)
 }
@@ -91,6 +101,14 @@ CALLS = [
     "nothing(1)",
     "fail(3)",
     "panic(3)",
+    "repeat('Grüße', 2)",
+    "repeat('', 5)",
+    "repeat(text='a', times=2)",
+    "repeat('\\0', 3)",
+    "repeat(str_like('sub'), 2)",
+    "repeat(b'a', 2)",
+    "length('\\udc80')",
+    "length('\\U0001f600')",
     "match(7)",
     "missing",
     "elsewhere(1)",
@@ -108,7 +126,11 @@ PROGRAM = """
     class float_like(float):
         pass
 
-    names = {**vars(k), "numpy_like": numpy_like, "float_like": float_like}
+    class str_like(str):
+        pass
+
+    own = {"numpy_like": numpy_like, "float_like": float_like, "str_like": str_like}
+    names = {**vars(k), **own}
     for call in %r:
         try:
             print(call, repr(eval(call, names)))

@@ -1,8 +1,8 @@
-//! Functions of numbers, called as fast as C functions are.
+//! Functions of numbers and strings, called as fast as C functions are.
 //!
 //! What PyO3 does for a call is as much work again as the call itself: it unpacks arguments by a table, counts attachments
 //! to Python and converts whatever can be converted. Where a kernel's module is generated and a function takes and gives
-//! nothing but numbers, a C function is put in front of PyO3's. It takes the arguments if they are all positional and of
+//! nothing but numbers and strings, a C function is put in front of PyO3's. It takes the arguments if they are all positional and of
 //! the very types that need no conversion, and hands everything else on: keywords, defaults, subclasses, and all errors.
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -29,9 +29,11 @@ impl FastCall {
     /// `None` for a function that has to be left to PyO3 alone. `conditions` are its `cfg` attributes.
     pub fn of(item: &ItemFn, conditions: &str) -> Option<FastCall> {
         let signature = &item.sig;
-        let plain = signature.asyncness.is_none() && matches!(signature.safety, syn::Safety::Default) && signature.abi.is_none();
+        let plain = signature.asyncness.is_none()
+            && matches!(signature.safety, syn::Safety::Default)
+            && signature.abi.is_none();
         let simple = plain && signature.generics.params.is_empty() && signature.generics.where_clause.is_none();
-        if !simple || !item.attrs.iter().all(is_harmless) || !signature.inputs.iter().all(is_number_argument) {
+        if !simple || !item.attrs.iter().all(is_harmless) || !signature.inputs.iter().all(is_taken) {
             return None;
         }
         if let ReturnType::Type(_, given) = &signature.output
@@ -44,7 +46,7 @@ impl FastCall {
         let count = signature.inputs.len();
         let each = |of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().concat();
         let (values, patterns) = (each(&|n| format!("x{n}, ")), each(&|n| format!("Some(x{n}), ")));
-        let reads = each(&|n| format!("f::Number::of(*a.add({n})), "));
+        let reads = each(&|n| format!("f::Taken::of(*a.add({n})), "));
         // SAFETY: (of the text that is written) Python gives as many arguments as it says.
         let text = format!(
             "#[allow(unsafe_code, unused, nonstandard_style, irrefutable_let_patterns, clippy::all, clippy::pedantic)] {conditions}\
@@ -82,17 +84,27 @@ fn has_star_or_warning(tokens: TokenStream) -> bool {
     })
 }
 
-fn is_number_argument(argument: &FnArg) -> bool {
-    matches!(argument, FnArg::Typed(typed) if typed.attrs.is_empty() && is_number(&typed.ty))
+fn is_taken(argument: &FnArg) -> bool {
+    let FnArg::Typed(typed) = argument else { return false };
+    let is_str = |given: &Type| matches!(given, Type::Path(path) if path.path.is_ident("str"));
+    let fits = match &*typed.ty {
+        Type::Reference(to) => to.lifetime.is_none() && to.mutability.is_none() && is_str(&to.elem),
+        given => is_number(given),
+    };
+    fits && typed.attrs.is_empty()
 }
 
 fn is_number(given: &Type) -> bool {
     matches!(given, Type::Path(path) if path.qself.is_none() && NUMBERS.iter().any(|name| path.path.is_ident(name)))
 }
 
-/// Is it a number, nothing, or one of these as PyO3's result?
+/// Is it a number, a string, nothing, or one of these as PyO3's result?
 fn is_given(given: &Type) -> bool {
-    let is_plain = |given: &Type| is_number(given) || matches!(given, Type::Tuple(tuple) if tuple.elems.is_empty());
+    let is_plain = |given: &Type| match given {
+        Type::Tuple(tuple) => tuple.elems.is_empty(),
+        Type::Path(path) if path.path.is_ident("String") => true,
+        given => is_number(given),
+    };
     let Type::Path(path) = given else { return is_plain(given) };
     match path.path.segments.last() {
         Some(last) if last.ident == "PyResult" => match &last.arguments {
@@ -130,13 +142,17 @@ mod tests {
         check("#[pyfunction] #[pyo3(warn(message = \"old\"))] fn f() {}", false);
         check("#[pyfunction] #[other] fn f() {}", false);
         check("#[pyfunction] #[cfg_attr(unix, other)] fn f() {}", false);
-        check("#[pyfunction] fn f(text: &str) {}", false);
+        check("#[pyfunction] fn f(text: &str, n: usize) -> String { text.into() }", true);
+        check("#[pyfunction] fn f(text: &'static str) {}", false);
+        check("#[pyfunction] fn f(text: String) {}", false);
+        check("#[pyfunction] fn f(bytes: &[u8]) {}", false);
         check("#[pyfunction] fn f(py: Python<'_>, n: u64) {}", false);
         check("#[pyfunction] fn f(n: Option<u64>) {}", false);
         check("#[pyfunction] fn f(#[pyo3(from_py_with = g)] n: u64) {}", false);
         check("#[pyfunction] fn f() -> Vec<f64> { vec![] }", false);
         check("#[pyfunction] fn f() -> Result<f64, E> { Ok(1.0) }", false);
-        check("#[pyfunction] fn f() -> PyResult<String> { todo!() }", false);
+        check("#[pyfunction] fn f() -> PyResult<String> { todo!() }", true);
+        check("#[pyfunction] fn f() -> PyResult<Py<PyAny>> { todo!() }", false);
         check("#[pyfunction] async fn f() {}", false);
         check("#[pyfunction] unsafe fn f() {}", false);
     }

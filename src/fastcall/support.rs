@@ -86,22 +86,14 @@ mod __rsimport_fastcall {
         null_mut()
     }
 
-    /// A number that has the very type which needs no conversion.
-    pub trait Number: Sized {
+    /// What is taken from an object of the very type that needs no conversion.
+    pub trait Taken: Sized {
         unsafe fn of(object: *mut PyObject) -> Option<Self>;
-        fn object(self) -> *mut PyObject;
     }
 
     /// What a function gives back.
     pub trait Given {
         fn object(self) -> *mut PyObject;
-    }
-
-    impl<T: Number> Given for T {
-        #[inline(always)]
-        fn object(self) -> *mut PyObject {
-            Number::object(self)
-        }
     }
 
     impl Given for () {
@@ -124,13 +116,15 @@ mod __rsimport_fastcall {
 
     macro_rules! floats {
         ($($float:ty)*) => {$(
-            impl Number for $float {
+            impl Taken for $float {
                 #[inline(always)]
                 unsafe fn of(object: *mut PyObject) -> Option<Self> {
                     // SAFETY: the caller has an object.
                     unsafe { (ffi::PyFloat_CheckExact(object) != 0).then(|| ffi::PyFloat_AS_DOUBLE(object) as $float) }
                 }
+            }
 
+            impl Given for $float {
                 #[inline(always)]
                 fn object(self) -> *mut PyObject {
                     // SAFETY: whoever calls is attached to Python.
@@ -143,7 +137,7 @@ mod __rsimport_fastcall {
 
     macro_rules! ints {
         ($make:ident $wide:ty: $($int:ty)*) => {$(
-            impl Number for $int {
+            impl Taken for $int {
                 #[inline(always)]
                 unsafe fn of(object: *mut PyObject) -> Option<Self> {
                     // SAFETY: the caller has an object; of an int, the value is asked without an exception.
@@ -156,7 +150,9 @@ mod __rsimport_fastcall {
                         if overflow != 0 { None } else { <$int>::try_from(value).ok() }
                     }
                 }
+            }
 
+            impl Given for $int {
                 #[inline(always)]
                 fn object(self) -> *mut PyObject {
                     // SAFETY: whoever calls is attached to Python.
@@ -168,7 +164,7 @@ mod __rsimport_fastcall {
     ints!(PyLong_FromLongLong i64: i8 i16 i32 i64 isize);
     ints!(PyLong_FromUnsignedLongLong u64: u8 u16 u32 u64 usize);
 
-    impl Number for bool {
+    impl Taken for bool {
         #[inline(always)]
         unsafe fn of(object: *mut PyObject) -> Option<Self> {
             // SAFETY: there is one object for each of them, and it is always there.
@@ -182,11 +178,42 @@ mod __rsimport_fastcall {
                 }
             }
         }
+    }
 
+    impl Given for bool {
         #[inline(always)]
         fn object(self) -> *mut PyObject {
             // SAFETY: as above.
             unsafe { ffi::Py_NewRef(if self { ffi::Py_True() } else { ffi::Py_False() }) }
+        }
+    }
+
+    impl<'a> Taken for &'a str {
+        #[inline(always)]
+        unsafe fn of(object: *mut PyObject) -> Option<Self> {
+            // SAFETY: the caller has an object, which outlives the call; a str keeps its UTF-8.
+            unsafe {
+                if ffi::PyUnicode_CheckExact(object) == 0 {
+                    return None;
+                }
+                let mut size = 0;
+                let start = ffi::PyUnicode_AsUTF8AndSize(object, &mut size);
+                if start.is_null() {
+                    // A lone surrogate: PyO3 is to say it.
+                    ffi::PyErr_Clear();
+                    return None;
+                }
+                let bytes = ::std::slice::from_raw_parts(start.cast::<u8>(), size as usize);
+                Some(::std::str::from_utf8_unchecked(bytes))
+            }
+        }
+    }
+
+    impl Given for String {
+        #[inline(always)]
+        fn object(self) -> *mut PyObject {
+            // SAFETY: whoever calls is attached to Python.
+            unsafe { ffi::PyUnicode_FromStringAndSize(self.as_ptr().cast(), self.len() as ffi::Py_ssize_t) }
         }
     }
 }
