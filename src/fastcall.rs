@@ -6,15 +6,28 @@
 //! the very types that need no conversion, and hands everything else on: keywords, defaults, subclasses, and all errors.
 
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{Attribute, FnArg, GenericArgument, ItemFn, Meta, PathArguments, ReturnType, Type};
 
-/// The text that all these functions share, in a module of its own.
-pub const SUPPORT: &str = include_str!("fastcall/support.rs");
-
-const NUMBERS: [&str; 13] =
-    ["bool", "f32", "f64", "i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "u64", "usize"];
+const SUPPORT: &str = include_str!("fastcall/support.rs");
+const FLOATS: [&str; 2] = ["f32", "f64"];
+const SIGNED: [&str; 5] = ["i8", "i16", "i32", "i64", "isize"];
+const UNSIGNED: [&str; 5] = ["u8", "u16", "u32", "u64", "usize"];
 /// Attributes that change nothing about how a function is called.
 const HARMLESS: [&str; 9] = ["allow", "cfg", "cold", "doc", "expect", "inline", "must_use", "pyfunction", "warn"];
+
+/// What these functions share, in a module of its own. It is compiled with every kernel, so it has only the numbers that
+/// they take or give.
+pub fn support(functions: &[FastCall]) -> String {
+    let used = |of: &[&str]| -> String {
+        let is_used = |name: &&&str| functions.iter().any(|function| function.types.iter().any(|used| used == *name));
+        of.iter().filter(is_used).fold(String::new(), |text, name| text + name + " ")
+    };
+    SUPPORT
+        .replace("(FLOATS)", &format!("({})", used(&FLOATS)))
+        .replace(": SIGNED)", &format!(": {})", used(&SIGNED)))
+        .replace(": UNSIGNED)", &format!(": {})", used(&UNSIGNED)))
+}
 
 /// A function that is put in front of PyO3's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +36,8 @@ pub struct FastCall {
     pub text: String,
     /// The statement that adds it to the module `m`.
     pub statement: String,
+    /// The words of its signature, its types among them.
+    types: Vec<String>,
 }
 
 impl FastCall {
@@ -52,7 +67,7 @@ impl FastCall {
             "#[allow(unsafe_code, unused, nonstandard_style, irrefutable_let_patterns, clippy::all, clippy::pedantic)] {conditions}\
              mod __rsimport_fastcall_{plain} {{ \
              use super::__rsimport_fastcall as f; use ::pyo3::ffi::{{Py_ssize_t, PyObject}}; \
-             pub static OWN: f::Own = f::Own::new(); \
+             pub static OWN: f::Own = f::Own::new(::std::ptr::null_mut()); \
              pub unsafe extern \"C\" fn call(_: *mut PyObject, a: *const *mut PyObject, n: Py_ssize_t, k: *mut PyObject) \
              -> *mut PyObject {{ unsafe {{ \
              if n == {count} && k.is_null() {{ if let ({patterns}) = ({reads}) {{ return f::run(|| super::{name}({values})); }} }} \
@@ -62,8 +77,20 @@ impl FastCall {
             "let own = ::pyo3::wrap_pyfunction!(self::{name}, m)?; __rsimport_fastcall::put(m, own, \
              &__rsimport_fastcall_{plain}::OWN, __rsimport_fastcall_{plain}::call)?;"
         );
-        Some(FastCall { text, statement })
+        let types = words(signature.to_token_stream());
+        Some(FastCall { text, statement, types })
     }
+}
+
+fn words(tokens: TokenStream) -> Vec<String> {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Ident(word) => vec![word.to_string()],
+            TokenTree::Group(group) => words(group.stream()),
+            _ => vec![],
+        })
+        .collect()
 }
 
 fn is_harmless(attribute: &Attribute) -> bool {
@@ -95,7 +122,8 @@ fn is_taken(argument: &FnArg) -> bool {
 }
 
 fn is_number(given: &Type) -> bool {
-    matches!(given, Type::Path(path) if path.qself.is_none() && NUMBERS.iter().any(|name| path.path.is_ident(name)))
+    let mut names = FLOATS.iter().chain(&SIGNED).chain(&UNSIGNED).chain(&["bool"]);
+    matches!(given, Type::Path(path) if path.qself.is_none() && names.any(|name| path.path.is_ident(name)))
 }
 
 /// Is it a number, a string, nothing, or one of these as PyO3's result?
@@ -128,7 +156,7 @@ mod tests {
             let found = FastCall::of(&item, "");
             assert_eq!(found.is_some(), fast, "{text}");
             if let Some(found) = found {
-                syn::parse_file(&found.text).unwrap();
+                syn::parse_file(&(support(&[found.clone()]) + &found.text)).unwrap();
             }
         };
         check("#[pyfunction] fn f(steps: u64, r: f64, mut x: f64) -> f64 { x }", true);

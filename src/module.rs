@@ -4,7 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, Item, Meta};
 
 use crate::error::{Error, Result};
-use crate::fastcall::{FastCall, SUPPORT};
+use crate::fastcall::{FastCall, support};
 use crate::manifest::Manifest;
 use crate::source::Source;
 
@@ -31,7 +31,7 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest,
     }
     // Another PyO3 may have other names for what is needed, and `forbid` cannot be undone for a part of the file.
     let fast = fast && !manifest.names_pyo3() && !source.text.contains("forbid");
-    let (mut calls, mut functions) = (String::new(), String::new());
+    let (mut calls, mut functions) = (String::new(), Vec::new());
     for item in &file.items {
         let (attributes, name, call) = match item {
             Item::Fn(item) if has(&item.attrs, "pyfunction") => {
@@ -49,8 +49,9 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest,
         .map_or_else(
             || call.replace('@', &name.to_string()),
             |found| {
-                functions.push_str(&found.text);
-                found.statement
+                let statement = found.statement.clone();
+                functions.push(found);
+                statement
             },
         );
         calls.push_str(&format!("{conditions}{{ {call} }} "));
@@ -69,11 +70,14 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest,
         true => "",
         false => "#[allow(unused_imports)] use ::pyo3::prelude::*; ",
     };
-    let support = if functions.is_empty() { "" } else { SUPPORT };
+    let mut fast_calls: String = functions.iter().map(|function| function.text.as_str()).collect();
+    if !functions.is_empty() {
+        fast_calls.push_str(&support(&functions));
+    }
     Ok(Some(format!(
         "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
          -> ::pyo3::PyResult<()> {{ #[allow(unused_imports)] use ::pyo3::types::PyModuleMethods as _; {calls}Ok(()) }}\n\
-         {support}{functions}",
+         {fast_calls}",
         source.module
     )))
 }

@@ -1,17 +1,17 @@
 #[allow(unsafe_code, unused, nonstandard_style, clippy::all, clippy::pedantic)]
 mod __rsimport_fastcall {
-    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyMethodDef, PyMethodDefPointer, PyObject};
+    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyCFunctionObject, PyMethodDefPointer, PyObject};
     use ::pyo3::panic::PanicException;
-    use ::pyo3::prelude::*;
-    use ::pyo3::sync::PyOnceLock;
-    use ::pyo3::types::PyCFunction;
+    use ::pyo3::types::{PyAnyMethods, PyCFunction, PyModule, PyModuleMethods};
+    use ::pyo3::{Bound, PyErr, PyResult, Python};
     use ::std::any::Any;
-    use ::std::ffi::CString;
+    use ::std::convert::TryFrom;
     use ::std::panic::{AssertUnwindSafe, catch_unwind};
     use ::std::ptr::null_mut;
+    use ::std::sync::atomic::{AtomicPtr, Ordering};
 
-    /// The function that PyO3 made.
-    pub type Own = PyOnceLock<Py<PyCFunction>>;
+    /// The function that PyO3 made, which is kept for good.
+    pub type Own = AtomicPtr<PyObject>;
     /// The function that stands in front of it.
     pub type Fast = unsafe extern "C" fn(
         *mut PyObject,
@@ -21,28 +21,20 @@ mod __rsimport_fastcall {
     ) -> *mut PyObject;
 
     /// Adds a function to the module under the name and with the documentation of PyO3's own.
+    #[cold]
     pub fn put(m: &Bound<'_, PyModule>, function: Bound<'_, PyCFunction>, own: &Own, fast: Fast) -> PyResult<()> {
-        let text = |name: &str| function.getattr(name)?.extract::<Option<String>>();
-        let name = text("__name__")?.unwrap_or_default();
-        let doc = text("__doc__")?.unwrap_or_default();
-        let doc = match text("__text_signature__")? {
-            Some(signature) => format!("{name}{signature}\n--\n\n{doc}"),
-            None => doc,
-        };
-        let definition = PyMethodDef {
-            ml_name: CString::new(name)?.into_raw(),
-            ml_meth: PyMethodDefPointer { PyCFunctionFastWithKeywords: fast },
-            ml_flags: METH_FASTCALL | METH_KEYWORDS,
-            ml_doc: CString::new(doc)?.into_raw(),
-        };
-        // SAFETY: the definition and its texts are never freed; a module and its name are objects.
+        // SAFETY: a function has the layout of one, and its definition is there for as long as it is; the copy is never freed.
         let made = unsafe {
+            let function = function.as_ptr().cast::<PyCFunctionObject>();
+            let mut definition = ::std::ptr::read((*function).m_ml);
+            definition.ml_meth = PyMethodDefPointer { PyCFunctionFastWithKeywords: fast };
+            definition.ml_flags = METH_FASTCALL | METH_KEYWORDS;
             let definition = Box::leak(Box::new(definition));
-            let made = ffi::PyCFunction_NewEx(definition, m.as_ptr(), m.name()?.as_ptr());
-            Bound::from_owned_ptr_or_err(m.py(), made)?
+            let made = ffi::PyCFunction_NewEx(definition, (*function).m_self, (*function).m_module);
+            Bound::from_owned_ptr_or_err(m.py(), made)?.cast_into_unchecked::<PyCFunction>()
         };
-        let _ = own.set(m.py(), function.unbind());
-        m.add_function(made.cast_into::<PyCFunction>()?)
+        own.store(function.into_ptr(), Ordering::Release);
+        m.add_function(made)
     }
 
     /// Calls PyO3's function with the same arguments.
@@ -53,11 +45,8 @@ mod __rsimport_fastcall {
         count: ffi::Py_ssize_t,
         keywords: *mut PyObject,
     ) -> *mut PyObject {
-        // SAFETY: Python has called with these arguments, and it does so only from attached threads.
-        unsafe {
-            let own = own.get(Python::assume_attached()).expect("it is kept before it is in the module");
-            ffi::PyObject_Vectorcall(own.as_ptr(), arguments, count as usize, keywords)
-        }
+        // SAFETY: Python has called with these arguments, and PyO3's function was stored before this one was in the module.
+        unsafe { ffi::PyObject_Vectorcall(own.load(Ordering::Acquire), arguments, count as usize, keywords) }
     }
 
     /// Calls the function, and makes an exception of its error or panic.
@@ -72,11 +61,20 @@ mod __rsimport_fastcall {
     #[cold]
     fn panicked(payload: &(dyn Any + Send)) -> *mut PyObject {
         let text = match (payload.downcast_ref::<String>(), payload.downcast_ref::<&str>()) {
-            (Some(text), _) => text.clone(),
-            (_, Some(text)) => text.to_string(),
-            _ => "panic from Rust code".to_string(),
+            (Some(text), _) => text.as_str(),
+            (_, Some(text)) => text,
+            _ => "panic from Rust code",
         };
-        failed(PanicException::new_err((text,)))
+        // SAFETY: Python calls functions only from attached threads; without a text there is an exception already.
+        unsafe {
+            let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
+            if !text.is_null() {
+                let class = Python::assume_attached().get_type::<PanicException>();
+                ffi::PyErr_SetObject(class.as_ptr(), text);
+                ffi::Py_DECREF(text);
+            }
+        }
+        null_mut()
     }
 
     #[cold]
@@ -133,7 +131,7 @@ mod __rsimport_fastcall {
             }
         )*};
     }
-    floats!(f32 f64);
+    floats!(FLOATS);
 
     macro_rules! ints {
         ($make:ident $wide:ty: $($int:ty)*) => {$(
@@ -161,8 +159,8 @@ mod __rsimport_fastcall {
             }
         )*};
     }
-    ints!(PyLong_FromLongLong i64: i8 i16 i32 i64 isize);
-    ints!(PyLong_FromUnsignedLongLong u64: u8 u16 u32 u64 usize);
+    ints!(PyLong_FromLongLong i64: SIGNED);
+    ints!(PyLong_FromUnsignedLongLong u64: UNSIGNED);
 
     impl Taken for bool {
         #[inline(always)]
