@@ -156,7 +156,7 @@ mod tests {
             let found = FastCall::of(&item, "");
             assert_eq!(found.is_some(), fast, "{text}");
             if let Some(found) = found {
-                syn::parse_file(&(support(&[found.clone()]) + &found.text)).unwrap();
+                syn::parse_file(&(support(std::slice::from_ref(&found)) + &found.text)).unwrap();
             }
         };
         check("#[pyfunction] fn f(steps: u64, r: f64, mut x: f64) -> f64 { x }", true);
