@@ -181,7 +181,7 @@ def test_a_fast_call_can_be_told_by_its_place_in_a_panic(kernel, run):
 @pytest.mark.parametrize(
     ("block", "head"),
     [
-        ("", "#![forbid(unsafe_code)]\n"),
+        ("", "#![forbid(unsafe_code, unused_imports)]\n"),
         ('//! ```cargo\n//! [dependencies]\n//! pyo3 = "0.30"\n//! ```\n', ""),
         ("", "#![deny(warnings, unused, unsafe_code, missing_docs)]\n//! Documented.\n"),
     ],

@@ -65,18 +65,20 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest,
         .kernel(&source.path));
     }
     let doc = documentation(&file.attrs, manifest);
-    // Who writes no module need not know PyO3's prelude either. A second import of it would be an unused one.
+    // Who writes no module need not know PyO3's prelude either. A second import of it would be an unused one, and
+    // nothing may be allowed here that the kernel forbids; what is public counts as used.
     let prelude = match mentions(&source.text, "prelude") {
         true => "",
-        false => "#[allow(unused_imports)] use ::pyo3::prelude::*; ",
+        false => "pub use ::pyo3::prelude::*; ",
     };
+    let methods = if calls.contains("m.add_") { "use ::pyo3::types::PyModuleMethods as _; " } else { "" };
     let mut fast_calls: String = functions.iter().map(|function| function.text.as_str()).collect();
     if !functions.is_empty() {
         fast_calls.push_str(&support(&functions));
     }
     Ok(Some(format!(
         "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
-         -> ::pyo3::PyResult<()> {{ #[allow(unused_imports)] use ::pyo3::types::PyModuleMethods as _; {calls}Ok(()) }}\n\
+         -> ::pyo3::PyResult<()> {{ {methods}{calls}Ok(()) }}\n\
          {fast_calls}",
         source.module
     )))
