@@ -47,7 +47,11 @@ impl FastCall {
         let plain = signature.asyncness.is_none()
             && matches!(signature.safety, syn::Safety::Default)
             && signature.abi.is_none();
-        let simple = plain && signature.generics.params.is_empty() && signature.generics.where_clause.is_none();
+        // Without arguments there is nothing to unpack.
+        let simple = plain
+            && !signature.inputs.is_empty()
+            && signature.generics.params.is_empty()
+            && signature.generics.where_clause.is_none();
         if !simple || !item.attrs.iter().all(is_harmless) || !signature.inputs.iter().all(is_taken) {
             return None;
         }
@@ -64,18 +68,18 @@ impl FastCall {
         let reads = each(&|n| format!("f::Taken::of(*a.add({n})), "));
         // SAFETY: (of the text that is written) Python gives as many arguments as it says.
         let text = format!(
-            "#[allow(unsafe_code, unused, nonstandard_style, irrefutable_let_patterns, clippy::all, clippy::pedantic)] {conditions}\
+            "#[allow(unsafe_code, unused, nonstandard_style, clippy::all, clippy::pedantic)] {conditions}\
              mod __rsimport_fastcall_{plain} {{ \
              use super::__rsimport_fastcall as f; use ::pyo3::ffi::{{Py_ssize_t, PyObject}}; \
              pub static OWN: f::Own = f::Own::new(::std::ptr::null_mut()); \
-             pub unsafe extern \"C\" fn call(_: *mut PyObject, a: *const *mut PyObject, n: Py_ssize_t, k: *mut PyObject) \
+             pub unsafe extern \"C\" fn call(m: *mut PyObject, a: *const *mut PyObject, n: Py_ssize_t, k: *mut PyObject) \
              -> *mut PyObject {{ unsafe {{ \
              if n == {count} && k.is_null() {{ if let ({patterns}) = ({reads}) {{ return f::run(|| super::{name}({values})); }} }} \
-             f::hand_on(&OWN, a, n, k) }} }} }}\n"
+             f::hand_on(&OWN, m, a, n, k) }} }} }}\n"
         );
         let statement = format!(
-            "let own = ::pyo3::wrap_pyfunction!(self::{name}, m)?; __rsimport_fastcall::put(m, own, \
-             &__rsimport_fastcall_{plain}::OWN, __rsimport_fastcall_{plain}::call)?;"
+            "let function = ::pyo3::wrap_pyfunction!(self::{name}, m)?; __rsimport_fastcall::put(&function, \
+             &__rsimport_fastcall_{plain}::OWN, __rsimport_fastcall_{plain}::call); m.add_function(function)?;"
         );
         let types = words(signature.to_token_stream());
         Some(FastCall { text, statement, types })
@@ -160,16 +164,17 @@ mod tests {
             }
         };
         check("#[pyfunction] fn f(steps: u64, r: f64, mut x: f64) -> f64 { x }", true);
-        check("/// Text.\n#[pyfunction] #[inline] pub fn f() {}", true);
+        check("/// Text.\n#[pyfunction] #[inline] pub fn f(n: u8) {}", true);
+        check("#[pyfunction] fn f() {}", false);
         check("#[pyfunction] fn r#fn(i: i64) -> PyResult<i64> { Ok(i) }", true);
         check("#[pyfunction] fn f(yes: bool) -> pyo3::PyResult<()> { Ok(()) }", true);
         check("#[pyfunction] #[pyo3(signature = (n, x = 0.5))] fn f(n: u32, x: f32) -> f32 { x }", true);
         check("#[pyfunction(name = \"g\")] fn f(n: u32) {}", true);
         check("#[pyfunction] #[pyo3(signature = (n, *, x = 0.5))] fn f(n: u32, x: f32) -> f32 { x }", false);
         check("#[pyfunction(signature = (*, n))] fn f(n: u32) {}", false);
-        check("#[pyfunction] #[pyo3(warn(message = \"old\"))] fn f() {}", false);
-        check("#[pyfunction] #[other] fn f() {}", false);
-        check("#[pyfunction] #[cfg_attr(unix, other)] fn f() {}", false);
+        check("#[pyfunction] #[pyo3(warn(message = \"old\"))] fn f(n: u8) {}", false);
+        check("#[pyfunction] #[other] fn f(n: u8) {}", false);
+        check("#[pyfunction] #[cfg_attr(unix, other)] fn f(n: u8) {}", false);
         check("#[pyfunction] fn f(text: &str, n: usize) -> String { text.into() }", true);
         check("#[pyfunction] fn f(text: &'static str) {}", false);
         check("#[pyfunction] fn f(text: String) {}", false);
@@ -177,11 +182,11 @@ mod tests {
         check("#[pyfunction] fn f(py: Python<'_>, n: u64) {}", false);
         check("#[pyfunction] fn f(n: Option<u64>) {}", false);
         check("#[pyfunction] fn f(#[pyo3(from_py_with = g)] n: u64) {}", false);
-        check("#[pyfunction] fn f() -> Vec<f64> { vec![] }", false);
-        check("#[pyfunction] fn f() -> Result<f64, E> { Ok(1.0) }", false);
-        check("#[pyfunction] fn f() -> PyResult<String> { todo!() }", true);
-        check("#[pyfunction] fn f() -> PyResult<Py<PyAny>> { todo!() }", false);
-        check("#[pyfunction] async fn f() {}", false);
-        check("#[pyfunction] unsafe fn f() {}", false);
+        check("#[pyfunction] fn f(n: u8) -> Vec<f64> { vec![] }", false);
+        check("#[pyfunction] fn f(n: u8) -> Result<f64, E> { Ok(1.0) }", false);
+        check("#[pyfunction] fn f(n: u8) -> PyResult<String> { todo!() }", true);
+        check("#[pyfunction] fn f(n: u8) -> PyResult<Py<PyAny>> { todo!() }", false);
+        check("#[pyfunction] async fn f(n: u8) {}", false);
+        check("#[pyfunction] unsafe fn f(n: u8) {}", false);
     }
 }

@@ -1,8 +1,8 @@
 #[allow(unsafe_code, unused, nonstandard_style, clippy::all, clippy::pedantic)]
 mod __rsimport_fastcall {
-    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyCFunctionObject, PyMethodDefPointer, PyObject};
+    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyCFunctionObject, PyObject};
     use ::pyo3::panic::PanicException;
-    use ::pyo3::types::{PyAnyMethods, PyCFunction, PyModule, PyModuleMethods};
+    use ::pyo3::types::{PyAnyMethods, PyCFunction};
     use ::pyo3::{Bound, PyErr, PyResult, Python};
     use ::std::any::Any;
     use ::std::convert::TryFrom;
@@ -10,43 +10,39 @@ mod __rsimport_fastcall {
     use ::std::ptr::null_mut;
     use ::std::sync::atomic::{AtomicPtr, Ordering};
 
-    /// The function that PyO3 made, which is kept for good.
-    pub type Own = AtomicPtr<PyObject>;
+    /// What Python called before: the function of PyO3.
+    pub type Own = AtomicPtr<()>;
     /// The function that stands in front of it.
-    pub type Fast = unsafe extern "C" fn(
-        *mut PyObject,
-        *const *mut PyObject,
-        ffi::Py_ssize_t,
-        *mut PyObject,
-    ) -> *mut PyObject;
+    pub type Fast = ffi::PyCFunctionFastWithKeywords;
 
-    /// Adds a function to the module under the name and with the documentation of PyO3's own.
-    #[cold]
-    pub fn put(m: &Bound<'_, PyModule>, function: Bound<'_, PyCFunction>, own: &Own, fast: Fast) -> PyResult<()> {
-        // SAFETY: a function has the layout of one, and its definition is there for as long as it is; the copy is never freed.
-        let made = unsafe {
-            let function = function.as_ptr().cast::<PyCFunctionObject>();
-            let mut definition = ::std::ptr::read((*function).m_ml);
-            definition.ml_meth = PyMethodDefPointer { PyCFunctionFastWithKeywords: fast };
-            definition.ml_flags = METH_FASTCALL | METH_KEYWORDS;
-            let definition = Box::leak(Box::new(definition));
-            let made = ffi::PyCFunction_NewEx(definition, (*function).m_self, (*function).m_module);
-            Bound::from_owned_ptr_or_err(m.py(), made)?.cast_into_unchecked::<PyCFunction>()
-        };
-        own.store(function.into_ptr(), Ordering::Release);
-        m.add_function(made)
+    /// Makes Python call the fast function in the place of PyO3's.
+    pub fn put(function: &Bound<'_, PyCFunction>, own: &Own, fast: Fast) {
+        // SAFETY: a function has this layout, and its definition is PyO3's static one, which is in an UnsafeCell. Its flags
+        // say what its function is.
+        unsafe {
+            let definition = (*function.as_ptr().cast::<PyCFunctionObject>()).m_ml;
+            let calls_alike = (*definition).ml_flags & (METH_FASTCALL | METH_KEYWORDS) == METH_FASTCALL | METH_KEYWORDS;
+            if calls_alike && own.load(Ordering::Acquire).is_null() {
+                own.store((*definition).ml_meth.PyCFunctionFastWithKeywords as *mut (), Ordering::Release);
+                (*definition).ml_meth.PyCFunctionFastWithKeywords = fast;
+            }
+        }
     }
 
     /// Calls PyO3's function with the same arguments.
     #[cold]
     pub unsafe fn hand_on(
         own: &Own,
+        slf: *mut PyObject,
         arguments: *const *mut PyObject,
         count: ffi::Py_ssize_t,
         keywords: *mut PyObject,
     ) -> *mut PyObject {
-        // SAFETY: Python has called with these arguments, and PyO3's function was stored before this one was in the module.
-        unsafe { ffi::PyObject_Vectorcall(own.load(Ordering::Acquire), arguments, count as usize, keywords) }
+        // SAFETY: Python has called with these, and what is stored is a function of this type, before this one was called.
+        unsafe {
+            let own = ::std::mem::transmute::<*mut (), Fast>(own.load(Ordering::Acquire));
+            own(slf, arguments, count, keywords)
+        }
     }
 
     /// Calls the function, and makes an exception of its error or panic.
