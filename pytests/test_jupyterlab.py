@@ -79,6 +79,10 @@ def page(lab: str) -> Iterator[Any]:
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()
+        # On a slow machine JupyterLab may ask which kernel it shall start; what it proposes is right.
+        page.add_locator_handler(
+            page.locator(".jp-Dialog .jp-mod-accept").first, lambda accept: accept.click()
+        )
         page.set_default_timeout(MILLISECONDS)
         page.goto(lab)
         yield page
