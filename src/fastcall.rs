@@ -184,8 +184,8 @@ mod tests {
         check("#[pyfunction] fn f(#[pyo3(from_py_with = g)] n: u64) {}", false);
         check("#[pyfunction] fn f(n: u8) -> Vec<f64> { vec![] }", false);
         check("#[pyfunction] fn f(n: u8) -> Result<f64, E> { Ok(1.0) }", false);
-        check("#[pyfunction] fn f(n: u8) -> PyResult<String> { todo!() }", true);
-        check("#[pyfunction] fn f(n: u8) -> PyResult<Py<PyAny>> { todo!() }", false);
+        check("#[pyfunction] fn f(n: u8) -> PyResult<String> { Ok(String::new()) }", true);
+        check("#[pyfunction] fn f(n: u8) -> PyResult<Py<PyAny>> { Ok(x) }", false);
         check("#[pyfunction] async fn f(n: u8) {}", false);
         check("#[pyfunction] unsafe fn f(n: u8) {}", false);
     }
