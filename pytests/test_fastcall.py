@@ -183,7 +183,11 @@ def test_a_fast_call_can_be_told_by_its_place_in_a_panic(kernel, run):
     [
         ("", "#![forbid(unsafe_code, unused_imports)]\n"),
         ('//! ```cargo\n//! [dependencies]\n//! pyo3 = "0.30"\n//! ```\n', ""),
-        ("", "#![deny(warnings, unused, unsafe_code, missing_docs)]\n//! Documented.\n"),
+        (
+            "",
+            "#![deny(warnings, unused, unsafe_code, missing_docs, unreachable_pub, trivial_casts)]\n"
+            "#![deny(trivial_numeric_casts, unused_qualifications)]\n//! Documented.\n",
+        ),
     ],
     ids=["unsafe code is forbidden", "a PyO3 of its own", "warnings are denied"],
 )

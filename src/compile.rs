@@ -172,8 +172,8 @@ fn own_flags(task: &Task<'_>, plan: &Plan, view: &View, ground: &Ground) -> Vec<
     incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
 }
 
-/// How a compiler's edits are linked: by its own linker where there are flags for it, which `cc` is asked for once, and
-/// with the standard library as a shared one.
+/// How a compiler that is called without cargo links: by its own linker where there are flags for it, which `cc` is asked
+/// for once, and edits with the standard library as a shared one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Link {
     flags: Vec<String>,
@@ -182,9 +182,15 @@ struct Link {
 
 impl Link {
     fn of(task: &Task<'_>, toolchain: &Toolchain, rustc: &Identity, recipe: &Recipe, own_flags: &[String]) -> Link {
-        if task.tier != Tier::Fast || !linker::fits(recipe.arguments()) || !linker::fits(own_flags) {
+        if !linker::fits(recipe.arguments()) || !linker::fits(own_flags) {
             return Link::default();
         }
+        let link = Link::known(task, toolchain, rustc, recipe);
+        Link { runtime: link.runtime.filter(|_| task.tier == Tier::Fast), ..link }
+    }
+
+    /// What the cache has, or what is found out now.
+    fn known(task: &Task<'_>, toolchain: &Toolchain, rustc: &Identity, recipe: &Recipe) -> Link {
         let Some(name) = linker::name(rustc) else { return Link::default() };
         let cache = task.cache;
         let kept = cache.kept::<Link>("toolchains", &name);

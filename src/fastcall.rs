@@ -6,27 +6,27 @@
 //! the very types that need no conversion, and hands everything else on: keywords, defaults, subclasses, and all errors.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::{Attribute, FnArg, GenericArgument, ItemFn, Meta, PathArguments, ReturnType, Type};
 
-const SUPPORT: &str = include_str!("fastcall/support.rs");
-const FLOATS: [&str; 2] = ["f32", "f64"];
 const SIGNED: [&str; 5] = ["i8", "i16", "i32", "i64", "isize"];
 const UNSIGNED: [&str; 5] = ["u8", "u16", "u32", "u64", "usize"];
 /// Attributes that change nothing about how a function is called.
 const HARMLESS: [&str; 9] = ["allow", "cfg", "cold", "doc", "expect", "inline", "must_use", "pyfunction", "warn"];
 
-/// What these functions share, in a module of its own. It is compiled with every kernel, so it has only the numbers that
-/// they take or give.
+const SUPPORT: &str = include_str!("fastcall/support.rs");
+/// What does not hold of the user's code does not hold of this: it is not theirs to change.
+const ALLOWED: &str = "#[allow(unsafe_code, unused, unused_qualifications, nonstandard_style, unreachable_pub, trivial_casts, \
+    trivial_numeric_casts, clippy::all, clippy::pedantic)]";
+
+/// What these functions share, in a module of its own: only what they use, since it is compiled with every kernel.
 pub fn support(functions: &[FastCall]) -> String {
-    let used = |of: &[&str]| -> String {
-        let is_used = |name: &&&str| functions.iter().any(|function| function.types.iter().any(|used| used == *name));
-        of.iter().filter(is_used).fold(String::new(), |text, name| text + name + " ")
+    let is_used = |part: &&str| {
+        let name = part.split_once(" fn ").and_then(|(_, after)| after.split(['(', '<']).next());
+        let called = name.map(|name| format!("::{name}"));
+        called.is_none_or(|called| functions.iter().any(|f| f.text.contains(&called) || f.statement.contains(&called)))
     };
-    SUPPORT
-        .replace("(FLOATS)", &format!("({})", used(&FLOATS)))
-        .replace(": SIGNED)", &format!(": {})", used(&SIGNED)))
-        .replace(": UNSIGNED)", &format!(": {})", used(&UNSIGNED)))
+    let (parts, end) = SUPPORT.rsplit_once('}').unwrap_or((SUPPORT, ""));
+    parts.split("\n\n").filter(is_used).collect::<Vec<_>>().join("\n\n") + "}" + end
 }
 
 /// A function that is put in front of PyO3's.
@@ -36,8 +36,6 @@ pub struct FastCall {
     pub text: String,
     /// The statement that adds it to the module `m`.
     pub statement: String,
-    /// The words of its signature, its types among them.
-    types: Vec<String>,
 }
 
 impl FastCall {
@@ -46,55 +44,48 @@ impl FastCall {
         let signature = &item.sig;
         let plain = signature.asyncness.is_none()
             && matches!(signature.safety, syn::Safety::Default)
-            && signature.abi.is_none();
-        // Without arguments there is nothing to unpack.
-        let simple = plain
-            && !signature.inputs.is_empty()
+            && signature.abi.is_none()
             && signature.generics.params.is_empty()
             && signature.generics.where_clause.is_none();
-        if !simple || !item.attrs.iter().all(is_harmless) || !signature.inputs.iter().all(is_taken) {
+        // Without arguments there is nothing to unpack.
+        if !plain || signature.inputs.is_empty() || !item.attrs.iter().all(is_harmless) {
             return None;
         }
-        if let ReturnType::Type(_, given) = &signature.output
-            && !is_given(given)
-        {
-            return None;
-        }
+        let reads = signature.inputs.iter().map(taken).collect::<Option<Vec<_>>>()?;
+        let given = given(&signature.output)?;
         let name = signature.ident.to_string();
         let plain = name.trim_start_matches("r#");
-        let count = signature.inputs.len();
-        let each = |of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().concat();
-        let (values, patterns) = (each(&|n| format!("x{n}, ")), each(&|n| format!("Some(x{n}), ")));
-        let reads = each(&|n| format!("f::Taken::of(*a.add({n})), "));
+        let count = reads.len();
+        let each = |of: &dyn Fn(usize, &Read) -> String| {
+            reads.iter().enumerate().map(|(n, read)| of(n, read)).collect::<String>()
+        };
+        let patterns = each(&|n, _| format!("Some(x{n}), "));
+        let values = each(&|n, read| format!("x{n}{}, ", read.cast));
+        let reads = each(&|n, read| format!("f::{}(*a.add({n})), ", read.by));
         // SAFETY: (of the text that is written) Python gives as many arguments as it says.
         let text = format!(
-            "#[allow(unsafe_code, unused, nonstandard_style, clippy::all, clippy::pedantic)] {conditions}\
-             mod __rsimport_fastcall_{plain} {{ \
-             use super::__rsimport_fastcall as f; use ::pyo3::ffi::{{Py_ssize_t, PyObject}}; \
+            "{ALLOWED} {conditions}mod __rsimport_fastcall_{plain} {{ \
+             use super::__rsimport_fastcall as f; use ::pyo3::ffi::{{self, Py_ssize_t, PyObject}}; \
              pub static OWN: f::Own = f::Own::new(::std::ptr::null_mut()); \
              pub unsafe extern \"C\" fn call(m: *mut PyObject, a: *const *mut PyObject, n: Py_ssize_t, k: *mut PyObject) \
              -> *mut PyObject {{ unsafe {{ \
-             if n == {count} && k.is_null() {{ if let ({patterns}) = ({reads}) {{ return f::run(|| super::{name}({values})); }} }} \
+             if n == {count} && k.is_null() {{ if let ({patterns}) = ({reads}) {{ \
+             return match ::std::panic::catch_unwind(|| super::{name}({values})) {{ \
+             Ok(x) => {given}, Err(payload) => f::panicked(payload) }}; }} }} \
              f::hand_on(&OWN, m, a, n, k) }} }} }}\n"
         );
         let statement = format!(
             "let function = ::pyo3::wrap_pyfunction!(self::{name}, m)?; __rsimport_fastcall::put(&function, \
              &__rsimport_fastcall_{plain}::OWN, __rsimport_fastcall_{plain}::call); m.add_function(function)?;"
         );
-        let types = words(signature.to_token_stream());
-        Some(FastCall { text, statement, types })
+        Some(FastCall { text, statement })
     }
 }
 
-fn words(tokens: TokenStream) -> Vec<String> {
-    tokens
-        .into_iter()
-        .flat_map(|token| match token {
-            TokenTree::Ident(word) => vec![word.to_string()],
-            TokenTree::Group(group) => words(group.stream()),
-            _ => vec![],
-        })
-        .collect()
+/// How an argument is read: by which function of the support, and what is done to its result.
+struct Read {
+    by: String,
+    cast: &'static str,
 }
 
 fn is_harmless(attribute: &Attribute) -> bool {
@@ -115,37 +106,63 @@ fn has_star_or_warning(tokens: TokenStream) -> bool {
     })
 }
 
-fn is_taken(argument: &FnArg) -> bool {
-    let FnArg::Typed(typed) = argument else { return false };
-    let is_str = |given: &Type| matches!(given, Type::Path(path) if path.path.is_ident("str"));
-    let fits = match &*typed.ty {
-        Type::Reference(to) => to.lifetime.is_none() && to.mutability.is_none() && is_str(&to.elem),
-        given => is_number(given),
-    };
-    fits && typed.attrs.is_empty()
-}
-
-fn is_number(given: &Type) -> bool {
-    let mut names = FLOATS.iter().chain(&SIGNED).chain(&UNSIGNED).chain(&["bool"]);
-    matches!(given, Type::Path(path) if path.qself.is_none() && names.any(|name| path.path.is_ident(name)))
-}
-
-/// Is it a number, a string, nothing, or one of these as PyO3's result?
-fn is_given(given: &Type) -> bool {
-    let is_plain = |given: &Type| match given {
-        Type::Tuple(tuple) => tuple.elems.is_empty(),
-        Type::Path(path) if path.path.is_ident("String") => true,
-        given => is_number(given),
-    };
-    let Type::Path(path) = given else { return is_plain(given) };
-    match path.path.segments.last() {
-        Some(last) if last.ident == "PyResult" => match &last.arguments {
-            PathArguments::AngleBracketed(of) => {
-                of.args.len() == 1 && matches!(of.args.first(), Some(GenericArgument::Type(given)) if is_plain(given))
-            }
-            _ => false,
+fn taken(argument: &FnArg) -> Option<Read> {
+    let FnArg::Typed(typed) = argument else { return None };
+    if !typed.attrs.is_empty() {
+        return None;
+    }
+    let read = |by: &str, cast| Some(Read { by: by.to_owned(), cast });
+    match &*typed.ty {
+        Type::Reference(to) if to.lifetime.is_none() && to.mutability.is_none() && name(&to.elem)? == "str" => {
+            read("text", "")
+        }
+        Type::Reference(_) => None,
+        by_value => match name(by_value)?.as_str() {
+            "f64" => read("float", ""),
+            "f32" => read("float", " as f32"),
+            "bool" => read("truth", ""),
+            int if SIGNED.contains(&int) || UNSIGNED.contains(&int) => read(&format!("int::<{int}>"), ""),
+            _ => None,
         },
-        _ => is_plain(given),
+    }
+}
+
+/// The expression that makes an object of the result `x`: a number, a string, nothing, or one of these as PyO3's result.
+fn given(output: &ReturnType) -> Option<String> {
+    let ReturnType::Type(_, output) = output else { return plainly_given(None) };
+    let Type::Path(path) = &**output else { return plainly_given(Some(output)) };
+    match path.path.segments.last() {
+        Some(last) if last.ident == "PyResult" => {
+            let PathArguments::AngleBracketed(of) = &last.arguments else { return None };
+            let (Some(GenericArgument::Type(inner)), 1) = (of.args.first(), of.args.len()) else { return None };
+            let given = plainly_given(Some(inner))?;
+            Some(format!("match x {{ Ok(x) => {given}, Err(error) => f::failed(error) }}"))
+        }
+        _ => plainly_given(Some(output)),
+    }
+}
+
+fn plainly_given(output: Option<&Type>) -> Option<String> {
+    let nothing = || Some("ffi::Py_NewRef(ffi::Py_None())".to_owned());
+    match output {
+        None => nothing(),
+        Some(Type::Tuple(tuple)) if tuple.elems.is_empty() => nothing(),
+        Some(output) => match name(output)?.as_str() {
+            "f32" | "f64" => Some("ffi::PyFloat_FromDouble(x as f64)".into()),
+            "bool" => Some("ffi::Py_NewRef(if x { ffi::Py_True() } else { ffi::Py_False() })".into()),
+            "String" => Some("f::string(&x)".into()),
+            int if SIGNED.contains(&int) => Some("ffi::PyLong_FromLongLong(x as i64)".into()),
+            int if UNSIGNED.contains(&int) => Some("ffi::PyLong_FromUnsignedLongLong(x as u64)".into()),
+            _ => None,
+        },
+    }
+}
+
+/// A type that is a name and no more.
+fn name(of: &Type) -> Option<String> {
+    match of {
+        Type::Path(path) if path.qself.is_none() => path.path.get_ident().map(ToString::to_string),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
-//! Linking an edit without the C compiler's driver.
+//! Linking without the C compiler's driver.
 //!
-//! rustc calls `cc`, which calls `collect2`, which calls a wrapper, which calls LLVM's linker. For an edit of a small
+//! rustc calls `cc`, which calls `collect2`, which calls a wrapper, which calls LLVM's linker. For a small
 //! kernel these are a tenth of the time. Where the last of them is the one that comes with rustc, it is called at once,
 //! with the folders and start files that `cc` would give it.
 

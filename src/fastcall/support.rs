@@ -1,13 +1,16 @@
-#[allow(unsafe_code, unused, nonstandard_style, clippy::all, clippy::pedantic)]
+#[allow(unsafe_code, unused, unused_qualifications, nonstandard_style, unreachable_pub, trivial_casts, trivial_numeric_casts)]
+#[allow(clippy::all, clippy::pedantic)]
 mod __rsimport_fastcall {
-    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyCFunctionObject, PyObject};
-    use ::pyo3::panic::PanicException;
-    use ::pyo3::types::{PyAnyMethods, PyCFunction};
+    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, Py_ssize_t, PyCFunctionObject, PyObject};
+    use ::pyo3::impl_::trampoline::get_trampoline_function;
+    use ::pyo3::types::PyCFunction;
     use ::pyo3::{Bound, PyErr, PyResult, Python};
     use ::std::any::Any;
+    use ::std::boxed::Box;
     use ::std::convert::TryFrom;
-    use ::std::panic::{AssertUnwindSafe, catch_unwind};
-    use ::std::ptr::null_mut;
+    use ::std::mem::transmute;
+    use ::std::panic::resume_unwind;
+    use ::std::ptr::{null, null_mut};
     use ::std::sync::atomic::{AtomicPtr, Ordering};
 
     /// What Python called before: the function of PyO3.
@@ -35,179 +38,97 @@ mod __rsimport_fastcall {
         own: &Own,
         slf: *mut PyObject,
         arguments: *const *mut PyObject,
-        count: ffi::Py_ssize_t,
+        count: Py_ssize_t,
         keywords: *mut PyObject,
     ) -> *mut PyObject {
         // SAFETY: Python has called with these, and what is stored is a function of this type, before this one was called.
         unsafe {
-            let own = ::std::mem::transmute::<*mut (), Fast>(own.load(Ordering::Acquire));
+            let own = transmute::<*mut (), Fast>(own.load(Ordering::Acquire));
             own(slf, arguments, count, keywords)
         }
     }
 
-    /// Calls the function, and makes an exception of its error or panic.
-    #[inline(always)]
-    pub fn run<R: Given>(function: impl FnOnce() -> R) -> *mut PyObject {
-        match catch_unwind(AssertUnwindSafe(function)) {
-            Ok(result) => result.object(),
-            Err(payload) => panicked(&*payload),
-        }
-    }
-
+    /// Raises what PyO3 raises for a panic: its own function, which is in every kernel already, catches it again. It is not
+    /// documented, but the version of PyO3 is the one that comes with rsimport.
     #[cold]
-    fn panicked(payload: &(dyn Any + Send)) -> *mut PyObject {
-        let text = match (payload.downcast_ref::<String>(), payload.downcast_ref::<&str>()) {
-            (Some(text), _) => text.as_str(),
-            (_, Some(text)) => text,
-            _ => "panic from Rust code",
-        };
-        // SAFETY: Python calls functions only from attached threads; without a text there is an exception already.
+    pub fn panicked(payload: Box<dyn Any + Send>) -> *mut PyObject {
+        type Payload = Box<dyn Any + Send>;
+        unsafe fn again(
+            _: Python<'_>,
+            payload: *mut PyObject,
+            _: *const *mut PyObject,
+            _: Py_ssize_t,
+            _: *mut PyObject,
+        ) -> PyResult<*mut PyObject> {
+            // SAFETY: the pointer is the one made below, and this is called once.
+            resume_unwind(*unsafe { Box::from_raw(payload.cast::<Payload>()) })
+        }
+        let payload: *mut Payload = Box::into_raw(Box::new(payload));
+        // SAFETY: Python calls functions only from attached threads; the arguments are handed through unread.
         unsafe {
-            let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t);
-            if !text.is_null() {
-                let class = Python::assume_attached().get_type::<PanicException>();
-                ffi::PyErr_SetObject(class.as_ptr(), text);
-                ffi::Py_DECREF(text);
-            }
+            get_trampoline_function!(fastcall_cfunction_with_keywords, again)(payload.cast(), null(), 0, null_mut())
         }
-        null_mut()
     }
 
+    /// Raises an error.
     #[cold]
-    fn failed(error: PyErr) -> *mut PyObject {
+    pub fn failed(error: PyErr) -> *mut PyObject {
         // SAFETY: Python calls functions only from attached threads.
         error.restore(unsafe { Python::assume_attached() });
         null_mut()
     }
 
-    /// What is taken from an object of the very type that needs no conversion.
-    pub trait Taken: Sized {
-        unsafe fn of(object: *mut PyObject) -> Option<Self>;
+    /// A str.
+    pub fn string(text: &str) -> *mut PyObject {
+        // SAFETY: whoever calls is attached to Python.
+        unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as Py_ssize_t) }
     }
 
-    /// What a function gives back.
-    pub trait Given {
-        fn object(self) -> *mut PyObject;
+    /// The value of a float, and nothing of any other object.
+    #[inline(always)]
+    pub unsafe fn float(object: *mut PyObject) -> Option<f64> {
+        // SAFETY: the caller has an object.
+        unsafe { if ffi::PyFloat_CheckExact(object) != 0 { Some(ffi::PyFloat_AS_DOUBLE(object)) } else { None } }
     }
 
-    impl Given for () {
-        #[inline(always)]
-        fn object(self) -> *mut PyObject {
-            // SAFETY: None is always there.
-            unsafe { ffi::Py_NewRef(ffi::Py_None()) }
+    /// The value of an int that fits.
+    #[inline(always)]
+    pub unsafe fn int<T: TryFrom<i64>>(object: *mut PyObject) -> Option<T> {
+        // SAFETY: the caller has an object; of an int, the value is asked without an exception.
+        unsafe {
+            if ffi::PyLong_CheckExact(object) == 0 {
+                return None;
+            }
+            let mut overflow = 0;
+            let value = ffi::PyLong_AsLongLongAndOverflow(object, &mut overflow);
+            if overflow != 0 { None } else { T::try_from(value).ok() }
         }
     }
 
-    impl<T: Given> Given for PyResult<T> {
-        #[inline(always)]
-        fn object(self) -> *mut PyObject {
-            match self {
-                Ok(result) => result.object(),
-                Err(error) => failed(error),
-            }
-        }
+    /// The value of a bool.
+    #[inline(always)]
+    pub unsafe fn truth(object: *mut PyObject) -> Option<bool> {
+        // SAFETY: there is one object for each of them, and it is always there.
+        let (yes, no) = unsafe { (object == ffi::Py_True(), object == ffi::Py_False()) };
+        if yes || no { Some(yes) } else { None }
     }
 
-    macro_rules! floats {
-        ($($float:ty)*) => {$(
-            impl Taken for $float {
-                #[inline(always)]
-                unsafe fn of(object: *mut PyObject) -> Option<Self> {
-                    // SAFETY: the caller has an object.
-                    unsafe { (ffi::PyFloat_CheckExact(object) != 0).then(|| ffi::PyFloat_AS_DOUBLE(object) as $float) }
-                }
+    /// The text of a str.
+    #[inline(always)]
+    pub unsafe fn text<'a>(object: *mut PyObject) -> Option<&'a str> {
+        // SAFETY: the caller has an object, which outlives the call; a str keeps its UTF-8.
+        unsafe {
+            if ffi::PyUnicode_CheckExact(object) == 0 {
+                return None;
             }
-
-            impl Given for $float {
-                #[inline(always)]
-                fn object(self) -> *mut PyObject {
-                    // SAFETY: whoever calls is attached to Python.
-                    unsafe { ffi::PyFloat_FromDouble(self as f64) }
-                }
+            let mut size = 0;
+            let start = ffi::PyUnicode_AsUTF8AndSize(object, &mut size);
+            if start.is_null() {
+                // A lone surrogate: PyO3 is to say it.
+                ffi::PyErr_Clear();
+                return None;
             }
-        )*};
-    }
-    floats!(FLOATS);
-
-    macro_rules! ints {
-        ($make:ident $wide:ty: $($int:ty)*) => {$(
-            impl Taken for $int {
-                #[inline(always)]
-                unsafe fn of(object: *mut PyObject) -> Option<Self> {
-                    // SAFETY: the caller has an object; of an int, the value is asked without an exception.
-                    unsafe {
-                        if ffi::PyLong_CheckExact(object) == 0 {
-                            return None;
-                        }
-                        let mut overflow = 0;
-                        let value = ffi::PyLong_AsLongLongAndOverflow(object, &mut overflow);
-                        if overflow != 0 { None } else { <$int>::try_from(value).ok() }
-                    }
-                }
-            }
-
-            impl Given for $int {
-                #[inline(always)]
-                fn object(self) -> *mut PyObject {
-                    // SAFETY: whoever calls is attached to Python.
-                    unsafe { ffi::$make(self as $wide) }
-                }
-            }
-        )*};
-    }
-    ints!(PyLong_FromLongLong i64: SIGNED);
-    ints!(PyLong_FromUnsignedLongLong u64: UNSIGNED);
-
-    impl Taken for bool {
-        #[inline(always)]
-        unsafe fn of(object: *mut PyObject) -> Option<Self> {
-            // SAFETY: there is one object for each of them, and it is always there.
-            unsafe {
-                if object == ffi::Py_True() {
-                    Some(true)
-                } else if object == ffi::Py_False() {
-                    Some(false)
-                } else {
-                    None
-                }
-            }
-        }
-    }
-
-    impl Given for bool {
-        #[inline(always)]
-        fn object(self) -> *mut PyObject {
-            // SAFETY: as above.
-            unsafe { ffi::Py_NewRef(if self { ffi::Py_True() } else { ffi::Py_False() }) }
-        }
-    }
-
-    impl<'a> Taken for &'a str {
-        #[inline(always)]
-        unsafe fn of(object: *mut PyObject) -> Option<Self> {
-            // SAFETY: the caller has an object, which outlives the call; a str keeps its UTF-8.
-            unsafe {
-                if ffi::PyUnicode_CheckExact(object) == 0 {
-                    return None;
-                }
-                let mut size = 0;
-                let start = ffi::PyUnicode_AsUTF8AndSize(object, &mut size);
-                if start.is_null() {
-                    // A lone surrogate: PyO3 is to say it.
-                    ffi::PyErr_Clear();
-                    return None;
-                }
-                let bytes = ::std::slice::from_raw_parts(start.cast::<u8>(), size as usize);
-                Some(::std::str::from_utf8_unchecked(bytes))
-            }
-        }
-    }
-
-    impl Given for String {
-        #[inline(always)]
-        fn object(self) -> *mut PyObject {
-            // SAFETY: whoever calls is attached to Python.
-            unsafe { ffi::PyUnicode_FromStringAndSize(self.as_ptr().cast(), self.len() as ffi::Py_ssize_t) }
+            Some(::std::str::from_utf8_unchecked(::std::slice::from_raw_parts(start.cast(), size as usize)))
         }
     }
 }
