@@ -13,6 +13,8 @@ from time import perf_counter
 from typing import NamedTuple, TypeVar
 
 Sample = TypeVar("Sample")
+SAMPLE = 0.05
+"""How long a sample of something short lasts, in seconds."""
 
 
 class Spread(NamedTuple):
@@ -66,6 +68,24 @@ def compare(ours: Sequence[float], theirs: Sequence[float]) -> Comparison:
 def seconds(action: Callable[[], object]) -> float:
     """How long an action takes."""
     return cost(action).wall
+
+
+def steady(action: Callable[[], object]) -> Callable[[], float]:
+    """A measurement of an action that follows itself, in seconds for each time.
+
+    As with pyperf's calibrated loops, a sample is as many times as take `SAMPLE`. Of one short time, half would
+    be what it takes to get back into the caches what the other side has driven out of them.
+    """
+    action()
+    times = max(1, round(SAMPLE / seconds(action)))
+
+    def sample() -> float:
+        start = perf_counter()
+        for _ in range(times):
+            action()
+        return (perf_counter() - start) / times
+
+    return sample
 
 
 def cost(action: Callable[[], object]) -> Cost:

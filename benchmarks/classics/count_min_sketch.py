@@ -14,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from line import Line, ratio
-from measure import Spread, alternate, compare, seconds
+from measure import Spread, alternate, compare, seconds, steady
 
 from classics._python_sketch import PythonSketch
 
@@ -156,9 +156,8 @@ def measured(
     if ours is None or theirs is None:
         missing = "numpy" if ours is None else against.partition(",")[0]
         return Line(what, against, None, bar=bar, note=f"skipped: {missing} is not installed")
-    ours()
-    theirs()
-    pairs = alternate(runs, lambda: seconds(ours) / share, lambda: seconds(theirs))
+    mine, other = steady(ours), steady(theirs)
+    pairs = alternate(runs, lambda: mine() / share, other)
     return ratio(what, against, compare(*pairs), bar)
 
 
