@@ -73,8 +73,8 @@ def seconds(action: Callable[[], object]) -> float:
 def steady(action: Callable[[], object]) -> Callable[[], float]:
     """A measurement of an action that follows itself, in seconds for each time.
 
-    As with pyperf's calibrated loops, a sample is as many times as take `SAMPLE`. Of one short time, half would
-    be what it takes to get back into the caches what the other side has driven out of them.
+    As with pyperf's calibrated loops, a sample is as many times as take `SAMPLE`. A single short time would
+    in good part be what it takes to get back into the caches what the other side has driven out of them.
     """
     action()
     times = max(1, round(SAMPLE / seconds(action)))

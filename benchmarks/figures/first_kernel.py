@@ -14,7 +14,7 @@ from line import Line, costs
 from measure import Cost, alternate, cost
 from place import Place
 
-RUNS = 3
+RUNS = 5
 
 _IMPORT = """
 import importlib, sys
