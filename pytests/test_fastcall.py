@@ -62,6 +62,21 @@ fn length(text: &str) -> PyResult<usize> {
     Ok(text.len())
 }
 
+mod own {
+    pub struct Odd;
+    impl From<Odd> for pyo3::PyErr {
+        fn from(_: Odd) -> Self {
+            pyo3::exceptions::PyArithmeticError::new_err("odd")
+        }
+    }
+    pub type PyResult<T> = Result<T, Odd>;
+}
+
+#[pyfunction]
+fn halve(n: i64) -> own::PyResult<i64> {
+    if n % 2 == 0 { Ok(n / 2) } else { Err(own::Odd) }
+}
+
 #[pyfunction]
 fn r#match(n: usize) -> usize {
     Python::attach(|_| n)
@@ -109,6 +124,8 @@ CALLS = [
     "repeat(b'a', 2)",
     "length('\\udc80')",
     "length('\\U0001f600')",
+    "halve(4)",
+    "halve(3)",
     "match(7)",
     "missing",
     "elsewhere(1)",

@@ -136,7 +136,7 @@ fn given(output: &ReturnType) -> Option<String> {
             let PathArguments::AngleBracketed(of) = &last.arguments else { return None };
             let (Some(GenericArgument::Type(inner)), 1) = (of.args.first(), of.args.len()) else { return None };
             let given = plainly_given(Some(inner))?;
-            Some(format!("match x {{ Ok(x) => {given}, Err(error) => f::failed(error) }}"))
+            Some(format!("match x {{ Ok(x) => {given}, Err(error) => f::failed(::std::convert::Into::into(error)) }}"))
         }
         _ => plainly_given(Some(output)),
     }
