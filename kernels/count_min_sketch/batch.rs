@@ -21,11 +21,6 @@ pub trait Source: Send + Sync {
     fn len(&self) -> usize;
     /// Hashes the keys from `start` on into a block that ends within the source.
     fn fill(&self, hasher: &Hasher, start: usize, block: &mut [Probe]);
-    /// The ways of the keys from `start` on, for which there is room in the block.
-    fn hashed<'a>(&'a self, hasher: &Hasher, start: usize, block: &'a mut [Probe]) -> &'a [Probe] {
-        self.fill(hasher, start, block);
-        block
-    }
     /// Raises TypeError if there is a key that the sketch does not take.
     fn check(&self, hasher: &Hasher) -> PyResult<()>;
 }
@@ -48,7 +43,7 @@ pub fn insert(
     }
     let mut chunk = Vec::with_capacity(CHUNK);
     for (n, key) in items.try_iter()?.enumerate() {
-        chunk.push(hasher.item(n, &key?)?);
+        chunk.push(hasher.item(n, &key?)?.hash());
         if chunk.len() == CHUNK {
             insert_source(py, table, hasher, &Hashed(chunk), None)?;
             chunk = Vec::with_capacity(CHUNK);
@@ -105,7 +100,8 @@ fn insert_source<'a>(
     let mut run = |start: usize, end: usize, turn: &dyn Fn() -> Turn<'a>| {
         for from in (start..end).step_by(BLOCK) {
             let to = end.min(from + BLOCK);
-            let block = source.hashed(hasher, from, &mut probes[..to - from]);
+            let block = &mut probes[..to - from];
+            source.fill(hasher, from, block);
             let weights = weights.map(|weights| &weights[from..to]);
             // Locked for a block and not longer, so that single inserts of other threads get in.
             table.add_block(&turn(), block, weights);
@@ -160,8 +156,9 @@ fn source<'a>(hasher: &Hasher, items: &'a Bound<'_, PyAny>) -> PyResult<Option<B
     Ok(None)
 }
 
-/// Hashes of the keys of a list, all of them before the first is counted.
-struct Hashed(Vec<Probe>);
+/// Hashes of the keys of a list, all of them before the first is counted. The ways that they make take
+/// twice the memory, and so would leave the caches sooner.
+struct Hashed(Vec<u64>);
 
 impl Source for Hashed {
     fn len(&self) -> usize {
@@ -169,11 +166,10 @@ impl Source for Hashed {
     }
 
     fn fill(&self, _: &Hasher, start: usize, block: &mut [Probe]) {
-        block.copy_from_slice(&self.0[start..start + block.len()]);
-    }
-
-    fn hashed<'a>(&'a self, _: &Hasher, start: usize, block: &'a mut [Probe]) -> &'a [Probe] {
-        &self.0[start..start + block.len()]
+        let hashes = &self.0[start..start + block.len()];
+        for (probe, &hash) in block.iter_mut().zip(hashes) {
+            *probe = Probe::new(hash);
+        }
     }
 
     fn check(&self, _: &Hasher) -> PyResult<()> {
@@ -183,26 +179,26 @@ impl Source for Hashed {
 
 fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
     if let Ok(list) = items.cast_exact::<PyList>()
-        && let Some(probes) = hash_frequent(hasher, list)
+        && let Some(hashes) = hash_frequent(hasher, list)
     {
-        return Ok(Hashed(probes));
+        return Ok(Hashed(hashes));
     }
     let items = tuple(items)?;
-    let mut probes = Vec::with_capacity(items.len());
+    let mut hashes = Vec::with_capacity(items.len());
     for (n, key) in items.as_slice().iter().enumerate() {
-        probes.push(hasher.item(n, key)?);
+        hashes.push(hasher.item(n, key)?.hash());
     }
-    Ok(Hashed(probes))
+    Ok(Hashed(hashes))
 }
 
-/// The ways of a list of strings and ints; None where there is anything else in it. No code of
+/// The hashes of a list of strings and ints; None where there is anything else in it. No code of
 /// Python runs meanwhile that could change the list, so no copy of it is needed.
-pub fn hash_frequent(hasher: &Hasher, list: &Bound<'_, PyList>) -> Option<Vec<Probe>> {
-    let mut probes = Vec::with_capacity(list.len());
+pub fn hash_frequent(hasher: &Hasher, list: &Bound<'_, PyList>) -> Option<Vec<u64>> {
+    let mut hashes = Vec::with_capacity(list.len());
     for item in list {
-        probes.push(hasher.frequent(&item)?);
+        hashes.push(hasher.frequent(&item)?.hash());
     }
-    Some(probes)
+    Some(hashes)
 }
 
 /// The items of an iterable, which stay as they are whatever their methods do to the iterable.

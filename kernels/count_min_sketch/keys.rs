@@ -28,13 +28,20 @@ pub struct Probe {
 }
 
 impl Probe {
-    fn new(hash: u64) -> Self {
+    /// The way of a key of this hash.
+    #[inline(always)]
+    pub fn new(hash: u64) -> Self {
         // The multiplier of Fibonacci hashing makes a number of it that is as good and goes its own way.
         let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             at: hash,
             step: mixed | 1,
         }
+    }
+
+    /// The hash of the key, as long as no column was asked for.
+    pub fn hash(self) -> u64 {
+        self.at
     }
 
     /// The column in this row; the next call is for the next row.

@@ -18,25 +18,25 @@ pub fn top<'py>(
     candidates: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
     if let Ok(list) = candidates.cast_exact::<PyList>()
-        && let Some(probes) = hash_frequent(hasher, list)
+        && let Some(hashes) = hash_frequent(hasher, list)
     {
-        let best = best(table, k, &probes).into_iter();
+        let best = best(table, k, &hashes).into_iter();
         return best
             .map(|(n, count)| Ok((list.get_item(n)?, count)))
             .collect();
     }
     let keys = tuple(candidates)?;
     let keys = keys.as_slice();
-    let probes = keys.iter().map(|key| hasher.key(key));
-    let best = best(table, k, &probes.collect::<PyResult<Vec<_>>>()?).into_iter();
+    let hashes = keys.iter().map(|key| Ok(hasher.key(key)?.hash()));
+    let best = best(table, k, &hashes.collect::<PyResult<Vec<_>>>()?).into_iter();
     Ok(best.map(|(n, count)| (keys[n].clone(), count)).collect())
 }
 
 /// The places of the best, with their estimates.
-fn best(table: &Table, k: usize, probes: &[Probe]) -> Vec<(usize, u64)> {
-    let mut found: Vec<(u64, usize)> = Vec::with_capacity(probes.len());
-    for (n, &probe) in probes.iter().enumerate() {
-        found.push((table.estimate(probe), n));
+fn best(table: &Table, k: usize, hashes: &[u64]) -> Vec<(usize, u64)> {
+    let mut found: Vec<(u64, usize)> = Vec::with_capacity(hashes.len());
+    for (n, &hash) in hashes.iter().enumerate() {
+        found.push((table.estimate(Probe::new(hash)), n));
     }
     found.sort_unstable_by_key(|&(count, n)| (Reverse(count), n));
     let mut best: Vec<(usize, u64)> = Vec::with_capacity(k.min(found.len()));
@@ -49,7 +49,7 @@ fn best(table: &Table, k: usize, probes: &[Probe]) -> Vec<(usize, u64)> {
         }
         let alone = |other: Option<&(u64, usize)>| other.is_none_or(|other| other.0 != count);
         if alone(found.get(at + 1)) && alone(at.checked_sub(1).and_then(|at| found.get(at)))
-            || seen.insert(probes[n])
+            || seen.insert(hashes[n])
         {
             best.push((n, count));
         }
