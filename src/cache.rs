@@ -17,6 +17,9 @@
 //!     Cargo.lock                   the versions that were chosen so far, a seed for new lock files
 //! ```
 
+mod owner;
+mod staging;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -25,30 +28,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::TempDir;
 
+use self::owner::{check_owner, create_private};
+pub use self::staging::Staging;
 use crate::error::{Error, Result};
-use crate::lock::Lock;
 use crate::settings::Settings;
 
 const LAYOUT: &str = "v1";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds compiled kernels of rsimport; it can be deleted at any time.\n";
 /// Metadata larger than this was not written by us.
 const LARGEST_METADATA: u64 = 8 * 1024 * 1024;
-/// What is left in the folder for builds for longer than this belongs to nobody.
-const OLD: Duration = Duration::from_secs(24 * 3600);
 
 /// The opened cache.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
-}
-
-/// A folder for one build, which is gone when it is dropped, or collected if this process is killed.
-pub struct Staging {
-    folder: TempDir,
-    _alive: Lock,
-    mark: PathBuf,
 }
 
 impl Cache {
@@ -85,25 +79,6 @@ impl Cache {
         made.map_err(|e| self.unwritable(&e))?;
         self.collect();
         Ok(())
-    }
-
-    /// A new folder for a build.
-    pub fn staging(&self) -> Result<Staging> {
-        let tmp = self.layout().join("tmp");
-        let name = tempfile::Builder::new()
-            .prefix("build-")
-            .suffix(".lock")
-            .tempfile_in(&tmp)
-            .map_err(|e| self.unwritable(&e))?;
-        let (_, mark) = name.keep().map_err(|e| self.unwritable(&e.error))?;
-        // The lock exists before the folder does, so that nobody collects a folder that is about to be used.
-        let alive = Lock::try_acquire(&mark).unwrap_or_default();
-        let folder = tempfile::Builder::new()
-            .prefix(mark.file_stem().unwrap_or_default())
-            .rand_bytes(0)
-            .tempdir_in(&tmp)
-            .map_err(|e| self.unwritable(&e))?;
-        Ok(Staging { folder, _alive: alive, mark })
     }
 
     /// Makes a folder visible at its final place, by one rename. Nothing is flushed to the disk before: should a power
@@ -292,47 +267,6 @@ impl Cache {
             _ => Error::cache(format!("the cache folder {root} cannot be used: {error}")).hint(hint),
         }
     }
-
-    /// Removes the staging folders of processes that are dead.
-    fn collect(&self) {
-        let tmp = self.layout().join("tmp");
-        for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let old =
-                entry.metadata().and_then(|m| m.modified()).is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD));
-            if path.extension().is_some_and(|extension| extension == "lock") {
-                if let Some(lock) = Lock::try_acquire(&path) {
-                    // A compiler that outlived its Python may still write to the folder; then it is left for later.
-                    let folder = path.with_extension("");
-                    if !folder.exists() || fs::remove_dir_all(&folder).is_ok() {
-                        let _ = fs::remove_file(&path);
-                    }
-                    drop(lock);
-                } else if old {
-                    let _ = fs::remove_dir_all(path.with_extension(""));
-                }
-            } else if old
-                || !path.with_extension("lock").exists()
-                    && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"removed-"))
-            {
-                let _ = fs::remove_dir_all(&path);
-            }
-        }
-    }
-}
-
-impl Staging {
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(self.folder.path());
-        let _ = fs::remove_file(&self.mark);
-    }
 }
 
 /// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
@@ -366,60 +300,4 @@ pub fn read_bounded(file: fs::File) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(2048);
     file.take(LARGEST_METADATA + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= LARGEST_METADATA).then_some(bytes)
-}
-
-/// Creates a folder that only the user can enter. One that exists has to be empty or his own already: the mode of a
-/// folder that he uses for something else is not ours to change.
-fn create_private(root: &Path) -> io::Result<()> {
-    if let Some(parent) = root.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    match builder.create(root) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && root.is_dir() => {
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                if fs::read_dir(root)?.next().is_none() {
-                    return fs::set_permissions(root, fs::Permissions::from_mode(0o700));
-                }
-            }
-            Ok(())
-        }
-        result => result,
-    }
-}
-
-#[cfg(unix)]
-fn check_owner(root: &Path) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(metadata) = fs::metadata(root) else { return Ok(()) };
-    let refused = |what: &str| {
-        Err(Error::cache(format!("the cache folder {} {what}, so its artifacts cannot be trusted", root.display()))
-            .hint("RSIMPORT_CACHE_DIR names a folder of your own"))
-    };
-    if !metadata.is_dir() {
-        return Err(
-            Error::cache(format!("{} is not a folder", root.display())).hint("RSIMPORT_CACHE_DIR names another folder")
-        );
-    }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return refused("belongs to another user");
-    }
-    // An empty folder is about to become ours and gets its mode then.
-    if metadata.mode() & 0o022 != 0 && fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
-        return refused("can be written to by others");
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_owner(_: &Path) -> Result<()> {
-    // The user's cache folder is private on Windows through the access lists that it inherits.
-    Ok(())
 }
