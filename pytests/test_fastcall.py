@@ -63,9 +63,10 @@ fn length(text: &str) -> PyResult<usize> {
 }
 
 mod own {
-    pub struct Odd;
+    pub struct Odd(pub i64);
     impl From<Odd> for pyo3::PyErr {
-        fn from(_: Odd) -> Self {
+        fn from(odd: Odd) -> Self {
+            assert!(odd.0 < 100, "too odd");
             pyo3::exceptions::PyArithmeticError::new_err("odd")
         }
     }
@@ -74,7 +75,7 @@ mod own {
 
 #[pyfunction]
 fn halve(n: i64) -> own::PyResult<i64> {
-    if n % 2 == 0 { Ok(n / 2) } else { Err(own::Odd) }
+    if n % 2 == 0 { Ok(n / 2) } else { Err(own::Odd(n)) }
 }
 
 #[pyfunction]
@@ -126,6 +127,7 @@ CALLS = [
     "length('\\U0001f600')",
     "halve(4)",
     "halve(3)",
+    "halve(101)",
     "match(7)",
     "missing",
     "elsewhere(1)",

@@ -244,7 +244,7 @@ def test_a_subinterpreter_with_a_fast_build_ends_in_peace(kernel, run, tell):
 
 
 def link_flags(cache: Path) -> list[Path]:
-    """Where it is kept how an edit is linked without the C compiler's driver."""
+    """Where it is kept how a recorded call is linked without the C compiler's driver."""
     found = list((cache / "v1" / "toolchains").glob("link-*.json"))
     if not found:
         pytest.skip("this rustc does not link with a linker of its own here")
@@ -271,8 +271,9 @@ fn fall() {
 """
 
 
-def test_an_edit_that_is_linked_without_cc_unwinds_and_ends_its_threads_as_any_other(
-    kernel, run, own_cache, project
+@pytest.mark.parametrize("tier", ["fast", "optimized"])
+def test_a_kernel_that_is_linked_without_cc_unwinds_and_ends_its_threads_as_any_other(
+    kernel, run, own_cache, project, tier
 ):
     kernel("k", "use pyo3::prelude::*;\n" + LINKED)
     code = """
@@ -283,19 +284,20 @@ try:
 except BaseException as raised:
     print(type(raised).__name__, raised, open("noted.txt").read(), rsimport.info(k).tier)
 """
-    assert run(code, env={"RSIMPORT_TIER": "fast"}).out == "PanicException fallen dropped fast"
+    assert run(code, env={"RSIMPORT_TIER": tier}).out == f"PanicException fallen dropped {tier}"
     assert all(json.loads(path.read_text()) for path in link_flags(own_cache))
 
 
-def test_where_linking_without_cc_fails_cc_links(kernel, tell, own_cache):
+@pytest.mark.parametrize("tier", ["fast", "optimized"])
+def test_where_linking_without_cc_fails_cc_links(kernel, tell, own_cache, tier):
     kernel("k", value(1))
-    tell("fast")
+    tell(tier)
     kernel("k", value(2))
-    tell("fast")
+    tell(tier)
     for path in link_flags(own_cache):
         path.write_text(path.read_text().replace("crti.o", "gone.o"))
     kernel("k", value(3))
-    assert tell("fast") == [3, "fast", True, "k.rs changed"]
+    assert tell(tier) == [3, tier, True, "k.rs changed"]
     assert [json.loads(path.read_text()) for path in link_flags(own_cache)] == [
         {"flags": [], "runtime": None}
     ]

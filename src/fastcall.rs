@@ -26,7 +26,8 @@ pub fn support(functions: &[FastCall]) -> String {
         called.is_none_or(|called| functions.iter().any(|f| f.text.contains(&called) || f.statement.contains(&called)))
     };
     let (parts, end) = SUPPORT.rsplit_once('}').unwrap_or((SUPPORT, ""));
-    parts.split("\n\n").filter(is_used).collect::<Vec<_>>().join("\n\n") + "}" + end
+    let parts = parts.split("\n\n").filter(is_used).collect::<Vec<_>>().join("\n\n");
+    format!("{ALLOWED} {parts}}}{end}")
 }
 
 /// A function that is put in front of PyO3's.
@@ -52,7 +53,7 @@ impl FastCall {
             return None;
         }
         let reads = signature.inputs.iter().map(taken).collect::<Option<Vec<_>>>()?;
-        let given = given(&signature.output)?;
+        let (converted, given) = given(&signature.output)?;
         let name = signature.ident.to_string();
         let plain = name.trim_start_matches("r#");
         let count = reads.len();
@@ -70,7 +71,7 @@ impl FastCall {
              pub unsafe extern \"C\" fn call(m: *mut PyObject, a: *const *mut PyObject, n: Py_ssize_t, k: *mut PyObject) \
              -> *mut PyObject {{ unsafe {{ \
              if n == {count} && k.is_null() {{ if let ({patterns}) = ({reads}) {{ \
-             return match ::std::panic::catch_unwind(|| super::{name}({values})) {{ \
+             return match ::std::panic::catch_unwind(|| super::{name}({values}){converted}) {{ \
              Ok(x) => {given}, Err(payload) => f::panicked(payload) }}; }} }} \
              f::hand_on(&OWN, m, a, n, k) }} }} }}\n"
         );
@@ -127,18 +128,22 @@ fn taken(argument: &FnArg) -> Option<Read> {
     }
 }
 
-/// The expression that makes an object of the result `x`: a number, a string, nothing, or one of these as PyO3's result.
-fn given(output: &ReturnType) -> Option<String> {
-    let ReturnType::Type(_, output) = output else { return plainly_given(None) };
-    let Type::Path(path) = &**output else { return plainly_given(Some(output)) };
+/// What is done to the result in its function's turn, and the expression that then makes an object of it, `x`: of a
+/// number, a string, nothing, or one of these as PyO3's result.
+fn given(output: &ReturnType) -> Option<(&'static str, String)> {
+    let plain = |output| Some(("", plainly_given(output)?));
+    let ReturnType::Type(_, output) = output else { return plain(None) };
+    let Type::Path(path) = &**output else { return plain(Some(output)) };
     match path.path.segments.last() {
         Some(last) if last.ident == "PyResult" => {
             let PathArguments::AngleBracketed(of) = &last.arguments else { return None };
             let (Some(GenericArgument::Type(inner)), 1) = (of.args.first(), of.args.len()) else { return None };
             let given = plainly_given(Some(inner))?;
-            Some(format!("match x {{ Ok(x) => {given}, Err(error) => f::failed(::std::convert::Into::into(error)) }}"))
+            // The conversion may be the user's, and may panic.
+            let converted = ".map_err(::std::convert::Into::<::pyo3::PyErr>::into)";
+            Some((converted, format!("match x {{ Ok(x) => {given}, Err(error) => f::failed(error) }}")))
         }
-        _ => plainly_given(Some(output)),
+        _ => plain(Some(output)),
     }
 }
 

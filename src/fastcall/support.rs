@@ -1,5 +1,3 @@
-#[allow(unsafe_code, unused, unused_qualifications, nonstandard_style, unreachable_pub, trivial_casts, trivial_numeric_casts)]
-#[allow(clippy::all, clippy::pedantic)]
 mod __rsimport_fastcall {
     use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, Py_ssize_t, PyCFunctionObject, PyObject};
     use ::pyo3::impl_::trampoline::get_trampoline_function;
