@@ -8,7 +8,7 @@ from typing import Literal
 
 from measure import Comparison, Cost, Spread, compare
 
-from rsimport._figures import duration
+from rsimport._format import duration
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from picture import STYLE, text
 
-from rsimport._figures import duration
+from rsimport._format import duration
 
 WIDTH, TOP, BAR, TITLE = 760, 48, 18, 30
 

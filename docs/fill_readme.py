@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rsimport import _engine
-from rsimport._figures import digits, duration
+from rsimport._format import digits, duration
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 FIGURES = Path(__file__).resolve().parent / "figures.json"

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from rsimport._figures import duration
+from rsimport._format import duration
 
 HERE = Path(__file__).resolve().parent
 SHOWN = {

@@ -3,7 +3,7 @@
 `rsimport new NAME --from count_min_sketch` copies one out, to be changed.
 """
 
-from rsimport._meta import go_first
+from rsimport._meta_finder import go_first
 
 # Python's own finder, if it came before rsimport's, would take the folder of a kernel's parts for a package.
 go_first()

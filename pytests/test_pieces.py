@@ -57,7 +57,7 @@ def test_a_long_kernel_is_cut_and_its_edits_arrive(kernel, run, own_cache, piece
     """
     assert run(program).out == "[1, 2, 3]"
     assert len(pieces()) > 2
-    assert list(own_cache.glob("v1/work/*/ground-*/incremental/*-pieces"))
+    assert list(own_cache.glob("v1/work/*/scratch-*/incremental/*-pieces"))
 
 
 @pytest.mark.parametrize(("lines", "tier"), [(5, "fast"), (40, "optimized")])

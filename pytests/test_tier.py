@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def test_the_first_edit_is_prepared_where_one_edits(kernel, run, own_cache, setu
     import pathlib, sys, time
     {setup}
     work = pathlib.Path({str(own_cache)!r}, "v1", "work")
-    before = {{*work.glob("*/last.json"), *work.glob("*/ground-*/incremental/*")}}
+    before = {{*work.glob("*/last.json"), *work.glob("*/scratch-*/incremental/*")}}
     new = lambda pattern: set(work.glob(pattern)) - before
     import rsimport, rsimport.import_hook, k
     done = lambda: any("-optimized" not in str(path) for path in new("*/last.json"))
@@ -87,7 +86,7 @@ def test_the_first_edit_is_prepared_where_one_edits(kernel, run, own_cache, setu
     while not done() and time.monotonic() < end:
         time.sleep(0.05)
     again = rsimport.reload(k)
-    print(done(), k.value(), rsimport.info(k).tier, bool(new("*/ground-*/incremental/*")))
+    print(done(), k.value(), rsimport.info(k).tier, bool(new("*/scratch-*/incremental/*")))
     """
     assert run(code, env={"RSIMPORT_TIER": tier}).out == f"{prepared} 1 optimized {prepared}"
 
@@ -109,19 +108,6 @@ def test_a_copy_of_the_whole_cache_has_what_an_edit_needs(kernel, tell, own_cach
     elsewhere = own_cache.rename(tmp_path / "elsewhere")
     bare = without_rust(tmp_path / "bare")
     assert tell("fast", RSIMPORT_CACHE_DIR=str(elsewhere), **bare)[:3] == [2, "fast", False]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the standard library is shared on Linux only")
-@pytest.mark.parametrize("damage", ["", "torn", None])
-def test_a_damaged_shared_library_is_noticed_and_made_anew(kernel, tell, own_cache, damage):
-    edited(kernel, tell)
-    shared = list(own_cache.glob("v1/runtime/libstd-*.so"))
-    assert len(shared) == 1, "the compiler has its own linker on this machine"
-    shared[0].unlink()
-    if damage is not None:
-        shared[0].write_text(damage)
-    assert tell("fast")[:3] == [2, "fast", True]
-    assert tell("fast")[:3] == [2, "fast", False]
 
 
 @pytest.mark.parametrize("said", ["panic = 'abort'", "opt-level = 1"])
@@ -208,7 +194,7 @@ def test_the_background_stops_when_the_kernel_is_edited_again(kernel, barrier, o
         assert time.monotonic() < end, "the compiler goes on"
         time.sleep(0.05)
     assert tell("fast")[:2] == [3, "fast"]
-    assert not list(Path(own_cache, "v1", "tmp").glob("build-*/ground"))
+    assert not list(Path(own_cache, "v1", "tmp").glob("build-*/scratch"))
 
 
 def test_a_killed_background_leaves_the_fast_build(kernel, barrier, own_cache, tell):
@@ -298,9 +284,7 @@ def test_where_linking_without_cc_fails_cc_links(kernel, tell, own_cache, tier):
         path.write_text(path.read_text().replace("crti.o", "gone.o"))
     kernel("k", value(3))
     assert tell(tier) == [3, tier, True, "k.rs changed"]
-    assert [json.loads(path.read_text()) for path in link_flags(own_cache)] == [
-        {"flags": [], "runtime": None}
-    ]
+    assert [json.loads(path.read_text()) for path in link_flags(own_cache)] == [[]]
 
 
 def test_a_linker_of_the_users_own_is_used_for_an_edit_too(kernel, tell, own_cache, project):

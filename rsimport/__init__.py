@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import sys
 
-from rsimport._meta import MetaFinder
+from rsimport._meta_finder import MetaFinder
 
 # Type checkers take this name for true. Importing it from typing would take longer than all the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rsimport._api import Report, build, build_all, build_filepath, imp, imp_from_filepath, info, reload
-    from rsimport._engine import __version__
+    from rsimport._engine import Artifact, Diagnostic, __version__
     from rsimport._errors import CacheError, CompileError, ConfigError, RsimportError, ToolchainError
     from rsimport._finder import Hook, install
     from rsimport._native import Native, native
 
 __all__ = [
+    "Artifact",
     "CacheError",
     "CompileError",
     "ConfigError",
+    "Diagnostic",
     "Hook",
     "Native",
     "Report",
@@ -45,6 +47,8 @@ _HOMES = {
     "install": "_finder",
     "Native": "_native",
     "native": "_native",
+    "Artifact": "_engine",
+    "Diagnostic": "_engine",
     "__version__": "_engine",
     # `%load_ext rsimport` looks for these.
     "load_ipython_extension": "_notebook",

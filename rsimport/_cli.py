@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rsimport import _api, _engine, _new
+from rsimport._cli_options import given, setting_options
 from rsimport._errors import ConfigError, RsimportError
-from rsimport._loader import ABI
-from rsimport._options import given, setting_options
+from rsimport._python import ABI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 from rsimport import _engine
 from rsimport._finder import install
-from rsimport._loader import ABI, KernelLoader
+from rsimport._loader import KernelLoader
+from rsimport._python import ABI
 
 
 @dataclass(frozen=True)

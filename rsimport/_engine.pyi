@@ -95,8 +95,11 @@ class Artifact:
     def module(self) -> str:
         """The last component of the module's name."""
     @property
+    def key(self) -> str:
+        """The digest of everything that is known before a build and decides about it, in hexadecimal."""
+    @property
     def fingerprint(self) -> str:
-        """The digest of everything that the build depended on, in hexadecimal."""
+        """What `key` was called before; it goes with the next release."""
     @property
     def tier(self) -> Literal["fast", "optimized", "profile"]:
         """How much it was optimised; `profile` where the user's profile alone decides that."""

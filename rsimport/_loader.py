@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 from rsimport import _engine
+from rsimport._python import ABI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rsimport._engine import Artifact
 
     Method = TypeVar("Method", bound=Callable[..., object])
-
-ABI = EXTENSION_SUFFIXES[0]
 
 LOADED = "__rsimport__"
 """Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
@@ -88,13 +87,13 @@ class KernelLoader(ExtensionFileLoader):
                 raise
             self.path, self.source = self.artifact.path, self.artifact.source
             if self.artifact.provisional:
-                from rsimport._optimize import optimize
+                from rsimport._background import optimize
 
-                optimize(self.kernel, module, self.settings, self.artifact.fingerprint)
+                optimize(self.kernel, module, self.settings, self.artifact.key)
             elif self.artifact.built and self.artifact.tier == "optimized":
-                from rsimport._optimize import prepare
+                from rsimport._background import prepare
 
-                prepare(self.kernel, module, self.settings, self.artifact.fingerprint)
+                prepare(self.kernel, module, self.settings, self.artifact.key)
         return self.artifact
 
     @hidden
@@ -117,8 +116,6 @@ class KernelLoader(ExtensionFileLoader):
     @hidden
     def exec_module(self, module: ModuleType) -> None:
         if LOADED in vars(module):
-            from rsimport._reload import renew
-
             try:
                 renew(module, self.successor())
             except ImportError as exc:
@@ -200,6 +197,41 @@ class KernelLoader(ExtensionFileLoader):
         why = str(exc) or type(exc).__name__
         message = f"kernel {self.name} failed to initialise: {why}"
         return RsimportError(message, kernel=self.source, name=self.name, path=self.path)
+
+
+def renew(module: ModuleType, loader: KernelLoader) -> None:
+    """Makes a loaded module show what a new loader finds or, if that fails, what it showed before."""
+    old = loader_of(module)
+    spec: ModuleSpec = vars(module)[LOADED]
+    try:
+        if loader.find_artifact().path == old.path:
+            loader.names = old.names
+        else:
+            loader.load_again()
+        for name, value in old.names.items():
+            if name not in loader.names and vars(module).get(name) is value:
+                delattr(module, name)
+        vars(module).update(loader.names)
+        spec = loader.spec()
+    finally:
+        # importlib.reload overwrites these before anything can fail.
+        vars(module).update(
+            {"__spec__": spec, "__loader__": spec.loader, "__file__": spec.origin, LOADED: spec}
+        )
+
+
+def loader_of(module: ModuleType) -> KernelLoader:
+    """The loader of what a kernel's module shows.
+
+    Raises RsimportError if the module is no kernel.
+    """
+    spec = getattr(module, "__dict__", {}).get(LOADED)
+    if spec is None:
+        from rsimport._errors import RsimportError
+
+        raise RsimportError(f"{module!r} is not a kernel that rsimport loaded")
+    loader: KernelLoader = spec.loader
+    return loader
 
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")

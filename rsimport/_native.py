@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rsimport import _engine
 from rsimport._errors import ConfigError, concise
-from rsimport._reload import loader_of
+from rsimport._loader import loader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

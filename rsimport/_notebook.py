@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from rsimport import _api, _engine, _progress
-from rsimport._auto import Auto
+from rsimport._autoreload import Auto
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from rsimport._auto import kernels
-from rsimport._reload import loader_of
+from rsimport._autoreload import kernels
+from rsimport._loader import loader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

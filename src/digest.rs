@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+/// File systems date a write by a clock that lags behind by up to this.
+pub const CLOCK_LAG: Duration = Duration::from_millis(10);
+
 /// A sha-256 over several parts, each of which is told apart from its neighbours.
 #[derive(Default)]
 pub struct Digest(Sha256);
@@ -105,6 +108,11 @@ pub fn seal(stamps: &[Stamp]) -> String {
 fn hexadecimal(bytes: &[u8]) -> String {
     let nibble = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [nibble(byte >> 4), nibble(byte & 15)]).collect()
+}
+
+/// Will a later write show? One that follows another so soon that the clock has not moved on would not.
+pub fn is_settled(stamp: &Stamp) -> bool {
+    stamp.changed().is_some_and(|changed| changed < SystemTime::now() - CLOCK_LAG)
 }
 
 #[cfg(test)]

@@ -1,34 +1,33 @@
 //! The pipeline: source, configuration, fingerprint, lookup; and after a miss plan, build, verification, publication.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
-use crate::abi::{Python, check_tag, native_cpu};
-use crate::above::Above;
-use crate::cache::{Cache, Staging, now};
-use crate::cargo::{Built, variables};
-use crate::cargo_config::CargoConfig;
-use crate::compile::{Task, compile};
-use crate::config::{Config, Given, declared_settings};
+use crate::cache::entries::{self, Entry, Hit};
+use crate::cache::inputs::Input;
+use crate::cache::layout::{Cache, now};
+use crate::cache::lock::Lock;
+use crate::cache::staging::Staging;
+use crate::compile::build::compile;
+use crate::compile::freshness;
+use crate::compile::job::Built;
+use crate::compile::task::Task;
+use crate::compile::verify::verify;
+use crate::config::abi::{Python, check_tag, native_cpu};
+use crate::config::ancestors::Ancestors;
+use crate::config::cargo_config::CargoConfig;
+use crate::config::environment::Environment;
+use crate::config::fingerprint::Fingerprint;
+use crate::config::layers::{Config, Overrides, declared_settings};
+use crate::config::tier::Tier;
+use crate::digest::CLOCK_LAG;
 use crate::digest::Digest;
-use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
-use crate::exports::mentioned;
-use crate::fingerprint::Fingerprint;
-use crate::inputs::Input;
-use crate::lock::Lock;
-use crate::process::Watch;
-use crate::recent::CLOCK_LAG;
-use crate::source::Source;
-use crate::store::{self, Entry, Hit};
-use crate::tier::Tier;
-use crate::verify::verify;
+use crate::history::{Last, identity, remember};
+use crate::kernel::exports::mentioned;
+use crate::kernel::source::Source;
+use crate::observer::Observer;
 
-/// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
-const KEPT: usize = 32;
-const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
 /// A background build is given so long before another one is started for the same text.
@@ -44,7 +43,7 @@ pub struct Request {
     /// The suffix of extension modules of the Python that asks.
     pub abi: String,
     /// The settings that the call gives.
-    pub given: Given,
+    pub given: Overrides,
 }
 
 /// A library that can be imported.
@@ -55,7 +54,7 @@ pub struct Artifact {
     /// The crate root in the user's folder.
     pub source: PathBuf,
     /// The key under which it was found or published.
-    pub fingerprint: String,
+    pub key: String,
     /// Names what it was made from, and is the same for all tiers of that.
     pub content: String,
     /// Was it built just now?
@@ -74,19 +73,8 @@ pub struct Artifact {
     pub exporting: bool,
 }
 
-/// What is remembered of a kernel's last build, for saying why the next one is needed.
-#[derive(Debug, Serialize, Deserialize)]
-struct Last {
-    fingerprint: Fingerprint,
-    inputs: Vec<Input>,
-    /// Seconds since 1970.
-    built: f64,
-    /// The entries that were published for this kernel, the oldest first.
-    published: Vec<PathBuf>,
-}
-
-/// Everything that is known of a kernel before anything is built.
-struct Known {
+/// Everything that is resolved of a kernel before anything is built.
+struct Resolved {
     source: Source,
     config: Config,
     cargo: CargoConfig,
@@ -96,7 +84,7 @@ struct Known {
     tiers: &'static [Tier],
 }
 
-impl Known {
+impl Resolved {
     /// The file name of the library.
     fn library(&self) -> String {
         format!("{}{}", self.source.module, self.fingerprint.value("Python ABI"))
@@ -106,7 +94,7 @@ impl Known {
 impl Artifact {
     /// Why it was built; empty where its metadata are gone.
     pub fn reason(&self) -> String {
-        store::entry_of(&self.path).map(|entry| entry.reason).unwrap_or_default()
+        entries::entry_of(&self.path).map(|entry| entry.reason).unwrap_or_default()
     }
 }
 
@@ -127,49 +115,49 @@ pub fn prepare() {
 }
 
 /// The warm path: finds the artifact of a kernel. Starts no process, takes no lock, needs no toolchain.
-pub fn lookup(request: &Request, watch: &mut dyn Watch) -> Result<Option<Artifact>> {
-    let known = know(request)?;
-    if known.config.settings.force_rebuild {
+pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<Artifact>> {
+    let resolved = resolve(request)?;
+    if resolved.config.settings.force_rebuild {
         return Ok(None);
     }
-    Ok(found(&known, known.tiers, watch).hit)
+    Ok(found(&resolved, resolved.tiers, observer).hit)
 }
 
 /// Is it this process that should have the optimised build of a kernel made in the background? Only where the kernel is
 /// to be optimised at all and nobody else has been told so lately.
-pub fn claim(request: &Request, watch: &mut dyn Watch) -> Result<bool> {
-    let known = know(request)?;
-    let rest = known.tiers.contains(&Tier::Fast) && known.config.settings.tier == "auto";
-    if !rest || found(&known, &[Tier::Optimized], watch).hit.is_some() {
+pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
+    let resolved = resolve(request)?;
+    let rest = resolved.tiers.contains(&Tier::Fast) && resolved.config.settings.tier == "auto";
+    if !rest || found(&resolved, &[Tier::Optimized], observer).hit.is_some() {
         return Ok(false);
     }
-    let name = format!("{}/claimed", place(&known.source, Tier::Optimized));
-    let key = known.fingerprint.key();
-    let claimed: Option<(String, f64)> = known.cache.kept("work", &name);
+    let name = format!("{}/claimed", identity(&resolved.source, Tier::Optimized));
+    let key = resolved.fingerprint.key();
+    let claimed: Option<(String, f64)> = resolved.cache.kept("work", &name);
     let at = now().as_secs_f64();
     if claimed.is_some_and(|(of, since)| of == key && (0.0..PATIENCE.as_secs_f64()).contains(&(at - since))) {
         return Ok(false);
     }
-    known.cache.keep("work", &name, &(key, at));
+    resolved.cache.keep("work", &name, &(key, at));
     Ok(true)
 }
 
 /// Finds the artifact of a kernel, or builds it.
-pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Result<Artifact> {
-    let first = know(request)?;
+pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) -> Result<Artifact> {
+    let first = resolve(request)?;
     first.cache.prepare()?;
     let tier = wanted(&first);
-    let identity = place(&first.source, tier);
+    let identity = identity(&first.source, tier);
     let settings = &first.config.settings;
-    let lock = Lock::acquire(&first.cache.lock(&identity), &first.source.name(), settings.lock_timeout, watch)?;
+    let lock = Lock::acquire(&first.cache.lock(&identity), &first.source.name(), settings.lock_timeout, observer)?;
     let started = Instant::now();
     let mut uncertain: Option<Vec<Input>> = None;
     for _ in 0..ATTEMPTS {
-        let known = know(request)?;
-        let last = last(&known);
+        let resolved = resolve(request)?;
+        let last = Last::of(&resolved.source, &resolved.cache);
         let mut reason = None;
-        if !known.config.settings.force_rebuild {
-            let found = found(&known, known.tiers, watch);
+        if !resolved.config.settings.force_rebuild {
+            let found = found(&resolved, resolved.tiers, observer);
             if let Some(artifact) = found.hit {
                 return Ok(artifact);
             }
@@ -177,80 +165,80 @@ pub fn build(request: &Request, python: &Python, watch: &mut dyn Watch) -> Resul
         }
         if tier == Tier::Optimized {
             // What was built fast is optimised for the reason for which it was built.
-            reason = reason.or(self::found(&known, &[Tier::Fast], watch).hit.map(|fast| fast.reason()));
+            reason = reason.or(self::found(&resolved, &[Tier::Fast], observer).hit.map(|fast| fast.reason()));
         }
-        let reason = reason.unwrap_or_else(|| self::reason(&known, last.as_ref()));
-        let before = last.map(|last| confirmed(&last.inputs, &known.source.base)).unwrap_or_default();
+        let reason = reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref()));
+        let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
-        let staging = known.cache.staging()?;
+        let staging = resolved.cache.staging()?;
         let task = Task {
-            source: &known.source,
-            config: &known.config,
-            cargo: &known.cargo,
+            source: &resolved.source,
+            config: &resolved.config,
+            cargo: &resolved.cargo,
             python,
-            cache: &known.cache,
-            work: &known.cache.work(&identity),
+            cache: &resolved.cache,
+            work: &resolved.cache.work(&identity),
             tier,
-            variant: &known.fingerprint.variant(),
+            variant: &resolved.fingerprint.variant(),
             staging: &staging,
             locked: lock.is_held(),
         };
-        let outcome = compile(&task, watch);
-        let unchanged = known.source.reread().is_ok_and(|now| {
-            now.text == known.source.text
-                && now.manifest.map(|m| m.text) == known.source.manifest.as_ref().map(|m| m.text.clone())
+        let outcome = compile(&task, observer);
+        let unchanged = resolved.source.reread().is_ok_and(|now| {
+            now.text == resolved.source.text
+                && now.manifest.map(|m| m.text) == resolved.source.manifest.as_ref().map(|m| m.text.clone())
         });
         if !unchanged && !matches!(&outcome, Err(error) if error.kind == Kind::Interrupted) {
             continue;
         }
         let built = outcome?;
-        let base = &known.source.base;
-        let inputs = inputs(&built, &known.source);
+        let base = &resolved.source.base;
+        let inputs = freshness::inputs(&built, &resolved.source);
         // A file that was written during the build may have been read before or after. One more build tells, unless
-        // its content is known to be the one from before.
+        // its content is resolved to be the one from before.
         let doubtful = inputs.iter().any(|input| !before.contains(input) && input.touched_since(base, began));
         if doubtful && uncertain.as_ref() != Some(&inputs) {
             uncertain = Some(inputs);
             continue;
         }
-        return publish(&known, tier, &staging, built, inputs, reason, started);
+        return publish(&resolved, tier, &staging, built, inputs, reason, started);
     }
     Err(Error::config(format!("{} was changed again and again while it was compiled", first.source.path.display()))
         .hint("import it once the file is no longer written to")
         .kernel(&first.source.path))
 }
 
-fn know(request: &Request) -> Result<Known> {
+fn resolve(request: &Request) -> Result<Resolved> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
     let environment = Environment::now();
-    let above = Above::of(&source.base);
-    let config = Config::of(&source, &request.given, &environment, &above)?;
-    let cargo = CargoConfig::of(&above);
+    let ancestors = Ancestors::of(&source.base);
+    let config = Config::of(&source, &request.given, &environment, &ancestors)?;
+    let cargo = CargoConfig::of(&ancestors);
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo, &environment);
     let tiers = Tier::of(&source, &config, &cargo, fingerprint.value("cargo environment"));
-    Ok(Known { source, config, cargo, cache, fingerprint, tiers })
+    Ok(Resolved { source, config, cargo, cache, fingerprint, tiers })
 }
 
-fn found(known: &Known, tiers: &[Tier], watch: &mut dyn Watch) -> Lookup {
+fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Lookup {
     let mut lookup = Lookup::default();
     for tier in tiers {
-        let key = known.fingerprint.key_of(*tier);
-        let found = store::find(&known.cache, &key, &known.library(), &known.source.base);
-        found.damaged.iter().for_each(|text| watch.warning(text));
+        let key = resolved.fingerprint.key_of(*tier);
+        let found = entries::find(&resolved.cache, &key, &resolved.library(), &resolved.source.base);
+        found.damaged.iter().for_each(|text| observer.warning(text));
         lookup.damaged |= !found.damaged.is_empty();
         if let Some(hit) = found.hit {
-            lookup.hit = Some(artifact(known, *tier, key, hit, false));
+            lookup.hit = Some(artifact(resolved, *tier, key, hit, false));
             break;
         }
     }
     lookup
 }
 
-fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: bool) -> Artifact {
-    let Known { source, config, .. } = known;
-    let mut content = if tier == Tier::Fast { known.fingerprint.key() } else { fingerprint.clone() };
+fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool) -> Artifact {
+    let Resolved { source, config, .. } = resolved;
+    let mut content = if tier == Tier::Fast { resolved.fingerprint.key() } else { key.clone() };
     if !hit.inputs.is_empty() {
         let further = serde_json::to_string(&hit.inputs).unwrap_or_default();
         content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
@@ -259,7 +247,7 @@ fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: boo
         path: hit.library,
         exporting: mentioned(&source.text) || !hit.inputs.is_empty(),
         source: source.path.clone(),
-        fingerprint,
+        key,
         content,
         built,
         provisional: tier == Tier::Fast && config.settings.tier == "auto",
@@ -272,63 +260,28 @@ fn artifact(known: &Known, tier: Tier, fingerprint: String, hit: Hit, built: boo
 
 /// The tier of a new build. The first one of a kernel is optimised at once: it has no incremental data to gain from, and
 /// whoever only uses the kernel need not know of tiers.
-fn wanted(known: &Known) -> Tier {
-    match known.tiers {
-        [Tier::Optimized, Tier::Fast] if known.config.settings.tier == "fast" || last(known).is_some() => Tier::Fast,
+fn wanted(resolved: &Resolved) -> Tier {
+    match resolved.tiers {
+        [Tier::Optimized, Tier::Fast]
+            if resolved.config.settings.tier == "fast" || Last::of(&resolved.source, &resolved.cache).is_some() =>
+        {
+            Tier::Fast
+        }
         tiers => tiers[0],
     }
 }
 
-/// Names a kernel whatever its content is, by its path and its module's name. What is optimised in the background does
-/// not meet what is compiled meanwhile.
-fn place(source: &Source, tier: Tier) -> String {
-    let digest = Digest::default().with(source.path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes());
-    let suffix = if tier == Tier::Optimized { "-optimized" } else { "" };
-    format!("{}{suffix}", digest.hex())
-}
-
-/// What is remembered of the last build, of whatever tier.
-fn last(known: &Known) -> Option<Last> {
-    let kept = |tier| known.cache.kept::<Last>("work", &format!("{}/last", place(&known.source, tier)));
-    [Tier::Fast, Tier::Optimized].into_iter().filter_map(kept).max_by(|a, b| a.built.total_cmp(&b.built))
-}
-
-/// The inputs that have not changed since they were written down.
-fn confirmed(inputs: &[Input], base: &Path) -> Vec<Input> {
-    inputs.iter().filter(|input| input.holds(base)).cloned().collect()
-}
-
 /// Why a build is needed, in words.
-fn reason(known: &Known, last: Option<&Last>) -> String {
-    if known.config.settings.force_rebuild {
-        return "forced".to_owned();
+fn reason(resolved: &Resolved, last: Option<&Last>) -> String {
+    match last {
+        _ if resolved.config.settings.force_rebuild => "forced".to_owned(),
+        None => "first build".to_owned(),
+        Some(last) => last.changes(&resolved.source, &resolved.fingerprint),
     }
-    let Some(last) = last else { return "first build".to_owned() };
-    let mut changes = known.fingerprint.difference(&last.fingerprint, &known.source.name());
-    let base = &known.source.base;
-    changes
-        .extend(last.inputs.iter().filter(|input| !input.holds(base)).map(|input| format!("{} changed", input.name())));
-    if changes.is_empty() { "the cached artifact is gone".to_owned() } else { changes.join(", ") }
-}
-
-/// The inputs of a build besides the source: what rustc has read, and what cargo has.
-fn inputs(built: &Built, source: &Source) -> Vec<Input> {
-    let mut inputs = built.foreign.clone();
-    for file in built.files.iter().filter(|file| **file != source.path) {
-        let input = Input::file(file, &source.base);
-        if !inputs.contains(&input) {
-            inputs.push(input);
-        }
-    }
-    inputs.extend(variables(&built.variables));
-    if built.variables.iter().any(|(name, _)| name == "CARGO_MANIFEST_DIR") {
-        inputs.push(Input::Place { path: source.base.clone() });
-    }
-    inputs
 }
 
 fn publish(
-    known: &Known,
+    resolved: &Resolved,
     tier: Tier,
     staging: &Staging,
     built: Built,
@@ -336,13 +289,13 @@ fn publish(
     reason: String,
     started: Instant,
 ) -> Result<Artifact> {
-    let Known { source, config, cache, fingerprint, .. } = known;
+    let Resolved { source, config, cache, fingerprint, .. } = resolved;
     let exports = verify(&built.library, source, built.exports)?;
-    let (key, place) = (fingerprint.key_of(tier), place(source, tier));
+    let key = fingerprint.key_of(tier);
     let entry = Entry {
         module: source.module.clone(),
         source: source.path.clone(),
-        library: known.library(),
+        library: resolved.library(),
         abi: fingerprint.value("Python ABI").to_owned(),
         profile: config.settings.profile.clone(),
         tier,
@@ -353,26 +306,10 @@ fn publish(
         warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
         checksum: (0, String::new()),
         stamp: None,
-        runtime: built.runtime,
         created: now().as_secs_f64(),
     };
-    let (entry, path) = store::publish(cache, &key, staging, &built.library, entry)?;
-    let published = remembered(cache, &place, &path);
-    let last = Last { fingerprint: fingerprint.clone(), inputs, built: entry.created, published };
-    cache.keep("work", &format!("{place}/last"), &last);
+    let (entry, path) = entries::publish(cache, &key, staging, &built.library, entry)?;
+    remember(cache, &identity(source, tier), &path, fingerprint.clone(), inputs, entry.created);
     let hit = Hit { library: path, inputs: entry.inputs };
-    Ok(artifact(known, tier, key, hit, true))
-}
-
-/// The published entries of a kernel with a new one, after removing those that nobody will come back to.
-fn remembered(cache: &Cache, place: &str, library: &Path) -> Vec<PathBuf> {
-    let last: Option<Last> = cache.kept("work", &format!("{place}/last"));
-    let mut published = last.map(|last| last.published).unwrap_or_default();
-    published.extend(library.parent().map(Path::to_path_buf));
-    let old = published.len().saturating_sub(KEPT);
-    let kept = |(at, folder): &(usize, PathBuf)| {
-        let forgotten = *at < old && store::is_unused(folder, FORGOTTEN);
-        folder.exists() && !(forgotten && store::drop_entry(cache, folder).is_ok())
-    };
-    published.into_iter().enumerate().filter(kept).map(|(_, folder)| folder).collect()
+    Ok(artifact(resolved, tier, key, hit, true))
 }

@@ -7,7 +7,7 @@ from typing import Any
 from output import below, raised
 
 from calling.race import RUNS
-from rsimport._figures import digits
+from rsimport._format import digits
 
 HEADINGS = ("subject", "contestant", *(f"{count:,} calls" for count in RUNS), "ns a call", "x METH_FASTCALL")
 HEADINGS = tuple("1 call" if heading == "1 calls" else heading for heading in HEADINGS)

@@ -14,7 +14,7 @@ from place import Place
 from peers.contestant import Contestant, Entry
 from peers.interpreter import Failed
 from peers.kernels import Kernel
-from rsimport._figures import duration
+from rsimport._format import duration
 
 Column = Literal["first", "new", "edit", "warm"]
 

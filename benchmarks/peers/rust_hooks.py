@@ -38,7 +38,7 @@ class Rsimport(Hook):
         """The optimised build starts a second after an edit and goes on in a process of its own."""
         time.sleep(1.2)
         while (
-            subprocess.run(["pgrep", "-f", "rsimport._optimize"], stdout=subprocess.DEVNULL).returncode == 0
+            subprocess.run(["pgrep", "-f", "rsimport._background"], stdout=subprocess.DEVNULL).returncode == 0
         ):
             time.sleep(0.1)
 

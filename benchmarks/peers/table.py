@@ -7,7 +7,7 @@ from typing import Any
 
 from output import below, raised
 
-from rsimport._figures import duration
+from rsimport._format import duration
 
 HEADINGS = ("kernel", "contestant", "hook", "first build", "new kernel", "edit to result", "warm import")
 _MARKS = {"same process": "", "new process": " ᴺ", "compiler alone": " ᶜ"}

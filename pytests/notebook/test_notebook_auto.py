@@ -11,7 +11,7 @@ from notebooks import Shell
 from test_reload import EDIT
 
 import rsimport
-from rsimport import _auto
+from rsimport import _autoreload
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_auto_looks_at_the_other_files_of_a_kernel_too(shell, kernel, project):
 
 
 def test_auto_reloads_nothing_where_nothing_has_changed(automatic, monkeypatch):
-    monkeypatch.setattr(_auto, "reload", lambda module: pytest.fail("reloaded"))
+    monkeypatch.setattr(_autoreload, "reload", lambda module: pytest.fail("reloaded"))
     automatic.run("import os, pathlib; os.utime('k.rs')")
     assert automatic.run("k.value()") == 111
 

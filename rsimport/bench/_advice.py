@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from rsimport._errors import RsimportError
-from rsimport._figures import digits
+from rsimport._format import digits
 from rsimport.bench._clock import Clock
 from rsimport.bench._fit import Line, ahead_below, even_from
 from rsimport.bench._result import Crossing

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsimport._errors import ConfigError
-from rsimport._figures import digits
+from rsimport._format import digits
 
 if TYPE_CHECKING:
     from rsimport.bench._result import Crossing

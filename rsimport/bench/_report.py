@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from rsimport._figures import digits, duration
+from rsimport._format import digits, duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

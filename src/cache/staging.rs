@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::Cache;
+use super::layout::Cache;
+use crate::cache::lock::Lock;
 use crate::error::Result;
-use crate::lock::Lock;
 
 /// What is left in the folder for builds for longer than this belongs to nobody.
 const OLD: Duration = Duration::from_secs(24 * 3600);
@@ -37,6 +37,7 @@ impl Drop for Staging {
 impl Cache {
     /// A new folder for a build.
     pub fn staging(&self) -> Result<Staging> {
+        self.collect();
         let tmp = self.layout().join("tmp");
         let name = tempfile::Builder::new()
             .prefix("build-")
@@ -54,8 +55,21 @@ impl Cache {
         Ok(Staging { folder, _alive: alive, mark })
     }
 
+    /// Copies a library that cargo has built into a staging folder.
+    pub fn take(&self, built: &Path, staging: &Staging) -> Result<PathBuf> {
+        let library = staging.path().join(built.file_name().unwrap_or_default());
+        fs::copy(built, &library).map_err(|e| self.unwritable(&e))?;
+        Ok(library)
+    }
+
+    /// Can a file be written here? For `doctor`.
+    pub fn check_writable(&self) -> Result<()> {
+        self.prepare()?;
+        self.staging().map(drop)
+    }
+
     /// Removes the staging folders of processes that are dead.
-    pub(super) fn collect(&self) {
+    fn collect(&self) {
         let tmp = self.layout().join("tmp");
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
             let path = entry.path();

@@ -7,11 +7,11 @@ use pyo3::types::PyTuple;
 
 use super::convert::text;
 use super::watcher::raised;
-use crate::cell::Cell;
+use crate::cache::entries::{self, Entry};
 use crate::engine;
 use crate::error::{self, Error};
-use crate::exports;
-use crate::store::{self, Entry};
+use crate::kernel::cell::Cell;
+use crate::kernel::exports;
 
 /// A compiled kernel in the cache. Whatever its import has no need of is read when it is asked for.
 #[pyclass(frozen, module = "rsimport._engine")]
@@ -63,8 +63,14 @@ impl Artifact {
     }
 
     #[getter]
+    fn key(&self) -> &str {
+        &self.artifact.key
+    }
+
+    /// What `key` was called before; it goes with the next release.
+    #[getter]
     fn fingerprint(&self) -> &str {
-        &self.artifact.fingerprint
+        self.key()
     }
 
     #[getter]
@@ -140,7 +146,7 @@ impl Artifact {
 impl Artifact {
     /// Its metadata, unless they are gone.
     fn entry(&self) -> Option<&Entry> {
-        self.entry.get_or_init(|| store::entry_of(&self.artifact.path)).as_ref()
+        self.entry.get_or_init(|| entries::entry_of(&self.artifact.path)).as_ref()
     }
 
     /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.

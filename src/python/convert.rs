@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use crate::abi;
-use crate::config::Given;
+use crate::config::abi;
+use crate::config::layers::Overrides;
 
-pub(super) fn given(settings: &Bound<'_, PyDict>) -> PyResult<Given> {
+pub(super) fn given(settings: &Bound<'_, PyDict>) -> PyResult<Overrides> {
     settings
         .iter()
         .filter(|(_, value)| !value.is_none())

@@ -6,9 +6,9 @@ use pyo3::types::PyDict;
 
 use super::artifact::Diagnostic;
 use super::convert::text;
-use crate::cell;
 use crate::error::{self, Error, Kind};
-use crate::process::{Stage, Watch};
+use crate::kernel::cell;
+use crate::observer::{Observer, Phase};
 
 /// Passes what a build tells on to Python, and Python's signals to the build.
 pub(super) struct Watcher {
@@ -28,20 +28,20 @@ impl Watcher {
     }
 }
 
-impl Watch for Watcher {
+impl Observer for Watcher {
     fn interrupted(&mut self) -> bool {
         self.call(|py| py.check_signals());
         self.raised.is_some()
     }
 
-    fn progress(&mut self, stage: Stage, done: usize, total: usize, detail: &str) {
-        let stage = match stage {
-            Stage::Waiting => "waiting",
-            Stage::Dependencies => "dependencies",
-            Stage::Kernel => "kernel",
+    fn progress(&mut self, phase: Phase, done: usize, total: usize, detail: &str) {
+        let phase = match phase {
+            Phase::Waiting => "waiting",
+            Phase::Dependencies => "dependencies",
+            Phase::Kernel => "kernel",
         };
         if let Some(progress) = self.progress.take() {
-            self.call(|py| progress.call1(py, (stage, done, total, detail)).map(drop));
+            self.call(|py| progress.call1(py, (phase, done, total, detail)).map(drop));
             self.progress = Some(progress);
         }
     }
@@ -58,11 +58,11 @@ impl Watch for Watcher {
 pub(super) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,
-    work: impl FnOnce(&mut dyn Watch) -> error::Result<T> + Send,
+    work: impl FnOnce(&mut dyn Observer) -> error::Result<T> + Send,
 ) -> PyResult<T> {
-    let mut watch = Watcher::new(progress);
-    let result = py.detach(|| work(&mut watch));
-    match watch.raised {
+    let mut observer = Watcher::new(progress);
+    let result = py.detach(|| work(&mut observer));
+    match observer.raised {
         Some(raised) => Err(raised),
         None => result.map_err(|e| raised(py, e)),
     }

@@ -1,0 +1,119 @@
+"""`%rsimport auto`: before each cell, kernels whose source has changed are loaded again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import BuiltinFunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from rsimport import _engine
+from rsimport._errors import CompileError, ConfigError, RsimportError
+from rsimport._loader import LOADED, KernelLoader, loader_of
+from rsimport._python import ABI
+from rsimport._reload import reload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Auto:
+    """Keeps the kernels of one shell up to date as long as it is on."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.on = False
+        self.failed: dict[str, dict[str, object]] = {}
+        """How a kernel's files were dated when it did not compile, by the kernel's path."""
+
+    def start(self) -> None:
+        """From the next cell on; a second call does nothing."""
+        if not self.on:
+            self.shell.events.register("pre_run_cell", self.refresh)
+            self.on = True
+
+    def stop(self) -> None:
+        """Ends it; a second call does nothing."""
+        if self.on:
+            self.shell.events.unregister("pre_run_cell", self.refresh)
+            self.on = False
+
+    def refresh(self, _info: object = None) -> None:
+        """Reloads what has changed. What does not compile is told, and stays as it was."""
+        for module in kernels():
+            loader = loader_of(module)
+            failed = self.failed.get(loader.kernel)
+            if failed is not None and failed == _dates(failed):
+                continue  # It was told once, and would only fail again.
+            try:
+                if _is_stale(loader):
+                    before = loader.names
+                    reload(module)
+                    self._rebind(before, loader_of(module).names)
+                self.failed.pop(loader.kernel, None)
+            except RsimportError as error:
+                if isinstance(error, (CompileError, ConfigError)):
+                    self.failed[loader.kernel] = _dates(_files(loader, error))
+                print(*error._render_traceback_(), sep="\n", file=sys.stderr)
+                print(f"{module.__name__} stays as it was", file=sys.stderr)
+
+    def _rebind(self, before: dict[str, object], after: dict[str, object]) -> None:
+        """Gives all who imported a function or class by its name the new one, as %autoreload 2 does."""
+        kinds = (BuiltinFunctionType, type, ModuleType)
+        renewed = {
+            id(old): (old, after[name])
+            for name, old in before.items()
+            if isinstance(old, kinds) and name in after and after[name] is not old
+        }
+        if not renewed:
+            return
+        spaces = [_names(module) for module in _modules()]
+        for space in [*spaces, self.shell.user_ns]:
+            for name, value in list(space.items()):
+                if id(value) in renewed:
+                    space[name] = renewed[id(value)][1]
+
+
+def kernels() -> list[ModuleType]:
+    """The loaded kernels."""
+    return [module for module in _modules() if LOADED in _names(module)]
+
+
+def _modules() -> list[ModuleType]:
+    return [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+
+
+def _names(module: ModuleType) -> dict[str, Any]:
+    # A module that is to be imported lazily must not be woken up.
+    names: dict[str, Any] = object.__getattribute__(module, "__dict__")
+    return names
+
+
+def _is_stale(loader: KernelLoader) -> bool:
+    settings = {**loader.settings, "force_rebuild": False}
+    artifact = _engine.lookup(loader.kernel, loader.name.rpartition(".")[2], ABI, settings)
+    if artifact is None or loader.artifact is None:
+        return True
+    # An optimised build of the same text is left for the next edit or reload: its classes would be strangers
+    # to the objects that the user has made of the old ones, without an edit that explains it.
+    same = artifact.content == loader.artifact.content and artifact.tier != loader.artifact.tier
+    return artifact.path != loader.path and not same
+
+
+def _files(loader: KernelLoader, error: RsimportError) -> Iterable[str]:
+    """What may be changed so that a kernel compiles again; its folder, for files that are missing."""
+    files = {loader.source, os.path.dirname(loader.source), *loader.find_artifact().inputs}
+    return files.union(found.file for found in getattr(error, "diagnostics", ()) if found.file)
+
+
+def _dates(files: Iterable[str]) -> dict[str, object]:
+    def date(file: str) -> object:
+        try:
+            found = os.stat(file)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    return {file: date(file) for file in files}

@@ -1,0 +1,169 @@
+"""The other tier: a process of its own makes the build of a kernel that nobody waits for.
+
+After an edit, which was compiled fast, that is the optimised build; after a first build at which somebody
+sits, the fast one, whose incremental data the first edit then finds. The process starts when nobody has
+edited the kernel for a moment, the optimised build also when Python ends. It outlives the Python that starts
+it, so that a short script finds the optimised build when it runs again. It gives way to everything else, and
+stops when the kernel is edited once more.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import sys
+from threading import Lock, Timer
+
+from rsimport import _engine
+from rsimport._python import ABI
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+    Task = tuple[str, str, dict[str, object], str]
+
+QUIET = 1.0
+"""Seconds without an edit: whoever edits a kernel now will edit it again."""
+
+LOOK = 0.25
+"""Seconds between two looks at the source while it is compiled."""
+
+_waiting: dict[str, Waiting] = {}
+"""The builds that are to be started, by kernel."""
+
+_started: list[Popen[bytes]] = []
+
+
+def optimize(kernel: str, module: str, settings: dict[str, object], key: str) -> None:
+    """Has the optimised build of a kernel made soon, whose fast build has this key."""
+    _schedule((kernel, module, settings, "optimized"), key)
+
+
+def prepare(kernel: str, module: str, settings: dict[str, object], key: str) -> None:
+    """Has the first edit of a kernel prepared, if this is a session in which one edits."""
+    if hasattr(sys, "ps1") or "IPython" in sys.modules:
+        _schedule((kernel, module, settings, "fast"), key)
+
+
+class Waiting:
+    """A build that starts in a moment, unless the kernel is edited once more."""
+
+    def __init__(self, task: Task, key: str) -> None:
+        self.task = task
+        self.key = key
+        self.timer = Timer(QUIET, self.fire)
+        self.timer.daemon = True
+
+    def fire(self) -> None:
+        # A timer that is cancelled while it fires must not take a newer one's place: that has the newer text.
+        if self.leave():
+            _start(self.task)
+
+    def leave(self) -> bool:
+        """Gives the place up; False where a newer one has it."""
+        with _order:
+            mine = _waiting.get(self.task[0]) is self
+            if mine:
+                del _waiting[self.task[0]]
+        return mine
+
+
+_order = Lock()
+
+
+def _schedule(task: Task, key: str) -> None:
+    kernel = task[0]
+    with _order:
+        before = _waiting.get(kernel)
+        if (before is not None and before.key == key) or not _in_main_interpreter():
+            return
+        waiting = _waiting[kernel] = Waiting(task, key)
+    if before is not None:
+        before.timer.cancel()
+    waiting.timer.start()
+
+
+def main() -> None:
+    """The process that is started: builds what its only argument describes."""
+    from contextlib import suppress
+    from threading import Thread
+
+    from rsimport._build import build
+    from rsimport._errors import RsimportError
+
+    kernel, module, settings, tier = json.loads(sys.argv[1])
+    if hasattr(os, "nice"):
+        os.nice(10)
+    Thread(target=_stop_when_edited, args=(kernel,), daemon=True).start()
+    # The optimised build that is there already must not pass for the fast one.
+    quiet = {"tier": tier, "progress": False, "force_rebuild": tier == "fast"}
+    # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
+    with suppress(RsimportError, KeyboardInterrupt):
+        build(kernel, module, {**settings, **quiet})
+
+
+def _in_main_interpreter() -> bool:
+    # A subinterpreter cannot end while it has a thread that nobody waits for.
+    try:
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        return True  # In later versions PyO3 refuses to be loaded in a subinterpreter.
+    return bool(interpreters.get_current() == interpreters.get_main())
+
+
+def _start(task: Task) -> None:
+    from subprocess import DEVNULL, Popen
+
+    kernel, module, settings, tier = task
+    _started[:] = [process for process in _started if process.poll() is None]
+    try:
+        if tier == "fast":
+            wanted = _engine.settings(kernel, settings)["tier"] == "auto"
+        else:
+            wanted = _engine.claim(kernel, module, ABI, settings)
+        if not wanted or not sys.executable:
+            return
+        # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        code = f"import sys; sys.path.append({package!r}); from rsimport._background import main; main()"
+        process = Popen(
+            [sys.executable, "-I", "-c", code, json.dumps(task)],
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ImportError):
+        return  # Where no process can be started or the source is gone, the fast build has to do.
+    _started.append(process)
+
+
+@atexit.register
+def _leave() -> None:
+    for waiting in list(_waiting.values()):
+        waiting.timer.cancel()
+        if waiting.leave() and waiting.task[-1] == "optimized":
+            _start(waiting.task)
+    # They are meant to outlive this process, so Popen need not warn that nobody has waited for them.
+    for process in _started:
+        process.returncode = 0
+
+
+def _stop_when_edited(kernel: str) -> None:
+    from _thread import interrupt_main
+    from time import sleep
+
+    before = _stamp(kernel)
+    while _stamp(kernel) == before:
+        sleep(LOOK)
+    interrupt_main()
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

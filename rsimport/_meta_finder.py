@@ -1,0 +1,51 @@
+"""What needs no import hook: reloading a loaded kernel, and importing those that come with rsimport."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+SHIPPED = "rsimport.kernels."
+
+
+class MetaFinder:
+    """Stands last on sys.meta_path as soon as rsimport is imported, where it costs other imports nothing."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if target is not None:
+            return _reloaded(target)
+        if path is not None and fullname.startswith(SHIPPED):
+            return _shipped(fullname, path)
+        return None
+
+
+def go_first() -> None:
+    """Puts the finder before Python's own.
+
+    A kernel that was loaded by its path may have the name of a module on sys.path, which is not to be loaded
+    in its place when it is reloaded.
+    """
+    if sys.meta_path[0] is not MetaFinder:
+        sys.meta_path[:] = [MetaFinder, *(finder for finder in sys.meta_path if finder is not MetaFinder)]
+
+
+def _reloaded(module: ModuleType) -> ModuleSpec | None:
+    if "__rsimport__" not in vars(module):
+        return None
+    from rsimport._loader import loader_of
+
+    return loader_of(module).successor().spec()
+
+
+def _shipped(fullname: str, path: Sequence[str]) -> ModuleSpec | None:
+    from rsimport._finder import path_hook
+
+    return path_hook(path[0]).find_spec(fullname)

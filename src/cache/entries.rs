@@ -1,0 +1,356 @@
+//! The published builds: looking one up, publishing one, listing and removing them.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::inputs::Input;
+use crate::cache::layout::{Cache, now, read_bounded, size_of};
+use crate::cache::staging::Staging;
+use crate::config::tier::Tier;
+use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
+use crate::error::{Diagnostic, Result};
+use crate::kernel::exports::Export;
+
+/// A hit renews the date of its entry at most that often, so that a warm import does not write.
+const DATE_PRECISION: Duration = Duration::from_secs(24 * 3600);
+/// The metadata in an entry's folder. The folder's date says when the entry was last used.
+const METADATA: &str = "entry.json";
+/// The link in a key's folder.
+const NEWEST: &str = "newest";
+
+/// The metadata of a published build.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    /// The module's name, the last component.
+    pub module: String,
+    /// The crate root that was compiled; a copy of it elsewhere finds this entry too.
+    pub source: PathBuf,
+    /// The ABI tag.
+    pub abi: String,
+    /// Cargo's profile.
+    pub profile: String,
+    /// How much it was optimised.
+    pub tier: Tier,
+    /// What the build has read besides.
+    pub inputs: Vec<Input>,
+    /// Why it was built.
+    pub reason: String,
+    /// How long that took.
+    pub seconds: f64,
+    /// rustc's warnings about the user's code.
+    pub warnings: Vec<Diagnostic>,
+    /// What native callers find in the library.
+    #[serde(default)]
+    pub exports: Vec<Export>,
+    /// The library's file name.
+    pub library: String,
+    /// The library's size in bytes and the digest of its content.
+    pub checksum: (u64, String),
+    /// What the file system said of the library when it was published.
+    pub stamp: Option<Stamp>,
+    /// Seconds since 1970.
+    pub created: f64,
+}
+
+/// What a lookup found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The build that is to be loaded.
+    pub hit: Option<Hit>,
+    /// Sentences about entries that were damaged and have been removed.
+    pub damaged: Vec<String>,
+}
+
+/// A published build whose inputs hold.
+#[derive(Debug)]
+pub struct Hit {
+    /// The library.
+    pub library: PathBuf,
+    /// What the build has read besides what the key names.
+    pub inputs: Vec<Input>,
+}
+
+/// Looks for an artifact under a key whose further inputs hold; `library` is the file name that it has where nothing is
+/// damaged. Starts no process and takes no lock.
+pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Found {
+    let mut found = Found::default();
+    let of_key = cache.layout().join("kernels").join(key);
+    // It nearly always is the newest one, and the link to it spares listing the folder.
+    if let Ok(newest) = std::fs::read_link(of_key.join(NEWEST)) {
+        let folder = of_key.join(newest);
+        found.hit = sealed(cache, &folder, library).or_else(|| hit(cache, &folder, base).ok().flatten());
+        if found.hit.is_some() {
+            return found;
+        }
+    }
+    let mut folders = folders(&of_key);
+    // The newest first: names begin with the time at which they were published.
+    folders.sort_unstable_by(|a, b| b.cmp(a));
+    for folder in folders {
+        match hit(cache, &folder, base) {
+            Ok(None) => {}
+            Ok(hit) => {
+                found.hit = hit;
+                return found;
+            }
+            Err(damage) => {
+                found.damaged.push(format!(
+                    "the cached artifact {} was damaged ({damage}) and is built again",
+                    folder.display()
+                ));
+                // Where it cannot be removed, the next build is found before it.
+                let _ = cache.remove(&folder);
+            }
+        }
+    }
+    found
+}
+
+/// The artifact in an entry whose seal holds: no file in it was touched since it was published, and it needs nothing
+/// besides the key's inputs, so that its metadata need not be read.
+fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
+    let expected = folder.file_name()?.to_str()?.splitn(3, '-').nth(2)?;
+    let library = folder.join(library);
+    let metadata = std::fs::metadata(&library).ok()?;
+    let seal = seal(&[stamp_of(&metadata)?, stamp(&folder.join(METADATA))?]);
+    (seal == expected).then(|| used(cache, folder, library, &metadata, Vec::new()))
+}
+
+/// The artifact in an entry, if the entry's inputs hold; the error says what is damaged.
+fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Option<Hit>, String> {
+    let entry = read_entry(folder)?;
+    if !entry.inputs.iter().all(|input| input.holds(base)) {
+        return Ok(None);
+    }
+    let library = folder.join(&entry.library);
+    let metadata = std::fs::metadata(&library).map_err(|e| format!("it cannot be read: {e}"))?;
+    check(&library, &metadata, &entry)?;
+    Ok(Some(used(cache, folder, library, &metadata, entry.inputs)))
+}
+
+fn used(cache: &Cache, folder: &Path, library: PathBuf, metadata: &Metadata, inputs: Vec<Input>) -> Hit {
+    // Most file systems note by themselves, once a day, that a library is read.
+    if is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
+        cache.renew_date(folder);
+    }
+    Hit { library, inputs }
+}
+
+/// The metadata of a published library; none where it was removed or damaged since.
+pub fn entry_of(library: &Path) -> Option<Entry> {
+    read_entry(library.parent()?).ok()
+}
+
+/// Publishes a library under a key: metadata and library become visible together.
+pub fn publish(
+    cache: &Cache,
+    key: &str,
+    staging: &Staging,
+    library: &Path,
+    mut entry: Entry,
+) -> Result<(Entry, PathBuf)> {
+    let prepared = staging.path().join("entry");
+    cache.copy_file(library, &prepared.join(&entry.library))?;
+    entry.checksum = checksum(&prepared.join(&entry.library)).map_err(|e| cache.unwritable(&e))?;
+    entry.stamp = stamp(&prepared.join(&entry.library));
+    cache.write(&prepared.join(METADATA), &serde_json::to_vec(&entry).unwrap_or_default())?;
+    let mut name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
+    let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
+    let stamps = stamps.filter(|_| entry.inputs.is_empty());
+    if let Some((library, metadata)) = stamps {
+        name = format!("{name}-{}", seal(&[library, metadata]));
+    }
+    let of_key = cache.layout().join("kernels").join(key);
+    let folder = of_key.join(&name);
+    cache.reveal(&prepared, &folder)?;
+    cache.point(&of_key.join(NEWEST), name.as_ref());
+    let path = folder.join(&entry.library);
+    Ok((entry, path))
+}
+
+/// All published entries with their folders, the newest first.
+pub fn entries(cache: &Cache) -> Vec<(Entry, PathBuf)> {
+    let mut entries: Vec<(Entry, PathBuf)> = folders(&cache.layout().join("kernels"))
+        .iter()
+        .flat_map(|key| folders(key))
+        .filter_map(|folder| Some((read_entry(&folder).ok()?, folder)))
+        .collect();
+    entries.sort_by(|a, b| b.0.created.total_cmp(&a.0.created));
+    entries
+}
+
+/// Removes entries that were not used for that long, or with `None` the whole cache. Returns how many entries and bytes.
+pub fn clear(cache: &Cache, unused: Option<Duration>) -> Result<(usize, u64)> {
+    let mut entries = entries(cache);
+    let Some(age) = unused else {
+        let bytes = size_of(&cache.layout());
+        cache.remove_all()?;
+        return Ok((entries.len(), bytes));
+    };
+    entries.retain(|(_, folder)| is_unused(folder, age));
+    let mut bytes = 0;
+    for (_, folder) in &entries {
+        bytes += size_of(folder);
+        drop_entry(cache, folder)?;
+    }
+    Ok((entries.len(), bytes))
+}
+
+/// Removes an entry, and the folder of its key with the last one.
+pub fn drop_entry(cache: &Cache, folder: &Path) -> Result<()> {
+    cache.remove(folder)?;
+    if let Some(of_key) = folder.parent() {
+        // A link that leads nowhere any more would keep the folder.
+        let newest = of_key.join(NEWEST);
+        if !newest.exists() {
+            cache.remove_file(&newest);
+        }
+        cache.remove_empty(of_key);
+    }
+    Ok(())
+}
+
+/// Was an entry last used that long ago or longer? Its folder's date and its library's date of access tell.
+pub fn is_unused(folder: &Path, age: Duration) -> bool {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    let accessed = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.accessed());
+    is_ago(std::fs::metadata(folder).and_then(|metadata| metadata.modified()), age)
+        && files.filter(|path| !path.ends_with(METADATA)).map(accessed).all(|accessed| is_ago(accessed, age))
+}
+
+fn is_ago(time: io::Result<SystemTime>, age: Duration) -> bool {
+    time.is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed >= age))
+}
+
+/// Is the library what was published? If nothing has touched the file since, its content need not be read again;
+/// otherwise, as after a copy of the whole cache, its checksum tells.
+fn check(library: &Path, metadata: &Metadata, entry: &Entry) -> std::result::Result<(), String> {
+    if entry.stamp.is_some() && stamp_of(metadata) == entry.stamp {
+        return Ok(());
+    }
+    match checksum(library) {
+        Ok(sum) if sum == entry.checksum => Ok(()),
+        Ok(_) => Err("its content is not what was written".to_owned()),
+        Err(e) => Err(format!("it cannot be read: {e}")),
+    }
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
+}
+
+fn read_entry(folder: &Path) -> std::result::Result<Entry, String> {
+    let unreadable = "its metadata cannot be read";
+    let file = File::open(folder.join(METADATA)).map_err(|_| unreadable)?;
+    let text = read_bounded(file).ok_or(unreadable)?;
+    let entry: Entry = serde_json::from_slice(&text).map_err(|_| "its metadata is garbled")?;
+    // The name comes from a file; it must not lead out of the entry.
+    match Path::new(&entry.library).components().collect::<Vec<_>>().as_slice() {
+        [Component::Normal(_)] => Ok(entry),
+        _ => Err("its metadata is garbled".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::Settings;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let root = tempfile::tempdir().unwrap();
+        let settings =
+            Settings { cache_dir: root.path().join("c").to_string_lossy().into_owned(), ..Settings::default() };
+        let cache = Cache::open(&settings).unwrap();
+        cache.prepare().unwrap();
+        (root, cache)
+    }
+
+    fn publish(cache: &Cache, content: &str, inputs: Vec<Input>) -> PathBuf {
+        let staging = cache.staging().unwrap();
+        let built = staging.path().join("libk.so");
+        std::fs::write(&built, content).unwrap();
+        let entry = Entry {
+            module: "k".into(),
+            source: "/k.rs".into(),
+            abi: ".so".into(),
+            profile: "release".into(),
+            tier: Tier::Optimized,
+            inputs,
+            reason: String::new(),
+            seconds: 0.0,
+            warnings: Vec::new(),
+            exports: Vec::new(),
+            library: "k.so".into(),
+            checksum: (0, String::new()),
+            stamp: None,
+            created: now().as_secs_f64(),
+        };
+        super::publish(cache, "key", &staging, &built, entry).unwrap().1
+    }
+
+    /// Two builds under one key: they differ in an environment variable that they have read.
+    fn two_builds() -> (tempfile::TempDir, Cache, Vec<PathBuf>) {
+        let (root, cache) = cache();
+        let build = |name: &str| publish(&cache, name, vec![Input::Variable { name: name.into(), value: None }]);
+        let libraries = ["RSIMPORT_TEST_OLD", "RSIMPORT_TEST_NEW"].map(build);
+        (root, cache, libraries.to_vec())
+    }
+
+    fn found(cache: &Cache) -> Option<PathBuf> {
+        find(cache, "key", "k.so", Path::new("/")).hit.map(|hit| hit.library)
+    }
+
+    #[test]
+    fn the_newest_build_is_found_first_and_the_older_one_without_it() {
+        let (_root, cache, libraries) = two_builds();
+        assert_eq!(found(&cache).as_ref(), Some(&libraries[1]));
+        drop_entry(&cache, libraries[1].parent().unwrap()).unwrap();
+        assert_eq!(found(&cache).as_ref(), Some(&libraries[0]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_untouched_build_is_found_by_its_seal_alone_and_a_touched_one_by_its_checksum() {
+        let (_root, cache) = cache();
+        let library = publish(&cache, "content", Vec::new());
+        let by_seal = || sealed(&cache, library.parent().unwrap(), "k.so").map(|hit| hit.library);
+        assert_eq!(by_seal().as_ref(), Some(&library));
+        std::fs::write(&library, "content").unwrap();
+        assert_eq!((by_seal(), found(&cache).as_ref()), (None, Some(&library)));
+        std::fs::write(&library, "another").unwrap();
+        assert_eq!((by_seal(), found(&cache)), (None, None));
+        let (_root, cache, libraries) = two_builds();
+        assert!(sealed(&cache, libraries[1].parent().unwrap(), "k.so").is_none(), "it has further inputs");
+    }
+
+    #[test]
+    fn builds_are_found_where_links_cannot_be_made() {
+        let (_root, cache, libraries) = two_builds();
+        std::fs::remove_file(cache.layout().join("kernels/key").join(NEWEST)).unwrap();
+        assert_eq!(found(&cache).as_ref(), Some(&libraries[1]));
+    }
+
+    #[test]
+    fn a_damaged_build_is_reported_once_and_the_older_one_is_taken() {
+        let (_root, cache, libraries) = two_builds();
+        std::fs::write(&libraries[1], "damaged").unwrap();
+        let first = find(&cache, "key", "k.so", Path::new("/"));
+        assert_eq!(first.damaged.len(), 1, "{:?}", first.damaged);
+        assert_eq!(first.hit.map(|hit| hit.library).as_ref(), Some(&libraries[0]));
+        assert!(find(&cache, "key", "k.so", Path::new("/")).damaged.is_empty());
+    }
+
+    #[test]
+    fn the_last_entry_takes_the_folder_of_its_key_with_it() {
+        let (_root, cache, libraries) = two_builds();
+        for library in libraries.iter().rev() {
+            drop_entry(&cache, library.parent().unwrap()).unwrap();
+        }
+        assert!(!cache.layout().join("kernels/key").exists());
+    }
+}

@@ -1,0 +1,285 @@
+//! The cache folder. The one place that writes below its root.
+//!
+//! ```text
+//! <root>/                          mode 0700, the user's own
+//!   CACHEDIR.TAG                   tells backup programs to leave it out
+//!   v1/                            raised when the layout changes; an older layout is left alone
+//!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards; the
+//!                                  entry is named by time, checksum, and a seal if the key has all inputs
+//!     kernels/<key>/newest         a link to the entry that was published last
+//!     work/<identity>/             per kernel: generated manifest, copies, last.json, scratch-*/ (output, incremental data)
+//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
+//!     recipes/<recipe>.json        recorded compiler calls
+//!     toolchains/<selection>.json  which rustc a folder gets
+//!     python/<digest>.txt          what PyO3's build script is told about an interpreter
+//!     locks/<key>.lock             held by the operating system, never stale
+//!     tmp/<name>/                  builds that are under way; those of dead processes are collected
+//!     Cargo.lock                   the versions that were chosen so far, a seed for new lock files
+//! ```
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cache::owner::{check_owner, create_private};
+use crate::config::settings::Settings;
+use crate::error::{Error, Result};
+
+const LAYOUT: &str = "v1";
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds compiled kernels of rsimport; it can be deleted at any time.\n";
+/// Metadata larger than this was not written by us.
+const LARGEST_METADATA: u64 = 8 * 1024 * 1024;
+
+/// The opened cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache that the settings name, without creating it, and checks that it is the user's own.
+    pub fn open(settings: &Settings) -> Result<Cache> {
+        let root = match settings.cache_dir.as_str() {
+            "" => dirs::cache_dir().map(|folder| folder.join("rsimport")).ok_or_else(|| {
+                Error::cache("the user's cache folder is not known").hint("RSIMPORT_CACHE_DIR names one")
+            })?,
+            given => std::path::absolute(given).map_err(|e| Error::cache(format!("{given}: {e}")))?,
+        };
+        check_owner(&root)?;
+        Ok(Cache { root })
+    }
+
+    /// The root folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Creates the folders that a build needs and collects what killed builds have left behind.
+    pub fn prepare(&self) -> Result<()> {
+        let made = (|| -> io::Result<()> {
+            if !self.root.join("CACHEDIR.TAG").exists() {
+                create_private(&self.root)?;
+                fs::write(self.root.join("CACHEDIR.TAG"), TAG)?;
+            }
+            create_private(&self.layout())?;
+            for name in ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"] {
+                fs::create_dir_all(self.layout().join(name))?;
+            }
+            Ok(())
+        })();
+        made.map_err(|e| self.unwritable(&e))?;
+        Ok(())
+    }
+
+    /// Makes a folder visible at its final place, by one rename. Nothing is flushed to the disk before: should a power
+    /// cut tear the files, their checksum tells at the next import, and flushing would cost more than an incremental
+    /// rebuild on many disks.
+    pub fn reveal(&self, prepared: &Path, place: &Path) -> Result<()> {
+        let placed = place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(prepared, place));
+        placed.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Moves a file within the cache.
+    pub fn move_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let moved = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(from, to));
+        moved.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Copies a file within the cache. A linker writes its output here and there; in a copy that was written in one go the
+    /// kernel keeps larger pieces together, which saves a process that maps it some microseconds.
+    pub fn copy_file(&self, from: &Path, to: &Path) -> Result<()> {
+        let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::copy(from, to));
+        copied.map(drop).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Removes a folder. It is renamed first: another process must not see it half removed.
+    pub fn remove(&self, folder: &Path) -> Result<()> {
+        let grave = self.layout().join("tmp").join(format!("removed-{:x}", now().as_nanos()));
+        fs::rename(folder, &grave).and_then(|()| fs::remove_dir_all(&grave)).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Removes a file, if it is there.
+    pub fn remove_file(&self, file: &Path) {
+        let _ = fs::remove_file(file);
+    }
+
+    /// Removes a folder if it is empty. Where a file is expected, a folder is damage, and a file is left alone.
+    pub fn remove_empty(&self, folder: &Path) {
+        let _ = fs::remove_dir(folder);
+    }
+
+    /// Removes everything, if the folder is a cache and not one that the setting names by mistake.
+    pub fn remove_all(&self) -> Result<()> {
+        if !self.layout().exists() {
+            return Ok(());
+        }
+        if fs::read(self.root.join("CACHEDIR.TAG")).ok().as_deref() != Some(TAG.as_bytes()) {
+            return Err(Error::cache(format!(
+                "{} is not a cache of rsimport, so nothing was removed",
+                self.root.display()
+            ))
+            .hint("RSIMPORT_CACHE_DIR and the setting `cache_dir` name the cache's folder"));
+        }
+        fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Gives a folder the present as its date; a cache that cannot be written to keeps its old dates.
+    pub fn renew_date(&self, folder: &Path) {
+        let mut how = fs::OpenOptions::new();
+        #[cfg(not(windows))]
+        how.read(true);
+        #[cfg(windows)]
+        {
+            use std::os::windows::fs::OpenOptionsExt;
+            // FILE_FLAG_BACKUP_SEMANTICS, without which Windows opens no folder.
+            how.write(true).custom_flags(0x0200_0000);
+        }
+        let _ = how.open(folder).and_then(|folder| folder.set_modified(SystemTime::now()));
+    }
+
+    /// Writes a file below the root so that readers see the old content or the new one.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<()> {
+        let written = (|| -> io::Result<()> {
+            if fs::read(path).is_ok_and(|old| old == content) {
+                return Ok(());
+            }
+            let folder = path.parent().unwrap_or(&self.root);
+            fs::create_dir_all(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(content)?;
+            file.persist(path)?;
+            Ok(())
+        })();
+        written.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Writes a script that can be started.
+    pub fn write_script(&self, name: &str, content: &str) -> Result<PathBuf> {
+        let path = self.layout().join(name);
+        self.write(&path, content.as_bytes())?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).map_err(|e| self.unwritable(&e))?;
+        }
+        Ok(path)
+    }
+
+    /// Keeps a value as JSON under a name; a value that cannot be kept is only a lost shortcut.
+    pub fn keep<T: Serialize>(&self, bucket: &str, name: &str, value: &T) {
+        if let Ok(text) = serde_json::to_vec(value) {
+            let _ = self.write(&self.layout().join(bucket).join(format!("{name}.json")), &text);
+        }
+    }
+
+    /// A value that was kept; a garbled one is as good as none.
+    pub fn kept<T: DeserializeOwned>(&self, bucket: &str, name: &str) -> Option<T> {
+        let file = fs::File::open(self.layout().join(bucket).join(format!("{name}.json"))).ok()?;
+        serde_json::from_slice(&read_bounded(file)?).ok()
+    }
+
+    /// Forgets a kept value.
+    pub fn forget(&self, bucket: &str, name: &str) {
+        let _ = fs::remove_file(self.layout().join(bucket).join(format!("{name}.json")));
+    }
+
+    /// The folder of a kernel's own work, by the kernel's identity.
+    pub fn work(&self, identity: &str) -> PathBuf {
+        self.layout().join("work").join(identity)
+    }
+
+    /// Makes a folder empty.
+    pub fn empty(&self, folder: &Path) -> Result<()> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).map_err(|e| self.unwritable(&e))
+    }
+
+    /// Makes a symbolic link.
+    pub fn link(&self, link: &Path, target: &Path) -> Result<()> {
+        #[cfg(unix)]
+        let make = std::os::unix::fs::symlink::<&Path, &Path>;
+        #[cfg(windows)]
+        let make = std::os::windows::fs::symlink_file::<&Path, &Path>;
+        let made = link.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| make(target, link));
+        made.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Makes a symbolic link to a neighbour in the place of an older one; without it a search is only longer.
+    pub fn point(&self, link: &Path, neighbour: &OsStr) {
+        let new = self.layout().join("tmp").join(format!("link-{:x}", now().as_nanos()));
+        if self.link(&new, Path::new(neighbour)).is_ok() && fs::rename(&new, link).is_err() {
+            self.remove_file(&new);
+        }
+    }
+
+    /// cargo's target folder for a set of dependencies.
+    pub fn target(&self, dependency_set: &str) -> PathBuf {
+        self.layout().join("targets").join(dependency_set)
+    }
+
+    /// The file of a lock.
+    pub fn lock(&self, key: &str) -> PathBuf {
+        let file = self.layout().join("locks").join(format!("{key}.lock"));
+        self.remove_empty(&file);
+        file
+    }
+
+    /// A file of the layout.
+    pub fn layout(&self) -> PathBuf {
+        self.root.join(LAYOUT)
+    }
+
+    /// The error for a write that failed.
+    pub fn unwritable(&self, error: &io::Error) -> Error {
+        let root = self.root.display();
+        let hint = "RSIMPORT_CACHE_DIR names another folder";
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Error::cache(format!("the disk of the cache folder {root} is full"))
+                    .hint(format!("`rsimport cache clear` frees it; {hint}"))
+            }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Error::cache(format!("the cache folder {root} cannot be written to: {error}")).hint(hint)
+            }
+            _ => Error::cache(format!("the cache folder {root} cannot be used: {error}")).hint(hint),
+        }
+    }
+}
+
+/// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
+pub fn copy_out(artifact: &Path, target: &Path) -> Result<()> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let copied = tempfile::Builder::new().prefix(".rsimport-").tempfile_in(folder).and_then(|file| {
+        fs::copy(artifact, file.path())?;
+        file.persist(target).map(drop).map_err(|e| e.error)
+    });
+    copied.map_err(|e| Error::config(format!("{} cannot be written: {e}", target.display())))
+}
+
+/// The time since 1970.
+pub fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The size of all files below a folder in bytes.
+pub fn size_of(folder: &Path) -> u64 {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|m| m.len())
+        .sum()
+}
+
+/// Reads a file that a fault may have made too large.
+pub fn read_bounded(file: fs::File) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(2048);
+    file.take(LARGEST_METADATA + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= LARGEST_METADATA).then_some(bytes)
+}

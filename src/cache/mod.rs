@@ -1,0 +1,10 @@
+//! What is kept: the folder and who may write to it, locks, the inputs of a build, and the published builds. The only place that writes files.
+//!
+//! The modules stand in the order in which they may use one another: each only those above it.
+
+pub mod lock;
+pub mod owner;
+pub mod layout;
+pub mod staging;
+pub mod inputs;
+pub mod entries;

@@ -1,0 +1,140 @@
+//! Compiling a kernel into a staging folder: with the recorded compiler call where there is one that holds, else with cargo.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::cache::layout::Cache;
+use crate::cache::lock::Lock;
+use crate::compile::cargo::build as cargo_build;
+use crate::compile::job::{Built, Job};
+use crate::compile::plan::Plan;
+use crate::compile::recipe::Recipe;
+use crate::compile::replay::Replay;
+use crate::compile::scratch::Scratch;
+use crate::compile::task::Task;
+use crate::config::abi::Python;
+use crate::digest::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::kernel::exports::{Export, exports};
+use crate::observer::{Observer, Phase};
+use crate::rustc::diagnostics::disk_full;
+use crate::rustc::toolchain::{Identity, Toolchain};
+use crate::stage::copies::readable;
+use crate::stage::view::View;
+
+/// So many builds of a kernel are made of the plain text where the compiler takes that and refuses the pieces.
+const REFUSED: u32 = 20;
+
+/// Compiles the kernel. The caller holds the lock of the kernel's folder.
+pub fn compile(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
+    let built = compile_text(task, observer).map(|built| Built { exports: exported(task, &built.files), ..built });
+    built.map_err(|error| {
+        // What a compiler cannot write to the cache is no fault of the kernel.
+        let full = disk_full(&error.message) || error.diagnostics.iter().any(|said| disk_full(&said.ansi));
+        if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
+    })
+}
+
+/// Read here, before anybody looks whether a file was saved meanwhile, so that such a save is noticed.
+fn exported(task: &Task<'_>, files: &[PathBuf]) -> Vec<Export> {
+    let Task { source, config, .. } = task;
+    let others = files.iter().filter(|file| **file != source.path);
+    let others = others.filter_map(|file| Some((file, std::fs::read_to_string(file).ok()?)));
+    let others = others.flat_map(|(file, text)| exports(file, &text));
+    exports(&source.path, &readable(source, &config.manifest)).into_iter().chain(others).collect()
+}
+
+/// Compiles the kernel in pieces where that is faster. As soon as the compiler says anything, it is asked again about the
+/// text as the user wrote it: in a message about pieces there could be lines that he does not know.
+fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
+    let Task { source, config, cache, work, .. } = task;
+    let name = format!("{}/plain", work.file_name().unwrap_or_default().to_string_lossy());
+    let wanted = task.tier.is_in_pieces();
+    let mut plain = if wanted { cache.kept::<u32>("work", &name).unwrap_or(0) } else { 0 };
+    let mut view = View::of(source, &config.manifest, cache, work, wanted && plain == 0)?;
+    if view.in_pieces {
+        match run_compiler(task, &view, observer) {
+            Ok(built) if built.diagnostics.is_empty() => return Ok(built),
+            Err(error) if error.kind != Kind::Compile => return Err(error),
+            _ => {}
+        }
+        plain = REFUSED;
+        view = View::of(source, &config.manifest, cache, work, false)?;
+    }
+    let built = run_compiler(task, &view, observer)?;
+    if plain > 0 {
+        // An edit rarely takes a warning away, so the pieces rest until there is none.
+        let rest = if built.diagnostics.is_empty() { plain - 1 } else { 1 };
+        cache.keep("work", &name, &rest);
+    }
+    Ok(built)
+}
+
+fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
+    let Task { source, config, cache, work, .. } = task;
+    let toolchain = Toolchain::find(&config.settings)?;
+    let rustc = rustc_identity(&toolchain, cache, &source.base)?;
+    let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
+    let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
+    let mut stale = Vec::new();
+    if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
+        if recipe.holds() {
+            observer.progress(Phase::Kernel, 0, 1, &source.name());
+            let call = Replay { task, toolchain: &toolchain, rustc: &rustc, plan: &plan, recipe: &recipe, view };
+            if let Some(result) = call.run(&scratch, observer)? {
+                scratch.leave(cache);
+                return result.map_err(|error| view.restored(error));
+            }
+            scratch = scratch.renewed(cache, work)?;
+        }
+        if !recipe.changed_inputs().is_empty() {
+            stale.clone_from(&recipe.packages);
+        }
+        cache.forget("recipes", &plan.recipe);
+    }
+    let job = Job {
+        source,
+        manifest: &config.manifest,
+        plan: &plan,
+        view,
+        work,
+        output: &scratch.output(),
+        own_flags: &task.own_flags(&plan, view, &scratch),
+        pyo3_config: &write_pyo3_config(cache, task.python)?,
+        stale: &stale,
+    };
+    // Cargo lets only one build into a target folder; holding a lock of our own over it as well keeps the library from
+    // being overwritten by a kernel of the same name before it is copied.
+    let timeout = config.settings.lock_timeout;
+    let _lock = Lock::acquire(&cache.lock(&plan.dependency_set), "the shared dependencies", timeout, observer)?;
+    let built = cargo_build(&toolchain, cache, task.staging, &job, observer);
+    // rustc that complains about the code has ended by itself; of anything else one cannot be sure.
+    let complained = |error: &Error| error.diagnostics.iter().any(|diagnostic| diagnostic.file.is_some());
+    if built.as_ref().map_or_else(complained, |_| true) {
+        scratch.leave(cache);
+    }
+    let mut built = built.map_err(|error| view.restored(error))?;
+    view.restore(&mut built.diagnostics);
+    if let Some(recipe) = built.recipe.take() {
+        cache.keep("recipes", &plan.recipe, &recipe);
+    }
+    Ok(built)
+}
+
+/// Which rustc the folder gets, asked once and remembered while that file stays what it is.
+fn rustc_identity(toolchain: &Toolchain, cache: &Cache, folder: &Path) -> Result<Identity> {
+    let selection = toolchain.selection(folder);
+    if let Some(identity) = cache.kept::<Identity>("toolchains", &selection).filter(Identity::holds) {
+        return Ok(identity);
+    }
+    let identity = toolchain.identify(folder)?;
+    cache.keep("toolchains", &selection, &identity);
+    Ok(identity)
+}
+
+fn write_pyo3_config(cache: &Cache, python: &Python) -> Result<PathBuf> {
+    let text = python.pyo3_config();
+    let path = cache.layout().join("python").join(format!("{}.txt", &Digest::of(text.as_bytes())[..16]));
+    cache.write(&path, text.as_bytes())?;
+    Ok(path)
+}

@@ -1,0 +1,79 @@
+//! The lock file that new kernels start from, so that a second kernel gets the versions that the first one compiled.
+
+use std::collections::{BTreeMap, HashMap};
+
+use toml::{Table, Value};
+
+/// The versions that this release was tested with.
+pub const SHIPPED: &str = include_str!("../../templates/Cargo.lock");
+
+/// Adds the packages of a lock file to the seed. What comes from a registry or from git is kept; the generated packages
+/// and path dependencies are not. A text that is no lock file adds nothing.
+pub fn merged(seed: &str, lock: &str) -> String {
+    let mut packages: BTreeMap<(String, String, String), Table> = BTreeMap::new();
+    for text in [seed, lock] {
+        for package in entries(text) {
+            let part = |key: &str| package.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            packages.insert((part("name"), part("version"), part("source")), package);
+        }
+    }
+    let packages: Vec<Value> = packages.into_values().map(Value::Table).collect();
+    let table =
+        Table::from_iter([("version".to_owned(), Value::Integer(4)), ("package".to_owned(), Value::Array(packages))]);
+    toml::to_string(&table).unwrap_or_else(|_| seed.to_owned())
+}
+
+/// The packages of a lock file that come from elsewhere, with dependencies that name their versions: the short form
+/// `syn` is ambiguous as soon as two lock files with different versions are merged.
+fn entries(text: &str) -> Vec<Table> {
+    let Ok(table) = text.parse::<Table>() else { return Vec::new() };
+    let all: Vec<Table> = match table.get("package") {
+        Some(Value::Array(packages)) => packages.iter().filter_map(Value::as_table).cloned().collect(),
+        _ => Vec::new(),
+    };
+    let mut versions: HashMap<String, String> = HashMap::new();
+    for package in &all {
+        if let (Some(name), Some(version)) =
+            (package.get("name").and_then(Value::as_str), package.get("version").and_then(Value::as_str))
+        {
+            versions.insert(name.to_owned(), version.to_owned());
+        }
+    }
+    let mut kept: Vec<Table> = all.into_iter().filter(|package| package.contains_key("source")).collect();
+    for package in &mut kept {
+        let Some(Value::Array(dependencies)) = package.get_mut("dependencies") else { continue };
+        for dependency in dependencies {
+            if let Some(version) = dependency.as_str().and_then(|name| versions.get(name)) {
+                *dependency = format!("{} {version}", dependency.as_str().unwrap_or_default()).into();
+            }
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_lock_files_are_merged_without_losing_a_version() {
+        let lock = |version: &str| {
+            format!(
+                "version = 4\n[[package]]\nname = \"rsimport-kernel\"\nversion = \"0.0.0\"\ndependencies = [\"a\"]\n\
+                 [[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry\"\ndependencies = [\"b\"]\n\
+                 [[package]]\nname = \"b\"\nversion = \"{version}\"\nsource = \"registry\"\n"
+            )
+        };
+        let text = merged(&merged("", &lock("1.0.0")), &lock("2.0.0"));
+        assert_eq!(text.matches("name = \"b\"").count(), 2);
+        assert_eq!(text.matches("name = \"a\"").count(), 1);
+        assert!(text.contains("\"b 2.0.0\"") && !text.contains("rsimport-kernel"), "{text}");
+        assert_eq!(merged(&text, "garbage ["), text);
+    }
+
+    #[test]
+    fn the_shipped_seed_holds_the_pyo3_that_kernels_get() {
+        let pyo3 = entries(SHIPPED).into_iter().find(|p| p["name"].as_str() == Some("pyo3")).unwrap();
+        assert_eq!(pyo3["version"].as_str(), Some(crate::config::fingerprint::PYO3));
+    }
+}

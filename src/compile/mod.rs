@@ -1,0 +1,16 @@
+//! How a kernel is built, and when again: by cargo, or by the call that was recorded from it.
+//!
+//! The modules stand in the order in which they may use one another: each only those above it.
+
+pub mod plan;
+pub mod recipe;
+pub mod lockfile;
+pub mod scratch;
+pub mod job;
+pub mod freshness;
+pub mod cargo;
+pub mod task;
+pub mod replay;
+pub mod build;
+pub mod symbol;
+pub mod verify;

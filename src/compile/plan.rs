@@ -1,0 +1,263 @@
+//! The plan of a build: pure data, from which cargo's manifest, arguments and environment are made.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use crate::config::abi::{Platform, Python};
+use crate::config::cargo_config::{CargoConfig, relevant};
+use crate::config::environment::Environment;
+use crate::config::fingerprint::PYO3;
+use crate::config::layers::Config;
+use crate::config::settings::Settings;
+use crate::digest::Digest;
+use crate::kernel::source::Source;
+use crate::rustc::toolchain::Identity;
+
+/// The name of every generated package; the library in it has the kernel's name.
+const PACKAGE: &str = "rsimport-kernel";
+/// Names that cargo or rustc keep for themselves.
+const RESERVED: [&str; 8] = ["alloc", "build", "core", "deps", "incremental", "proc_macro", "std", "test"];
+
+/// What is to be built, and with what.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The crate's name, as rustc gets it.
+    pub crate_name: String,
+    /// The generated manifest without its library path; `None` for a crate, which has its own.
+    manifest: Option<Manifest>,
+    /// The folder in which cargo is started, so that it finds the configuration and the toolchain of the project.
+    pub folder: PathBuf,
+    /// Arguments for cargo, before `--`.
+    pub arguments: Vec<String>,
+    /// Flags for the rustc that compiles the kernel itself.
+    pub link_flags: &'static [&'static str],
+    /// Environment for cargo and all that it starts.
+    pub environment: Vec<(&'static str, String)>,
+    /// Names the compiled dependencies: kernels with the same value share a target folder.
+    pub dependency_set: String,
+    /// Names the recorded compiler call: kernels with the same value differ in nothing but their own code.
+    pub recipe: String,
+}
+
+/// A manifest as cargo reads it; what it holds is serialised, never pasted together.
+#[derive(Debug, Clone, Serialize)]
+struct Manifest {
+    package: Table,
+    lib: Lib,
+    // An empty table makes the package a workspace of its own, wherever the cache lies.
+    workspace: Table,
+    #[serde(flatten)]
+    user: Table,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Lib {
+    name: String,
+    path: String,
+    crate_type: [&'static str; 1],
+}
+
+impl Plan {
+    /// Plans the build of a kernel.
+    pub fn of(source: &Source, config: &Config, cargo: &CargoConfig, python: &Python, rustc: &Identity) -> Plan {
+        let settings = &config.settings;
+        let crate_name = match &source.manifest {
+            Some(manifest) => library_name(&manifest.text),
+            None => crate_name(&source.module),
+        };
+        let manifest = source.manifest.is_none().then(|| Manifest::of(source, config, &crate_name));
+        let (mut environment, mut arguments) = flags(settings, cargo);
+        let rustflags = format!("{environment:?}{arguments:?}");
+        environment.extend([
+            ("PYO3_BUILD_EXTENSION_MODULE", "1".to_owned()),
+            // Incremental compilation is asked for where it pays, so cargo's own choice (none under CI) must not decide.
+            ("CARGO_INCREMENTAL", "0".to_owned()),
+            ("CARGO_TERM_PROGRESS_WHEN", "always".to_owned()),
+            ("CARGO_TERM_PROGRESS_WIDTH", "120".to_owned()),
+            ("CARGO_TERM_COLOR", "never".to_owned()),
+        ]);
+        arguments.extend(
+            ["--lib", "--crate-type=cdylib", "--message-format=json-diagnostic-rendered-ansi"].map(str::to_owned),
+        );
+        arguments.push(format!("--profile={}", settings.profile));
+        if !settings.features.is_empty() {
+            arguments.push(format!("--features={}", settings.features.join(",")));
+        }
+        let flags = format!("{environment:?}{arguments:?}");
+        // These say how cargo may get at the dependencies, not what is compiled.
+        if settings.offline {
+            arguments.push("--offline".to_owned());
+        }
+        // A single file has no Cargo.lock of its own that could be out of date.
+        if settings.locked && source.manifest.is_some() {
+            arguments.push("--locked".to_owned());
+        }
+        // Nothing is shared between builds with different flags, so they need not wait for each other either.
+        let dependency_set = [rustc.version.as_str(), &python.pyo3_config(), &rustflags]
+            .iter()
+            .fold(Digest::default(), |digest, part| digest.with(part.as_bytes()))
+            .hex();
+        let own = match &manifest {
+            Some(manifest) => manifest.text("", "kernel"),
+            None => format!("{} {}", source.base.display(), source.module),
+        };
+        let parts = [&dependency_set, &flags, &own, &cargo.digest(), &relevant(&Environment::now())];
+        let recipe = parts.iter().fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex();
+        Plan {
+            crate_name,
+            manifest,
+            folder: source.base.clone(),
+            arguments,
+            link_flags: Platform::HERE.link_flags(),
+            environment,
+            dependency_set: dependency_set[..16].to_owned(),
+            recipe,
+        }
+    }
+
+    /// The text of the generated `Cargo.toml` for a library at this path; `None` for a crate.
+    pub fn manifest_text(&self, library: &Path) -> Option<String> {
+        Some(self.manifest.as_ref()?.text(&library.to_string_lossy(), &self.crate_name))
+    }
+}
+
+impl Manifest {
+    fn of(source: &Source, config: &Config, crate_name: &str) -> Manifest {
+        let mut user = config.manifest.table.clone();
+        let mut package = match user.remove("package") {
+            Some(Value::Table(package)) => package,
+            _ => Table::new(),
+        };
+        package.insert("name".into(), PACKAGE.into());
+        package.entry("version").or_insert_with(|| "0.0.0".into());
+        package.entry("edition").or_insert_with(|| "2024".into());
+        for part in ["dependencies", "patch", "target"] {
+            if let Some(Value::Table(table)) = user.get_mut(part) {
+                absolute_paths(table, &source.base);
+            }
+        }
+        let dependencies = user.entry("dependencies").or_insert_with(|| Table::new().into());
+        if let Value::Table(dependencies) = dependencies {
+            let renamed = |spec: &Value| spec.get("package").and_then(Value::as_str) == Some("pyo3");
+            if !dependencies.contains_key("pyo3") && !dependencies.values().any(renamed) {
+                dependencies.insert("pyo3".into(), PYO3.into());
+            }
+        }
+        let lib = Lib { name: crate_name.to_owned(), path: String::new(), crate_type: ["cdylib"] };
+        Manifest { package, lib, workspace: Table::new(), user }
+    }
+
+    fn text(&self, library: &str, crate_name: &str) -> String {
+        let mut manifest = self.clone();
+        manifest.lib.path = library.to_owned();
+        manifest.lib.name = crate_name.to_owned();
+        toml::to_string(&manifest).expect("a manifest that was parsed from TOML can be written as TOML")
+    }
+}
+
+/// Relative paths of dependencies start from the kernel's folder, but the manifest lies in the cache.
+fn absolute_paths(table: &mut Table, base: &Path) {
+    for (key, value) in table.iter_mut() {
+        match value {
+            Value::String(path) if key == "path" => {
+                *path = crate::paths::normal(&base.join(&*path)).to_string_lossy().into_owned()
+            }
+            Value::Table(inner) => absolute_paths(inner, base),
+            _ => {}
+        }
+    }
+}
+
+/// The flags for every rustc of the build, as cargo takes them without losing those that the user has set elsewhere.
+/// Cargo reads one of four places only, so ours are added to the one that it will read.
+fn flags(settings: &Settings, cargo: &CargoConfig) -> (Vec<(&'static str, String)>, Vec<String>) {
+    let mut own = settings.rustflags.clone();
+    if settings.target_cpu != "generic" {
+        own.insert(0, format!("-Ctarget-cpu={}", settings.target_cpu));
+    }
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let encoded = set("CARGO_ENCODED_RUSTFLAGS");
+    let plain = set("RUSTFLAGS").map(|flags| flags.split_whitespace().collect::<Vec<_>>().join("\x1f"));
+    if let Some(theirs) = encoded.or(plain) {
+        own.push(theirs);
+        return (vec![("CARGO_ENCODED_RUSTFLAGS", own.join("\x1f"))], Vec::new());
+    }
+    if own.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let place = if cargo.has_target_rustflags() { "target.'cfg(all())'.rustflags" } else { "build.rustflags" };
+    let value = Value::from(own);
+    (Vec::new(), vec!["--config".to_owned(), format!("{place}={value}")])
+}
+
+/// What a crate's manifest calls its library.
+fn library_name(manifest: &str) -> String {
+    let table: Table = manifest.parse().unwrap_or_default();
+    let name = |part: &str| table.get(part)?.get("name")?.as_str().map(|name| name.replace('-', "_"));
+    name("lib").or_else(|| name("package")).unwrap_or_default()
+}
+
+/// The module's name where rustc takes it as a crate's name.
+fn crate_name(module: &str) -> String {
+    let keyword = syn::parse_str::<syn::Ident>(module).is_err();
+    if keyword || RESERVED.contains(&module) || module.starts_with('_') {
+        format!("kernel_{}", module.trim_start_matches('_'))
+    } else {
+        module.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ancestors::Ancestors;
+    use crate::config::layers::Overrides;
+
+    fn manifest(block: &str) -> String {
+        let text =
+            block.lines().fold("//! ```cargo\n".to_owned(), |text, line| format!("{text}//! {line}\n")) + "//! ```\n";
+        let source = Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text, manifest: None };
+        let config = Config::of(&source, &Overrides::new(), &Environment::default(), &Ancestors::default()).unwrap();
+        Manifest::of(&source, &config, "a").text("/k/a.rs", "a")
+    }
+
+    #[test]
+    fn the_manifest_has_pyo3_once_and_absolute_paths() {
+        let check = |block: &str, part: &str| {
+            let text = manifest(block);
+            assert!(text.contains(part), "{part}\n{text}");
+            assert_eq!(text.matches("pyo3").count(), 1, "{text}");
+            text.parse::<Table>().unwrap();
+        };
+        check("", &format!("pyo3 = \"{PYO3}\""));
+        check("[dependencies]\npyo3 = \"0.26\"", "pyo3 = \"0.26\"");
+        check("[dependencies]\np = { package = \"pyo3\", version = \"0.26\" }", "0.26");
+        check("[package]\nedition = \"2021\"", "edition = \"2021\"");
+        check("[profile.release]\npanic = \"unwind\"", "[profile.release]");
+    }
+
+    #[test]
+    fn a_path_starts_from_the_kernels_folder() {
+        let mut table: Table = "d = { path = '../d' }\n[e]\npath = '/e'".parse().unwrap();
+        absolute_paths(&mut table, Path::new("/k"));
+        assert_eq!(table, "d = { path = '/d' }\n[e]\npath = '/e'".parse().unwrap());
+    }
+
+    #[test]
+    fn a_crates_library_has_the_name_that_cargo_gives_it() {
+        assert_eq!(library_name("[package]\nname = 'my-crate'"), "my_crate");
+        assert_eq!(library_name("[package]\nname = 'my-crate'\n[lib]\nname = 'x'"), "x");
+    }
+
+    #[test]
+    fn a_crate_name_is_one_that_rustc_takes() {
+        for (module, name) in
+            [("a", "a"), ("fn", "kernel_fn"), ("test", "kernel_test"), ("_x", "kernel_x"), ("match", "kernel_match")]
+        {
+            assert_eq!(crate_name(module), name);
+        }
+    }
+}

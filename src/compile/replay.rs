@@ -1,0 +1,129 @@
+//! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
+
+use crate::cache::inputs::Input;
+use crate::compile::job::Built;
+use crate::compile::plan::Plan;
+use crate::compile::recipe::{Call, Recipe};
+use crate::compile::scratch::Scratch;
+use crate::compile::task::Task;
+use crate::config::abi::Platform;
+use crate::error::{Diagnostic, Kind, Result};
+use crate::observer::Observer;
+use crate::rustc::dep_info::DepInfo;
+use crate::rustc::diagnostics::{compile_error, from_rustc};
+use crate::rustc::linker;
+use crate::rustc::process::{Pipe, run};
+use crate::rustc::toolchain::{Identity, Toolchain};
+use crate::stage::view::View;
+
+/// Errors of rustc that blame the compiled dependencies, not the kernel's code.
+const STALE_LIBRARY: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
+
+/// A recorded call that is to be repeated for a kernel.
+pub struct Replay<'a> {
+    /// The kernel.
+    pub task: &'a Task<'a>,
+    /// Where its compiler is.
+    pub toolchain: &'a Toolchain,
+    /// Which one that is.
+    pub rustc: &'a Identity,
+    /// What cargo would be told.
+    pub plan: &'a Plan,
+    /// The recorded call.
+    pub recipe: &'a Recipe,
+    /// The files as the compiler sees them.
+    pub view: &'a View,
+}
+
+impl Replay<'_> {
+    /// Repeats the call, linked by the compiler's own linker where that is known to work, else by `cc`. `None` where it
+    /// failed for a reason that is not the kernel's code.
+    pub fn run(&self, scratch: &Scratch, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
+        let flags = self.task.own_flags(self.plan, self.view, scratch);
+        let link = self.link_flags(&flags);
+        if link.is_empty() {
+            return self.compile(scratch, &flags, observer);
+        }
+        let linked = self.compile(scratch, &[flags.clone(), link].concat(), observer)?;
+        if linked.is_some() {
+            return Ok(linked);
+        }
+        let result = self.compile(scratch, &flags, observer)?;
+        if let (Some(Ok(_)), Some(name)) = (&result, linker::name(self.rustc)) {
+            // What `cc` links and the linker alone does not is not tried again.
+            self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
+        }
+        Ok(result)
+    }
+
+    /// The flags that make rustc call its own linker, for which `cc` is asked once; empty where it is not to.
+    fn link_flags(&self, own_flags: &[String]) -> Vec<String> {
+        let fits = linker::fits(self.recipe.arguments()) && linker::fits(own_flags);
+        let Some(name) = linker::name(self.rustc).filter(|_| fits) else { return Vec::new() };
+        let cache = self.task.cache;
+        cache.kept::<Vec<String>>("toolchains", &name).unwrap_or_else(|| {
+            let flags = linker::flags(self.toolchain, self.rustc, self.recipe.folder());
+            cache.keep("toolchains", &name, &flags);
+            flags
+        })
+    }
+
+    fn compile(
+        &self,
+        scratch: &Scratch,
+        own_flags: &[String],
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Result<Built>>> {
+        let Replay { task, toolchain, plan, recipe, view, .. } = self;
+        let base = &task.source.base;
+        let output = &scratch.output();
+        let kernel_folder = task.source.manifest.is_none().then_some(base.as_path());
+        let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
+        let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
+        recipe.fill(&mut command, &call);
+        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        let status = run(command, observer, |_, pipe, line| {
+            if pipe == Pipe::Err {
+                diagnostics.extend(from_rustc(line, recipe.folder()));
+            }
+        });
+        let status = match status {
+            Err(error) if error.kind == Kind::Interrupted => return Err(error),
+            Err(_) => return Ok(None),
+            Ok(status) => status,
+        };
+        view.restore(&mut diagnostics);
+        if !status.success() {
+            let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
+            let blames = |d: &Diagnostic| d.code.as_deref().is_some_and(|code| STALE_LIBRARY.contains(&code));
+            if errors().any(blames) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
+                return Ok(None);
+            }
+            return Ok(Some(Err(compile_error(task.source, diagnostics))));
+        }
+        let library = output.join(Platform::HERE.library_name(&plan.crate_name));
+        if !library.is_file() {
+            return Ok(None);
+        }
+        let staged = task.staging.path().join("library");
+        task.cache.move_file(&library, &staged)?;
+        let dep_info = DepInfo::read(&output.join(format!("{}.d", plan.crate_name)));
+        let files = view.files(&dep_info, recipe.folder());
+        let foreign = recipe.inputs.iter().map(|input| match input {
+            Input::File { path, .. } => Input::file(path, base),
+            Input::Folder { path, .. } => Input::folder(path, base),
+            other => other.clone(),
+        });
+        let foreign = foreign.collect();
+        let variables = dep_info.variables;
+        Ok(Some(Ok(Built {
+            library: staged,
+            diagnostics,
+            files,
+            variables,
+            foreign,
+            recipe: None,
+            exports: Vec::new(),
+        })))
+    }
+}

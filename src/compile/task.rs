@@ -1,0 +1,49 @@
+//! What is to be compiled, for whom, and where to.
+
+use std::path::Path;
+
+use crate::cache::layout::Cache;
+use crate::cache::staging::Staging;
+use crate::compile::plan::Plan;
+use crate::compile::scratch::Scratch;
+use crate::config::abi::Python;
+use crate::config::cargo_config::CargoConfig;
+use crate::config::layers::Config;
+use crate::config::tier::Tier;
+use crate::kernel::source::Source;
+use crate::stage::view::View;
+
+/// A kernel that is to be compiled.
+pub struct Task<'a> {
+    /// The kernel.
+    pub source: &'a Source,
+    /// Its settings and manifest.
+    pub config: &'a Config,
+    /// What cargo is configured to do.
+    pub cargo: &'a CargoConfig,
+    /// The Python that it is for.
+    pub python: &'a Python,
+    /// The cache.
+    pub cache: &'a Cache,
+    /// The kernel's folder in the cache.
+    pub work: &'a Path,
+    /// How much it is optimised.
+    pub tier: Tier,
+    /// Names the variant of the kernel (profile, flags, ABI): each has incremental data of its own.
+    pub variant: &'a str,
+    /// Where the library goes.
+    pub staging: &'a Staging,
+    /// Is the kernel's folder locked? Where the file system has no locks it is not.
+    pub locked: bool,
+}
+
+impl Task<'_> {
+    /// The flags for the kernel's own rustc.
+    pub fn own_flags(&self, plan: &Plan, view: &View, scratch: &Scratch) -> Vec<String> {
+        let form = if view.in_pieces { "-pieces" } else { "" };
+        let incremental = scratch.incremental(&format!("{}{form}", &self.variant[..12]));
+        let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
+        let flags = self.tier.flags(view.in_pieces).iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
+        incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! The fingerprint of a kernel: named inputs, hashed for the lookup and compared for the explanation.
+//!
+//! ARCHITECTURE.md has the table of what is in it, and of what is deliberately not.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::abi::native_cpu;
+use crate::config::cargo_config::{CargoConfig, relevant};
+use crate::config::environment::Environment;
+use crate::config::layers::Config;
+use crate::config::tier::Tier;
+use crate::digest::Digest;
+use crate::kernel::source::Source;
+
+/// The PyO3 that kernels get which name none: the version that rsimport was tested with.
+pub const PYO3: &str = "0.30.1";
+/// Raised whenever an artifact of an older engine must not be used any more.
+const FORMAT: &str = "5";
+
+/// The inputs of a build that are known before it, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint(Vec<(Cow<'static, str>, String)>);
+
+impl Fingerprint {
+    /// Enumerates the inputs of a kernel.
+    pub fn of(
+        source: &Source,
+        config: &Config,
+        abi: &str,
+        cargo: &CargoConfig,
+        environment: &Environment,
+    ) -> Fingerprint {
+        let settings = &config.settings;
+        let cpu = if settings.target_cpu == "native" { native_cpu() } else { &settings.target_cpu };
+        let manifest =
+            source.manifest.as_ref().map_or_else(String::new, |manifest| Digest::of(manifest.text.as_bytes()));
+        let inputs = [
+            ("rsimport", format!("{FORMAT} {PYO3}")),
+            ("module name", source.module.clone()),
+            ("source", Digest::of(source.text.as_bytes())),
+            ("Cargo.toml", manifest),
+            ("Python ABI", abi.to_owned()),
+            ("profile", settings.profile.clone()),
+            ("CPU", cpu.to_owned()),
+            ("rustflags", settings.rustflags.join(" ")),
+            ("features", settings.features.join(" ")),
+            ("toolchain", settings.toolchain.clone()),
+            ("cargo environment", relevant(environment)),
+            ("cargo configuration", cargo.digest()),
+        ];
+        Fingerprint(inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
+    }
+
+    /// The key of all inputs.
+    pub fn key(&self) -> String {
+        let parts = self.0.iter().flat_map(|(name, value)| [name.as_ref(), value]);
+        parts.fold(Digest::default(), |digest, part: &str| digest.with(part.as_bytes())).hex()
+    }
+
+    /// The key under which the artifacts of a tier are found.
+    pub fn key_of(&self, tier: Tier) -> String {
+        match tier {
+            Tier::Fast => Digest::default().with(self.key().as_bytes()).with(tier.name().as_bytes()).hex(),
+            Tier::Optimized | Tier::Profile => self.key(),
+        }
+    }
+
+    /// The key of everything but the source: what tells one variant of a kernel from another.
+    pub fn variant(&self) -> String {
+        let parts = self.0.iter().filter(|(name, _)| name != "source").flat_map(|(name, value)| [name.as_ref(), value]);
+        parts.fold(Digest::default(), |digest, part: &str| digest.with(part.as_bytes())).hex()
+    }
+
+    /// The value of an input.
+    pub fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// Says in words what differs from an older fingerprint of the same kernel; empty where nothing does.
+    pub fn difference(&self, older: &Fingerprint, source_name: &str) -> Vec<String> {
+        let differs = self.0.iter().filter(|(name, value)| older.value(name) != value);
+        differs
+            .map(|(name, value)| match (name.as_ref(), older.value(name)) {
+                ("source", _) => format!("{source_name} changed"),
+                ("profile" | "toolchain" | "Python ABI", old) => {
+                    format!("{name} changed from {} to {}", shown(old), shown(value))
+                }
+                _ => format!("{name} changed"),
+            })
+            .collect()
+    }
+}
+
+fn shown(value: &str) -> &str {
+    let value = value.trim_start_matches('.');
+    if value.is_empty() { "the default" } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint(source: &str, profile: &str) -> Fingerprint {
+        Fingerprint(vec![("source".into(), source.into()), ("profile".into(), profile.into())])
+    }
+
+    #[test]
+    fn the_key_and_the_explanation_come_from_the_same_inputs() {
+        let check = |old: Fingerprint, new: Fingerprint, difference: &[&str]| {
+            assert_eq!(new.difference(&old, "k.rs"), difference);
+            assert_eq!(new.key() == old.key(), difference.is_empty());
+        };
+        check(fingerprint("a", "release"), fingerprint("a", "release"), &[]);
+        check(fingerprint("a", "release"), fingerprint("b", "release"), &["k.rs changed"]);
+        check(
+            fingerprint("a", "release"),
+            fingerprint("b", "dev"),
+            &["k.rs changed", "profile changed from release to dev"],
+        );
+        assert_eq!(fingerprint("a", "dev").variant(), fingerprint("b", "dev").variant());
+        assert_ne!(fingerprint("a", "dev").variant(), fingerprint("a", "release").variant());
+    }
+}

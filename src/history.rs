@@ -1,0 +1,86 @@
+//! What is remembered of a kernel: its last build, for saying why the next one is needed, and the builds of it that are
+//! kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::entries;
+use crate::cache::inputs::Input;
+use crate::cache::layout::Cache;
+use crate::config::fingerprint::Fingerprint;
+use crate::config::tier::Tier;
+use crate::digest::Digest;
+use crate::kernel::source::Source;
+
+/// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
+const KEPT: usize = 32;
+const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A kernel's last build.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Last {
+    /// What it was built from.
+    pub fingerprint: Fingerprint,
+    /// What it has read besides.
+    pub inputs: Vec<Input>,
+    /// Seconds since 1970.
+    pub built: f64,
+    /// The entries that were published for this kernel, the oldest first.
+    published: Vec<PathBuf>,
+}
+
+impl Last {
+    /// What is remembered of the last build, of whatever tier.
+    pub fn of(source: &Source, cache: &Cache) -> Option<Last> {
+        let kept = |tier| cache.kept::<Last>("work", &file(&identity(source, tier)));
+        [Tier::Fast, Tier::Optimized].into_iter().filter_map(kept).max_by(|a, b| a.built.total_cmp(&b.built))
+    }
+
+    /// The inputs that have not changed since they were written down.
+    pub fn confirmed(&self, base: &Path) -> Vec<Input> {
+        self.inputs.iter().filter(|input| input.holds(base)).cloned().collect()
+    }
+
+    /// What has changed since, in words.
+    pub fn changes(&self, source: &Source, fingerprint: &Fingerprint) -> String {
+        let mut changes = fingerprint.difference(&self.fingerprint, &source.name());
+        let changed = self.inputs.iter().filter(|input| !input.holds(&source.base));
+        changes.extend(changed.map(|input| format!("{} changed", input.name())));
+        if changes.is_empty() { "the cached artifact is gone".to_owned() } else { changes.join(", ") }
+    }
+}
+
+/// Names a kernel whatever its content is, by its path and its module's name. What is optimised in the background does
+/// not meet what is compiled meanwhile.
+pub fn identity(source: &Source, tier: Tier) -> String {
+    let digest = Digest::default().with(source.path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes());
+    let suffix = if tier == Tier::Optimized { "-optimized" } else { "" };
+    format!("{}{suffix}", digest.hex())
+}
+
+/// Remembers a build that was published, after removing those of the kernel's entries that nobody will come back to.
+pub fn remember(
+    cache: &Cache,
+    identity: &str,
+    library: &Path,
+    fingerprint: Fingerprint,
+    inputs: Vec<Input>,
+    built: f64,
+) {
+    let last: Option<Last> = cache.kept("work", &file(identity));
+    let mut published = last.map(|last| last.published).unwrap_or_default();
+    published.extend(library.parent().map(Path::to_path_buf));
+    let old = published.len().saturating_sub(KEPT);
+    let kept = |(at, folder): &(usize, PathBuf)| {
+        let forgotten = *at < old && entries::is_unused(folder, FORGOTTEN);
+        folder.exists() && !(forgotten && entries::drop_entry(cache, folder).is_ok())
+    };
+    let published = published.into_iter().enumerate().filter(kept).map(|(_, folder)| folder).collect();
+    cache.keep("work", &file(identity), &Last { fingerprint, inputs, built, published });
+}
+
+fn file(identity: &str) -> String {
+    format!("{identity}/last")
+}

@@ -1,0 +1,10 @@
+//! A kernel as its user wrote it: finding it, reading it, and what stands in it.
+//!
+//! The modules stand in the order in which they may use one another: each only those above it.
+
+pub mod last_read;
+pub mod cell;
+pub mod manifest;
+pub mod source;
+pub mod exports;
+pub mod discover;

@@ -1,0 +1,221 @@
+//! A kernel's source: its path, its module name, its text. The one place that knows the marker.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::kernel::cell::{Cell, folder_of};
+use crate::kernel::last_read;
+use crate::kernel::manifest::frontmatter;
+
+/// How much of a file is looked at for the marker.
+const HEAD: u64 = 64 * 1024;
+/// A kernel larger than this is taken for an accident.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// A kernel that was read from the disk.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The absolute path of the crate root: the kernel file, or the `lib.rs` of a crate.
+    pub path: PathBuf,
+    /// The folder that relative paths start from: the file's folder, the crate's, or that of a cell's notebook.
+    pub base: PathBuf,
+    /// The last component of the Python module's name.
+    pub module: String,
+    /// The text, UTF-8, without a byte-order mark removed.
+    pub text: String,
+    /// A crate's own `Cargo.toml`, where the kernel is a crate.
+    pub manifest: Option<CrateManifest>,
+}
+
+/// The manifest of a crate that is imported as a module.
+#[derive(Debug, Clone)]
+pub struct CrateManifest {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+impl Source {
+    /// Reads a kernel file or a crate folder that is to become the module `module`.
+    pub fn open(path: &Path, module: &str) -> Result<Source> {
+        check_module_name(path, module)?;
+        let path = std::path::absolute(path).map_err(|e| unreadable(path, &e))?;
+        // A crate is named by its folder; most kernels are files, and need not be looked at twice.
+        if path.extension().is_none_or(|extension| extension != "rs") && path.is_dir() {
+            let manifest_path = path.join("Cargo.toml");
+            let manifest = read_text(&manifest_path)?;
+            let lib = lib_path(&path, &manifest);
+            let text = read_text(&lib)?;
+            let manifest = Some(CrateManifest { path: manifest_path, text: manifest });
+            return Ok(Source { path: lib, base: path, module: module.to_owned(), text, manifest });
+        }
+        // rustc looks for `mod` files beside the path that it is given, and they lie beside the file, not beside a link.
+        let metadata = std::fs::symlink_metadata(&path).map_err(|e| unreadable(&path, &e))?;
+        let (path, text) = if metadata.is_symlink() {
+            let path = std::fs::canonicalize(&path).map_err(|e| unreadable(&path, &e))?;
+            let text = read_text(&path)?;
+            (path, text)
+        } else {
+            let text = read_described(&path, &metadata)?;
+            (path, text)
+        };
+        let base = folder_of(&path);
+        Ok(Source { path, base, module: module.to_owned(), text, manifest: None })
+    }
+
+    /// The text that is on the disk now, for noticing an edit during a build.
+    pub fn reread(&self) -> Result<Source> {
+        let path = if self.manifest.is_some() { &self.base } else { &self.path };
+        Source::open(path, &self.module)
+    }
+
+    /// The file's name without its folder, for messages.
+    pub fn name(&self) -> String {
+        if let Some(cell) = Cell::of(&self.path) {
+            return cell.label;
+        }
+        let path = if self.manifest.is_some() { &self.base } else { &self.path };
+        path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Is this file a kernel, that is, is its first line that is not blank the marker? Never fails: a file that
+/// cannot be read is not one.
+pub fn is_marked(path: &Path) -> bool {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return false };
+    // Opening a FIFO would block, so only regular files are opened at all.
+    let regular = metadata.is_file() || metadata.is_symlink() && path.is_file();
+    if !regular {
+        return false;
+    }
+    // One that is no longer than it said is read in one go. Some file systems do not know how long a file is.
+    let limit = if metadata.is_file() && metadata.len() > 0 { metadata.len().min(HEAD) } else { HEAD };
+    let Ok(head) = last_read::read(path, limit, limit) else { return false };
+    let marked = has_marker(&head);
+    if marked && metadata.is_file() && head.len() as u64 == metadata.len() {
+        last_read::keep(&metadata, head);
+    }
+    marked
+}
+
+/// The `lib.rs` of the marked crate in a folder, if it is one.
+pub fn crate_source(folder: &Path) -> Option<PathBuf> {
+    let manifest = read_text(&folder.join("Cargo.toml")).ok()?;
+    let lib = lib_path(folder, &manifest);
+    let by_manifest = || metadata_of(&manifest).is_some();
+    (lib.is_file() && (is_marked(&lib) || by_manifest())).then_some(lib)
+}
+
+/// The folder of the workspace that a crate belongs to: the nearest above it whose manifest has `[workspace]`.
+pub fn workspace_folder(base: &Path) -> PathBuf {
+    let is_root = |folder: &&Path| {
+        let table =
+            std::fs::read_to_string(folder.join("Cargo.toml")).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        table.is_some_and(|table| table.contains_key("workspace"))
+    };
+    base.ancestors().find(is_root).unwrap_or(base).to_path_buf()
+}
+
+/// The `[package.metadata.rsimport]` table of a manifest's text.
+pub fn metadata_of(manifest: &str) -> Option<toml::Table> {
+    memchr::memmem::find(manifest.as_bytes(), b"rsimport")?;
+    let table: toml::Table = manifest.parse().ok()?;
+    table.get("package")?.get("metadata")?.get("rsimport")?.as_table().cloned()
+}
+
+fn has_marker(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let first = head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
+    match first {
+        Some(line) if line.starts_with(b"//") => line[2..].trim_ascii() == b"rsimport",
+        Some(line) if line.starts_with(b"---") || line.starts_with(b"#!") => {
+            let text = String::from_utf8_lossy(head);
+            frontmatter(&text).is_some_and(|block| metadata_of(&block.toml).is_some())
+        }
+        _ => false,
+    }
+}
+
+/// Reads a text file with a bound on its size; the message names the line of a byte that is not UTF-8.
+fn read_text(path: &Path) -> Result<String> {
+    read_described(path, &std::fs::metadata(path).map_err(|e| unreadable(path, &e))?)
+}
+
+fn read_described(path: &Path, metadata: &Metadata) -> Result<String> {
+    if !metadata.is_file() {
+        return Err(Error::config(format!("{} is not a regular file", path.display())).kernel(path));
+    }
+    if metadata.len() > LARGEST {
+        let megabytes = metadata.len() / (1024 * 1024);
+        return Err(Error::config(format!("{} has {megabytes} MiB, more than a kernel may have", path.display()))
+            .hint(format!("the limit is {} MiB; data belongs in a file of its own", LARGEST / (1024 * 1024)))
+            .kernel(path));
+    }
+    let bytes = match last_read::take(metadata) {
+        Some(bytes) => bytes,
+        None => last_read::read(path, LARGEST + 1, metadata.len()).map_err(|e| unreadable(path, &e))?,
+    };
+    String::from_utf8(bytes).map_err(|e| {
+        let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
+        Error::config(format!("{}:{line}: this line is not UTF-8", path.display()))
+            .hint("Rust source is UTF-8: save the file in that encoding")
+            .kernel(path)
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::config(format!("{} cannot be read: {error}", path.display())).kernel(path)
+}
+
+/// Refuses a name that no Rust module for Python can have.
+pub fn check_module_name(path: &Path, module: &str) -> Result<()> {
+    let mut letters = module.chars();
+    let first = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if first && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    Err(Error::config(format!("{}: {module:?} cannot be the name of a Rust module for Python", path.display()))
+        .hint("use ASCII letters, digits and underscores: rename the file, or give another name with fullname=")
+        .kernel(path))
+}
+
+/// Where a manifest says that its library is; broken TOML is left for cargo to report.
+fn lib_path(folder: &Path, manifest: &str) -> PathBuf {
+    let table: toml::Table = manifest.parse().unwrap_or_default();
+    let path = table.get("lib").and_then(|lib| lib.get("path")).and_then(|path| path.as_str());
+    folder.join(path.unwrap_or("src/lib.rs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marker_is_the_first_line_that_is_not_blank() {
+        let check = |head: &str, marked: bool| assert_eq!(has_marker(head.as_bytes()), marked, "{head:?}");
+        check("// rsimport\n", true);
+        check("//rsimport", true);
+        check("\u{feff}// rsimport\r\nfn f() {}", true);
+        check("\n  \n\t// rsimport  \n", true);
+        check("", false);
+        check("\n\n", false);
+        check("//! rsimport\n", false);
+        check("// rsimport2\n", false);
+        check("// not rsimport\n", false);
+        check("use x;\n// rsimport\n", false);
+        check("---\n[package.metadata.rsimport]\n---\nfn f() {}", true);
+        check("#!/usr/bin/env cargo\n---cargo\n[package.metadata.rsimport]\nprofile = 'dev'\n---\n", true);
+        check("---\n[dependencies]\n---\nfn f() {}", false);
+        check("---\n[package.metadata.rsimport]\n", false);
+    }
+
+    #[test]
+    fn a_module_name_is_an_ascii_identifier() {
+        for (name, good) in [("a", true), ("_a1", true), ("fn", true), ("1a", false), ("a-b", false), ("é", false)] {
+            assert_eq!(check_module_name(Path::new("x.rs"), name).is_ok(), good, "{name}");
+        }
+        assert!(check_module_name(Path::new("x.rs"), "").is_err());
+    }
+}

@@ -1,0 +1,347 @@
+//! The engine as Python sees it: thin functions that convert their arguments, call the engine, and convert its errors.
+//! The one module that names PyO3's types.
+
+mod artifact;
+mod convert;
+mod watcher;
+
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyDict};
+
+use crate::cache::entries;
+use crate::cache::layout::{Cache, copy_out, size_of};
+use crate::compile::symbol;
+use crate::config::ancestors::Ancestors;
+use crate::config::environment::Environment;
+use crate::config::layers::Config;
+use crate::config::settings::{Settings, table};
+use crate::digest::Digest;
+use crate::engine::{self, Request};
+use crate::error::{self, Error};
+use crate::kernel::cell::{self, CELLS, FOLDER_FILE};
+use crate::kernel::discover;
+use crate::kernel::source;
+use crate::tools::doctor;
+use crate::tools::templates::TEMPLATES;
+use crate::tools::watch;
+
+use artifact::{Artifact, Diagnostic, Export};
+use convert::{given, interpreter, object, text};
+use watcher::{Watcher, raised, watched};
+
+/// Builds, keeps and finds compiled kernels.
+#[pymodule]
+mod _engine {
+    #[pymodule_export]
+    use super::{
+        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Setting, address, build, cache_clear, cache_dir,
+        cache_entries, capsule, checks, claim, crate_source, inplace, kernels, lookup, marked, settings,
+        settings_table, templates, warm, write_cell,
+    };
+
+    #[pymodule_init]
+    fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
+        super::engine::prepare();
+        Ok(())
+    }
+
+    #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}
+
+/// A declared setting.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Setting {
+    name: &'static str,
+    kind: &'static str,
+    default: Py<PyAny>,
+    env: String,
+    help: &'static str,
+    in_kernel: bool,
+}
+
+/// A published build in the cache.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct CacheEntry {
+    source: String,
+    module: String,
+    profile: String,
+    abi: String,
+    bytes: u64,
+    created: f64,
+    path: String,
+}
+
+/// Follows files as they are saved.
+#[pyclass(frozen, module = "rsimport._engine")]
+struct Follower(Mutex<watch::Follower>);
+
+/// One thing that `rsimport doctor` looked at.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+    hint: Option<String>,
+}
+
+#[pymethods]
+impl Follower {
+    #[new]
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        watch::Follower::new().map(|follower| Follower(Mutex::new(follower))).map_err(|e| raised(py, e))
+    }
+
+    /// Follows these files and folders from now on; True if there is anything among them that was not followed before.
+    fn follow(&self, py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<bool> {
+        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).follow(&paths)).map_err(|e| raised(py, e))
+    }
+
+    /// Waits until something was saved, and returns the paths that changed.
+    fn wait(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        watched(py, None, |observer| {
+            let changed = self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(|| observer.interrupted());
+            Ok(changed.into_iter().map(text).collect())
+        })
+    }
+}
+
+/// Is this .rs file a marked kernel? Never raises.
+#[pyfunction]
+fn marked(path: PathBuf) -> bool {
+    source::is_marked(&path)
+}
+
+/// The lib.rs of the marked crate in a folder, or None. Never raises.
+#[pyfunction]
+fn crate_source(folder: PathBuf) -> Option<String> {
+    source::crate_source(&folder).map(text)
+}
+
+/// Finds a kernel's artifact in the cache without starting a process or taking a lock; None where it must be built.
+#[pyfunction]
+fn lookup(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<Option<Artifact>> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    let mut observer = Watcher::new(None);
+    let found = engine::lookup(&request, &mut observer).map_err(|e| raised(py, e))?;
+    Ok(found.map(Artifact::from))
+}
+
+/// Finds a kernel's artifact, or builds it.
+#[pyfunction]
+fn build(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    python: &Bound<'_, PyDict>,
+    settings: &Bound<'_, PyDict>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Artifact> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    let python = interpreter(python)?;
+    watched(py, progress, |observer| engine::build(&request, &python, observer)).map(Artifact::from)
+}
+
+/// Is it this process that should have the optimised build of a kernel made in the background?
+#[pyfunction]
+fn claim(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    engine::claim(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))
+}
+
+/// The marked kernel files and the folders of marked crates below a folder.
+#[pyfunction]
+fn kernels(py: Python<'_>, root: PathBuf) -> Vec<String> {
+    py.detach(|| discover::kernels(&root)).into_iter().map(text).collect()
+}
+
+/// All settings, as they are declared.
+#[pyfunction]
+fn settings_table(py: Python<'_>) -> PyResult<Vec<Setting>> {
+    table()
+        .into_iter()
+        .map(|setting| {
+            let default = object(py, &setting.default)?;
+            Ok(Setting {
+                name: setting.name,
+                kind: setting.kind.name(),
+                default,
+                env: setting.variable,
+                help: setting.help,
+                in_kernel: setting.in_kernel,
+            })
+        })
+        .collect()
+}
+
+/// The effective settings of a kernel, or of the current folder.
+#[pyfunction]
+fn settings<'py>(py: Python<'py>, source: Option<PathBuf>, given: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let layers = self::given(given)?;
+    let effective = match source {
+        Some(path) => source::Source::open(&path, "kernel")
+            .and_then(|source| Config::of(&source, &layers, &Environment::now(), &Ancestors::of(&source.base)))
+            .map(|config| config.settings),
+        None => Config::of_folder(&current_folder(), &layers),
+    };
+    let effective = effective.map_err(|e| raised(py, e))?;
+    let out = PyDict::new(py);
+    let values = toml::Table::try_from(effective).unwrap_or_default();
+    for setting in table() {
+        if let Some(value) = values.get(setting.name) {
+            out.set_item(setting.name, object(py, value)?)?;
+        }
+    }
+    Ok(out)
+}
+
+/// The folder of the cache.
+#[pyfunction]
+fn cache_dir(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<String> {
+    Ok(opened(py, given)?.root().display().to_string())
+}
+
+/// The published builds in the cache, the newest first.
+#[pyfunction]
+fn cache_entries(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Vec<CacheEntry>> {
+    let entries = entries::entries(&opened(py, given)?);
+    Ok(entries
+        .into_iter()
+        .map(|(entry, folder)| CacheEntry {
+            source: text(entry.source),
+            module: entry.module,
+            profile: entry.profile,
+            abi: entry.abi,
+            bytes: size_of(&folder),
+            created: entry.created,
+            path: text(folder.join(entry.library)),
+        })
+        .collect())
+}
+
+/// Removes what was not used for so many days, or everything. Returns the number of kernels and of bytes.
+#[pyfunction]
+fn cache_clear(py: Python<'_>, given: &Bound<'_, PyDict>, older_than_days: Option<f64>) -> PyResult<(usize, u64)> {
+    let age = match older_than_days.map(|days| Duration::try_from_secs_f64(days * 86400.0)) {
+        Some(Err(_)) => return Err(raised(py, Error::config("the age has to be a number of days, zero or more"))),
+        Some(Ok(age)) => Some(age),
+        None => None,
+    };
+    entries::clear(&opened(py, given)?, age).map_err(|e| raised(py, e))
+}
+
+/// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
+#[pyfunction]
+fn warm(
+    py: Python<'_>,
+    deps: Vec<String>,
+    abi: String,
+    python: &Bound<'_, PyDict>,
+    settings: &Bound<'_, PyDict>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<f64> {
+    let (python, given) = (interpreter(python)?, given(settings)?);
+    let started = Instant::now();
+    watched(py, progress, |observer| crate::tools::warm::warm(&deps, &abi, &python, &given, observer))?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Writes the text of a notebook's cell, with its dependencies, to a kernel file in the cache, and returns its path.
+#[pyfunction]
+fn write_cell(
+    py: Python<'_>,
+    name: &str,
+    text: &str,
+    deps: Vec<String>,
+    notebook: &str,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<String> {
+    let cache = opened(py, settings)?;
+    let folder = current_folder();
+    let written = || -> error::Result<PathBuf> {
+        let identity = Digest::default().with(folder.as_os_str().as_encoded_bytes()).with(notebook.as_bytes()).hex();
+        let place = cache.layout().join(CELLS).join(&identity[..16]);
+        let path = place.join(format!("{name}.rs"));
+        source::check_module_name(&path, name)?;
+        let text = cell::file_text(text, &deps)?;
+        cache.prepare()?;
+        cache.write(&place.join(FOLDER_FILE), folder.to_string_lossy().as_bytes())?;
+        cache.write(&path, text.as_bytes())?;
+        Ok(path)
+    };
+    written().map(self::text).map_err(|e| raised(py, e))
+}
+
+/// Looks at everything that a build needs.
+#[pyfunction]
+fn checks(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Vec<Check>> {
+    let settings = effective(py, settings)?;
+    let checks = py.detach(|| doctor::checks(&settings, &current_folder()));
+    Ok(checks
+        .into_iter()
+        .map(|check| Check { name: check.name, ok: check.ok, detail: check.detail, hint: check.hint })
+        .collect())
+}
+
+/// The templates of `rsimport new`: name, then file name and text with NAME for the module's name.
+#[pyfunction]
+fn templates(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    for (name, files) in TEMPLATES {
+        let inner = PyDict::new(py);
+        for (file, text) in files {
+            inner.set_item(file, text)?;
+        }
+        out.set_item(name, inner)?;
+    }
+    Ok(out)
+}
+
+/// The address of a function in a library that is loaded; it stays mapped.
+#[pyfunction]
+fn address(py: Python<'_>, library: PathBuf, name: &str) -> PyResult<usize> {
+    symbol::address(&library, name).map(|address| address.as_ptr().addr()).map_err(|e| raised(py, e))
+}
+
+/// A capsule of a function in a library that is loaded, named by its signature in C.
+#[pyfunction]
+fn capsule<'py>(py: Python<'py>, library: PathBuf, name: &str, signature: CString) -> PyResult<Bound<'py, PyCapsule>> {
+    let address = symbol::address(&library, name).map_err(|e| raised(py, e))?;
+    #[allow(unsafe_code)]
+    // SAFETY: the library stays mapped, so the pointer is valid as long as anybody could have it.
+    unsafe {
+        PyCapsule::new_with_pointer(py, address, symbol::interned(signature))
+    }
+}
+
+/// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
+#[pyfunction]
+fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<()> {
+    copy_out(&artifact_path, &target).map_err(|e| raised(py, e))
+}
+
+fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {
+    let layers = self::given(given)?;
+    Config::of_folder(&current_folder(), &layers).map_err(|e| raised(py, e))
+}
+
+fn opened(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Cache> {
+    Cache::open(&effective(py, given)?).map_err(|e| raised(py, e))
+}
+
+fn current_folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+}

@@ -1,0 +1,140 @@
+//! What cargo says while it builds: its JSON messages, its progress, and in the end what went wrong.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{Message, TargetKind};
+
+use crate::error::Diagnostic;
+use crate::observer::{Observer, Phase};
+use crate::paths::normal;
+use crate::rustc::diagnostics::from_message;
+
+/// Everything that was output from one run of cargo.
+#[derive(Default)]
+pub struct CargoOutput {
+    /// The crate root, by which the kernel is told from its dependencies.
+    root: PathBuf,
+    /// The folder of the kernel's manifest.
+    package: PathBuf,
+    /// The folder that file names in diagnostics are relative to.
+    folder: PathBuf,
+    /// The compiled kernel.
+    pub library: Option<PathBuf>,
+    /// Diagnostics about the kernel.
+    pub own: Vec<Diagnostic>,
+    /// Diagnostics about dependencies.
+    pub others: Vec<Diagnostic>,
+    /// What cargo wrote to stderr, without its progress.
+    pub text: String,
+    /// The packages that were built from folders, the kernel's own among them.
+    pub local: Vec<LocalPackage>,
+    /// Is a dependency being fetched or compiled, rather than found ready?
+    at_work: bool,
+}
+
+/// A package that lies in a folder of the user's and can change there.
+#[derive(Debug, Default)]
+pub struct LocalPackage {
+    /// Cargo's name for it.
+    pub id: String,
+    /// The folder of its manifest.
+    pub folder: PathBuf,
+    /// Has it a build script?
+    pub scripted: bool,
+    /// What that build script printed.
+    pub output: Option<PathBuf>,
+    /// Its compiled libraries.
+    pub libraries: Vec<PathBuf>,
+}
+
+impl CargoOutput {
+    /// Listens to a build of this crate root, of the package in this folder, by a compiler that runs in that folder.
+    pub fn of(root: &Path, package: &Path, folder: &Path) -> CargoOutput {
+        CargoOutput { root: root.into(), package: package.into(), folder: folder.into(), ..CargoOutput::default() }
+    }
+
+    /// Reads a line of stdout.
+    pub fn message(&mut self, line: &str) {
+        let Ok(message) = serde_json::from_str::<Message>(line) else { return };
+        match message {
+            Message::CompilerMessage(message) => {
+                let own = normal(message.target.src_path.as_std_path()) == self.root;
+                let list = if own { &mut self.own } else { &mut self.others };
+                list.extend(from_message(message.message, &self.folder));
+            }
+            Message::CompilerArtifact(artifact) => {
+                let files: Vec<PathBuf> =
+                    artifact.filenames.iter().map(|file| file.clone().into_std_path_buf()).collect();
+                let script = artifact.target.kind.contains(&TargetKind::CustomBuild);
+                let own = !script && normal(artifact.target.src_path.as_std_path()) == self.root;
+                if own {
+                    let suffix = std::env::consts::DLL_SUFFIX;
+                    self.library = files.iter().find(|file| file.to_string_lossy().ends_with(suffix)).cloned();
+                }
+                if let Some(package) = self.local_package(&artifact.package_id.repr) {
+                    package.folder = artifact.manifest_path.with_file_name("").into_std_path_buf();
+                    package.scripted |= script;
+                    if !script && !own {
+                        package.libraries.extend(files);
+                    }
+                }
+            }
+            Message::BuildScriptExecuted(script) => {
+                if let Some(package) = self.local_package(&script.package_id.repr) {
+                    package.output = Some(script.out_dir.with_file_name("output").into_std_path_buf());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads a line of stderr.
+    pub fn line(&mut self, line: &str, observer: &mut dyn Observer) {
+        let trimmed = line.trim();
+        if let Some((done, total, crates)) = progress(trimmed) {
+            if done + 1 >= total {
+                observer.progress(Phase::Kernel, done, total, crates);
+            } else if self.at_work {
+                observer.progress(Phase::Dependencies, done, total, crates);
+            }
+        } else if ["Blocking", "Updating", "Downloading", "Downloaded"].iter().any(|word| trimmed.starts_with(word)) {
+            observer.progress(Phase::Dependencies, 0, 0, trimmed);
+        } else if trimmed.starts_with("Compiling ") {
+            self.at_work |= !trimmed.contains(&format!("({})", self.package.display()));
+        } else {
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    fn local_package(&mut self, id: &str) -> Option<&mut LocalPackage> {
+        if !id.starts_with("path+") {
+            return None;
+        }
+        let at = self.local.iter().position(|package| package.id == id).unwrap_or_else(|| {
+            self.local.push(LocalPackage { id: id.to_owned(), ..LocalPackage::default() });
+            self.local.len() - 1
+        });
+        self.local.get_mut(at)
+    }
+}
+
+/// `Building [=====>   ] 5/28: syn, pyo3-ffi`
+fn progress(line: &str) -> Option<(usize, usize, &str)> {
+    let (_, rest) = line.strip_prefix("Building [")?.split_once("] ")?;
+    let (counts, crates) = rest.split_once(':').unwrap_or((rest, ""));
+    let (done, total) = counts.trim().split_once('/')?;
+    Some((done.parse().ok()?, total.parse().ok()?, crates.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_progress_is_read() {
+        assert_eq!(progress("Building [=====>     ] 21/28: syn, pyo3-ffi"), Some((21, 28, "syn, pyo3-ffi")));
+        assert_eq!(progress("Building [=] 2/3"), Some((2, 3, "")));
+        assert_eq!(progress("Compiling syn v3"), None);
+    }
+}

@@ -1,0 +1,195 @@
+//! Finding cargo and rustc. The one module that makes a `Command`.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::cargo_config::cargo_home;
+use crate::config::settings::Settings;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+
+/// The environment variables that a parent build leaves behind and that would mislead a build of ours.
+const FOREIGN: [&str; 8] = [
+    "CARGO_MAKEFLAGS",
+    "CARGO_PRIMARY_PACKAGE",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+];
+
+/// The tools that build kernels.
+#[derive(Debug, Clone)]
+pub struct Toolchain {
+    /// The cargo to start.
+    pub cargo: PathBuf,
+    /// The rustc that this cargo starts.
+    pub rustc: PathBuf,
+    /// The name of the rustup toolchain that the settings ask for, or empty.
+    name: String,
+}
+
+/// Which rustc it is. Kept between processes, since asking costs two process starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// What `rustc -vV` prints.
+    pub version: String,
+    /// The real compiler, behind rustup's proxy.
+    pub rustc: PathBuf,
+    /// Size and modification time of that file; an update changes them.
+    stamp: (u64, u128),
+}
+
+impl Toolchain {
+    /// Finds cargo. The first that exists is taken:
+    ///
+    /// 1. the file that the environment variable `CARGO` names;
+    /// 2. `cargo` in a folder of `PATH`;
+    /// 3. `bin/cargo` in `CARGO_HOME`;
+    /// 4. `.cargo/bin/cargo` in the home folder.
+    ///
+    /// rustc is the one beside that cargo, or else the first in `PATH`; the environment variable `RUSTC` beats both.
+    pub fn find(settings: &Settings) -> Result<Toolchain> {
+        let lookups: [fn() -> Option<PathBuf>; 4] = [
+            || from_variable("CARGO"),
+            || in_path("cargo"),
+            || executable(&cargo_home()?.join("bin/cargo")),
+            || executable(&dirs::home_dir()?.join(".cargo/bin/cargo")),
+        ];
+        let cargo = lookups.iter().find_map(|lookup| lookup()).ok_or_else(|| {
+            Error::toolchain("cargo was not found, and this kernel is not in the cache yet")
+                .hint("install Rust from https://rustup.rs, or put the folder of cargo into PATH")
+        })?;
+        let beside = || executable(&cargo.with_file_name("rustc"));
+        let rustc = from_variable("RUSTC").or_else(beside).or_else(|| in_path("rustc")).ok_or_else(|| {
+            Error::toolchain(format!("rustc was not found beside {}", cargo.display()))
+                .hint("install Rust from https://rustup.rs, or put the folder of rustc into PATH")
+        })?;
+        Ok(Toolchain { cargo, rustc, name: settings.toolchain.clone() })
+    }
+
+    /// A command that starts cargo in a folder.
+    pub fn cargo(&self, folder: &Path) -> Command {
+        self.command(&self.cargo, folder)
+    }
+
+    /// A command that starts a compiler in a folder.
+    pub fn compiler(&self, rustc: &Path, folder: &Path) -> Command {
+        self.command(rustc, folder)
+    }
+
+    /// Everything that decides which rustc a folder gets, without starting one.
+    pub fn selection(&self, folder: &Path) -> String {
+        let mut digest = Digest::default().with(self.rustc.as_os_str().as_encoded_bytes()).with(self.name.as_bytes());
+        for variable in ["RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "HOME"] {
+            digest = digest.with(std::env::var_os(variable).unwrap_or_default().as_encoded_bytes());
+        }
+        for folder in folder.ancestors() {
+            for name in ["rust-toolchain", "rust-toolchain.toml"] {
+                digest = digest.with(&std::fs::read(folder.join(name)).unwrap_or_default());
+            }
+        }
+        // rustup keeps its default and the overrides of folders there.
+        let rustup =
+            std::env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".rustup")));
+        if let Some(rustup) = rustup {
+            let settings = std::fs::read_to_string(rustup.join("settings.toml")).unwrap_or_default();
+            let overrides = settings.contains("[overrides]\n\"").then(|| folder.to_string_lossy());
+            digest = digest.with(settings.as_bytes()).with(overrides.unwrap_or_default().as_bytes());
+        }
+        digest.hex()
+    }
+
+    /// Asks rustc who it is.
+    pub fn identify(&self, folder: &Path) -> Result<Identity> {
+        let ask = |argument: &[&str]| -> Result<String> {
+            let output = self.command(&self.rustc, folder).args(argument).output();
+            let output =
+                output.map_err(|e| Error::toolchain(format!("{} cannot be started: {e}", self.rustc.display())))?;
+            if !output.status.success() {
+                let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                return Err(Error::toolchain(format!("{} does not work: {text}", self.rustc.display()))
+                    .hint("`rustup show` tells which toolchain this folder uses; `rustup toolchain install stable` installs one"));
+            }
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let version = ask(&["-vV"])?;
+        let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?.trim());
+        let rustc = executable(&sysroot.join("bin/rustc")).unwrap_or_else(|| self.rustc.clone());
+        let stamp = stamp(&rustc);
+        Ok(Identity { version, rustc, stamp })
+    }
+
+    fn command(&self, program: &Path, folder: &Path) -> Command {
+        #[allow(clippy::disallowed_methods)]
+        let mut command = Command::new(program);
+        command.current_dir(folder);
+        for variable in FOREIGN {
+            command.env_remove(variable);
+        }
+        if !self.name.is_empty() {
+            command.env("RUSTUP_TOOLCHAIN", &self.name);
+        }
+        // With cargo found by its own path, its subcommands and rustc have to be found too.
+        if let Some(folder) = self.cargo.parent() {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            if !std::env::split_paths(&path).any(|known| known == folder)
+                && let Ok(joined) = std::env::join_paths(std::env::split_paths(&path).chain([folder.to_path_buf()]))
+            {
+                command.env("PATH", joined);
+            }
+        }
+        command
+    }
+}
+
+impl Identity {
+    /// Is the compiler still the file that was asked?
+    pub fn holds(&self) -> bool {
+        stamp(&self.rustc) == self.stamp && self.stamp.0 > 0
+    }
+}
+
+/// The linker that rustc calls by default, for `doctor`.
+pub fn find_linker() -> Option<PathBuf> {
+    let names: &[&str] = if cfg!(windows) { &["link", "lld-link"] } else { &["cc", "gcc", "clang"] };
+    names.iter().find_map(|name| in_path(name))
+}
+
+fn stamp(path: &Path) -> (u64, u128) {
+    let Ok(metadata) = std::fs::metadata(path) else { return (0, 0) };
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    (metadata.len(), modified.unwrap_or_default().as_nanos())
+}
+
+fn from_variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    let path = PathBuf::from(&value);
+    if path.components().count() == 1 { in_path(&value.to_string_lossy()) } else { executable(&path) }
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).find_map(|folder| executable(&folder.join(name)))
+}
+
+fn executable(path: &Path) -> Option<PathBuf> {
+    let suffix = std::env::consts::EXE_EXTENSION;
+    let path =
+        if path.extension() == Some(OsStr::new(suffix)) { path.to_path_buf() } else { path.with_extension(suffix) };
+    let metadata = std::fs::metadata(&path).ok().filter(|metadata| metadata.is_file())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if metadata.permissions().mode() & 0o111 == 0 {
+            return None;
+        }
+    }
+    let _ = metadata;
+    Some(path)
+}

@@ -1,0 +1,247 @@
+//! The file that rustc is given as the crate root.
+//!
+//! Where the user's own file will do, it is that file. Where a module has to be appended, a frontmatter hidden or a long
+//! kernel cut into pieces, it is a copy, together with copies of its `mod` files; relative paths in `include!`, `include_str!` and `include_bytes!`
+//! are made absolute in them, and rustc maps the copies' folder back to the user's, so that messages, panics and
+//! `file!()` name the user's files and lines.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{Expr, Item, ItemMod, Lit, Meta};
+
+use crate::error::Result;
+use crate::kernel::cell::Cell;
+use crate::kernel::manifest::Manifest;
+use crate::kernel::source::Source;
+use crate::paths::normal;
+use crate::stage::pymodule;
+use crate::stage::split::pieces;
+
+/// The crate root, and the copies that it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// The user's own file is compiled.
+    Direct,
+    /// Copies are compiled: relative path and text, the crate root first.
+    Copies(Vec<(PathBuf, String)>),
+    /// The same, and the crate root is in pieces.
+    Pieces(Vec<(PathBuf, String)>),
+}
+
+/// Decides what rustc is given for a kernel file; in pieces if that is wanted and pays.
+pub fn stage(source: &Source, manifest: &Manifest, in_pieces: bool) -> Result<Stage> {
+    let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
+    let text = readable(source, manifest);
+    let file = syn::parse_file(&text).ok();
+    // Pieces are for edits, which are to be compiled soon, and so without fast calls.
+    let appended = pymodule::generated(source, file.as_ref(), manifest, !in_pieces)?;
+    let cut = file.filter(|_| in_pieces).and_then(|file| pieces(&text, &file));
+    // rustc would look for what belongs to a cell beside the cell's file in the cache.
+    if hidden.is_none() && appended.is_none() && cut.is_none() && Cell::of(&source.path).is_none() {
+        return Ok(Stage::Direct);
+    }
+    let name = PathBuf::from(source.path.file_name().unwrap_or_default());
+    let mut copies = Copies { base: &source.base, files: HashMap::new(), order: Vec::new() };
+    copies.add(name, cut.as_ref().unwrap_or(&text), Path::new(""));
+    let mut files = copies.order.into_iter().filter_map(|path| copies.files.remove_entry(&path)).collect::<Vec<_>>();
+    if let (Some(appended), Some((_, root))) = (appended, files.first_mut()) {
+        if !root.ends_with('\n') {
+            root.push('\n');
+        }
+        root.push_str(&appended);
+    }
+    Ok(if cut.is_some() { Stage::Pieces(files) } else { Stage::Copies(files) })
+}
+
+/// The text without the frontmatter that no parser of Rust takes; every line and column stays what it was.
+pub fn readable(source: &Source, manifest: &Manifest) -> String {
+    match manifest.block.as_ref().and_then(|block| block.hidden.clone()) {
+        Some(range) => blanked(&source.text, range),
+        None => source.text.clone(),
+    }
+}
+
+/// Writes spaces over a range, so that every line and column after it stays what it was.
+fn blanked(text: &str, range: Range<usize>) -> String {
+    let blank = |c: char| if c == '\n' || c == '\r' { c.to_string() } else { " ".repeat(c.len_utf8()) };
+    format!(
+        "{}{}{}",
+        &text[..range.start],
+        text[range.clone()].chars().map(blank).collect::<String>(),
+        &text[range.end..]
+    )
+}
+
+/// The copies made so far, by path relative to the kernel's folder.
+struct Copies<'a> {
+    base: &'a Path,
+    files: HashMap<PathBuf, String>,
+    order: Vec<PathBuf>,
+}
+
+impl Copies<'_> {
+    /// Copies a file and the files of its modules. `modules` is the folder in which those are looked for.
+    fn add(&mut self, path: PathBuf, text: &str, modules: &Path) {
+        if self.files.contains_key(&path) {
+            return;
+        }
+        let folder = self.base.join(path.parent().unwrap_or(Path::new("")));
+        self.order.push(path.clone());
+        self.files.insert(path.clone(), absolute_includes(text, &folder));
+        if let Ok(file) = syn::parse_file(text) {
+            let own_folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+            self.add_modules(&file.items, modules, &own_folder);
+        }
+    }
+
+    fn add_modules(&mut self, items: &[Item], modules: &Path, own_folder: &Path) {
+        for item in items {
+            let Item::Mod(item) = item else { continue };
+            let name = item.ident.to_string().trim_start_matches("r#").to_owned();
+            match (&item.content, path_attribute(item)) {
+                (Some((_, inner)), path) => {
+                    let below = path.map_or_else(|| modules.join(&name), |path| own_folder.join(path));
+                    self.add_modules(inner, &below, &below);
+                }
+                (None, Some(path)) => self.add_module(&own_folder.join(path), true),
+                (None, None) => {
+                    self.add_module(&modules.join(format!("{name}.rs")), false);
+                    self.add_module(&modules.join(&name).join("mod.rs"), true);
+                }
+            }
+        }
+    }
+
+    fn add_module(&mut self, path: &Path, is_mod_rs: bool) {
+        let path = normal(path);
+        // What lies outside of the kernel's folder is not copied: an absolute path is itself, and for a path that
+        // climbs out of the folder the copy has to lie outside of the staging folder too, which nothing may do.
+        if path.is_absolute() || path.starts_with("..") {
+            return;
+        }
+        let Ok(text) = std::fs::read_to_string(self.base.join(&path)) else { return };
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let modules = if is_mod_rs { folder } else { path.with_extension("") };
+        self.add(path, &text, &modules);
+    }
+}
+
+/// `#[path = "..."]` of a module.
+fn path_attribute(item: &ItemMod) -> Option<String> {
+    item.attrs.iter().find_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(text) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// Makes the relative paths in `include!`, `include_str!` and `include_bytes!` absolute, also inside other macros, and
+/// those of `#[path]` that climb out of the folder.
+fn absolute_includes(text: &str, folder: &Path) -> String {
+    let Ok(tokens) = text.parse::<TokenStream>() else { return text.to_owned() };
+    let mut found = Vec::new();
+    find_includes(tokens, &mut found);
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (range, path, is_module) in found {
+        let climbs = normal(Path::new(&path)).starts_with("..");
+        if Path::new(&path).is_absolute() || (is_module && !climbs) {
+            continue;
+        }
+        out.push_str(&text[copied..range.start]);
+        out.push_str(&format!("{:?}", normal(&folder.join(path)).to_string_lossy()));
+        copied = range.end;
+    }
+    out + &text[copied..]
+}
+
+fn find_includes(tokens: TokenStream, found: &mut Vec<(Range<usize>, String, bool)>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let text_of = |token: &TokenTree| match syn::parse2::<syn::LitStr>(token.clone().into()) {
+        Ok(text) => Some((text.span().byte_range(), text.value())),
+        Err(_) => None,
+    };
+    for (at, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            let is_include = at >= 2
+                && matches!(&tokens[at - 1], TokenTree::Punct(mark) if mark.as_char() == '!')
+                && matches!(&tokens[at - 2], TokenTree::Ident(name) if ["include", "include_str", "include_bytes"].iter().any(|known| name == known));
+            match group.stream().into_iter().next().as_ref().and_then(text_of).filter(|_| is_include) {
+                Some((range, path)) => found.push((range, path, false)),
+                None => find_includes(group.stream(), found),
+            }
+        }
+        if let [TokenTree::Ident(name), TokenTree::Punct(equals), value] = &tokens[at..tokens.len().min(at + 3)]
+            && name == "path"
+            && equals.as_char() == '='
+            && at == 0
+            && let Some((range, path)) = text_of(value)
+        {
+            found.push((range, path, true));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn staged(text: &str, others: &[(&str, &str)]) -> (tempfile::TempDir, Stage) {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in others {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        std::fs::write(folder.path().join("a.rs"), text).unwrap();
+        let source = Source::open(&folder.path().join("a.rs"), "a").unwrap();
+        let manifest = Manifest::of_kernel(&source.path, text).unwrap();
+        let stage = stage(&source, &manifest, false).unwrap();
+        (folder, stage)
+    }
+
+    #[test]
+    fn a_kernel_with_its_own_module_is_compiled_in_place() {
+        assert_eq!(staged("#[pymodule] fn a() {}", &[]).1, Stage::Direct);
+    }
+
+    #[test]
+    fn lines_and_columns_before_the_generated_module_stay() {
+        let text = "---\n[package.metadata.rsimport]\n---\n#[pyfunction] fn f() {}";
+        let Stage::Copies(copies) = staged(text, &[]).1 else { panic!("a copy is needed") };
+        let lines: Vec<&str> = copies[0].1.lines().collect();
+        assert_eq!(lines[3], "#[pyfunction] fn f() {}");
+        assert_eq!(lines[..3].concat().trim(), "");
+        assert!(lines[4].contains("#[::pyo3::pymodule]"));
+    }
+
+    #[test]
+    fn modules_are_copied_and_includes_made_absolute() {
+        let text = "mod b; mod c { mod d; } #[pyfunction] fn f() { x!(include_str!(\"t.txt\")); }";
+        let (folder, stage) = staged(
+            text,
+            &[
+                ("b.rs", "mod e; const T: &str = include_str!(\"../t.txt\");"),
+                ("b/e.rs", ""),
+                ("c/d/mod.rs", ""),
+                ("z.rs", ""),
+            ],
+        );
+        let Stage::Copies(copies) = stage else { panic!("copies are needed") };
+        let mut names: Vec<String> = copies.iter().map(|(path, _)| path.display().to_string()).collect();
+        assert_eq!(names.remove(0), "a.rs");
+        names.sort();
+        assert_eq!(names, ["b.rs", "b/e.rs", "c/d/mod.rs"]);
+        assert!(copies[0].1.contains(&format!("include_str!(\"{}/t.txt\")", folder.path().display())));
+        let b = &copies.iter().find(|(path, _)| path == Path::new("b.rs")).unwrap().1;
+        assert!(b.contains(&format!("{}/t.txt\"", folder.path().parent().unwrap().display())), "{b}");
+    }
+}

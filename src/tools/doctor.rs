@@ -1,0 +1,57 @@
+//! What `rsimport doctor` looks at: everything that a build needs, and what to do where it is missing.
+
+use std::path::Path;
+
+use crate::cache::entries::entries;
+use crate::cache::layout::Cache;
+use crate::config::settings::Settings;
+use crate::error::Error;
+use crate::rustc::toolchain::{Toolchain, find_linker};
+
+/// The result of looking at one thing.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// Is it as it has to be?
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Looks at everything that a build in a folder needs.
+pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
+    let good = |name, detail: String| Check { name, ok: true, detail, hint: None };
+    let bad = |name, error: Error| Check { name, ok: false, detail: error.message, hint: error.hint };
+    let mut checks = Vec::new();
+    match Toolchain::find(settings) {
+        Ok(toolchain) => {
+            checks.push(good("cargo", toolchain.cargo.display().to_string()));
+            checks.push(match toolchain.identify(folder) {
+                Ok(identity) => good(
+                    "rustc",
+                    format!("{} ({})", identity.version.lines().next().unwrap_or_default(), identity.rustc.display()),
+                ),
+                Err(error) => bad("rustc", error),
+            });
+        }
+        Err(error) => checks.push(bad("cargo", error)),
+    }
+    checks.push(match find_linker() {
+        Some(linker) => good("linker", linker.display().to_string()),
+        None => bad(
+            "linker",
+            Error::toolchain("no linker was found in PATH")
+                .hint("install a C compiler, for example `apt install gcc`, or on macOS `xcode-select --install`"),
+        ),
+    });
+    checks.push(good("Python headers", "not needed".to_owned()));
+    let cache = Cache::open(settings).and_then(|cache| cache.check_writable().map(|()| cache));
+    checks.push(match cache {
+        Ok(cache) => good("cache", format!("{} ({} kernels)", cache.root().display(), entries(&cache).len())),
+        Err(error) => bad("cache", error),
+    });
+    checks
+}

@@ -1,0 +1,8 @@
+//! What the command line offers besides building and importing.
+//!
+//! The modules stand in the order in which they may use one another: each only those above it.
+
+pub mod templates;
+pub mod doctor;
+pub mod warm;
+pub mod watch;
