@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs) $(wildcard templates/*) \
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs src/*/*/*.rs) $(wildcard templates/*) \
            $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py) $(wildcard kernels/* kernels/*/*)
 
 .DEFAULT_GOAL := help
