@@ -61,7 +61,7 @@ def waiting(steps, r, x):
         (["k.rs"], "names no function"),
         (["broken.rs::f"], "kernel `broken` does not compile"),
         (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5, y=1"], "unexpected keyword argument 'y'"),
-        (["k.rs::logistic", "--args", "9, 3.9, 0.5"], "write them as in a call, all by name"),
+        (["k.rs::logistic", "--args", "9, 3.9, x=0.5"], 'hint: --args "steps=9, r=3.9, x=0.5"'),
         (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "r"], "`r` is a float"),
         (["k.rs::total", "--args", "values='abc'", "--batch", "values"], "`values` is a str"),
         (

@@ -102,6 +102,10 @@ def test_a_break_even_is_marked_inside_the_picture(even):
     (text,) = (text for text in axes.texts if text.get_text().strip() == marked)
     inside, drawn = axes.get_window_extent(), text.get_window_extent()
     assert inside.x0 <= drawn.x0 < drawn.x1 <= inside.x1 and axes.get_xlim()[0] < even < axes.get_xlim()[1]
+    points = [axes.transData.transform(at) for found in axes.containers for at in found.lines[0].get_xydata()]
+    assert points and not any(
+        label.get_window_extent().contains(*at) for label in axes.texts for at in points
+    )
     # Both lines reach it, and meet there.
     curves = [dict(zip(*line.get_data(), strict=True)) for line in axes.lines if len(line.get_xdata()) > 2]
     assert len(curves) == 2 and all(max(curve) >= even for curve in curves)

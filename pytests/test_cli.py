@@ -152,6 +152,39 @@ def test_new_never_overwrites(cli, project):
 
 
 @pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("random", "a module of Python's own"),
+        ("numpy", "a module already"),
+        ("own", "own.py is there already"),
+        ("class", "cannot be the name"),
+    ],
+)
+def test_new_refuses_a_name_that_hides_a_module_and_proposes_one_that_does_not(cli, project, name, why):
+    pytest.importorskip("numpy")
+    write(project, {"own.py": ""})
+    seen = cli("new", name)
+    assert seen.returncode == 1 and why in seen.stderr and f"rsimport new my_{name}" in seen.stderr
+    assert [path.name for path in project.iterdir()] == ["own.py"]
+
+
+def test_new_takes_the_stem_of_a_file_and_writes_into_its_folder(cli, project):
+    write(project, {"sub/note.txt": ""})
+    assert cli("new", "fresh.rs").returncode == 0 and cli("new", "sub/other.rs").returncode == 0
+    assert {"fresh.rs", "test_fresh.py", "sub/other.rs", "sub/test_other.py"} <= set(snapshot(project))
+
+
+def test_settings_are_listed_and_a_commands_help_has_only_the_usual_ones(cli):
+    seen = cli("settings", env={"RSIMPORT_PROFILE": "dev"})
+    table = {line.split()[0]: line for line in seen.out.splitlines()[1:]}
+    assert set(table) == {setting.name for setting in _engine.settings_table()}
+    assert " dev " in table["profile"]
+    text = cli("build", "--help").out
+    assert "--profile" in text and "rsimport settings" in text and "--lock-timeout" not in text
+    assert cli("build", "missing.rs", "--lock-timeout", "1").returncode == 2, "it is an option all the same"
+
+
+@pytest.mark.parametrize(
     "arguments", [["not-a-name"], ["3d"], ["a/b"], [""], ["fine", "--from", "no_such_template"]], ids=str
 )
 def test_new_refuses_a_name_that_cannot_be_imported_and_writes_nothing(cli, project, arguments):
@@ -198,6 +231,21 @@ def test_doctor_finds_everything(cli):
     said = seen.out.lower()
     assert seen.returncode == 0, seen.text
     assert all(word in said for word in ("cargo", "rustc", "linker", "cache", "hook"))
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "why"),
+    [
+        ("[tool.rsimport]\nprofil = 'dev'", None, "pyproject.toml:2: rsimport has no setting `profil`"),
+        ("[tool.rsimport\n", None, "pyproject.toml:1: this is not TOML"),
+        ("", "quick", "RSIMPORT_TIER: `tier` has to be"),
+    ],
+)
+def test_doctor_looks_at_everything_else_where_a_setting_is_broken(cli, project, text, variable, why):
+    write(project, {"pyproject.toml": text})
+    seen = cli("doctor", env={"RSIMPORT_TIER": variable} if variable else {})
+    (row,) = [line for line in seen.out.splitlines() if line.startswith("FAILED")]
+    assert seen.returncode == 1 and why in row and "rustc" in seen.out and "Traceback" not in seen.text
 
 
 def test_doctor_without_rust_exits_with_1_and_says_what_to_do(cli, tmp_path):

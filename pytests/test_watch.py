@@ -101,6 +101,23 @@ def test_a_saved_kernel_is_built_and_the_next_look_up_is_a_hit(kernel, watch, sa
     assert watching.stop() == 0
 
 
+def test_an_edit_is_never_called_a_first_build(kernel, watch, run, project):
+    broken = kernel("broken", value("missing()"))
+    copy = kernel("copy", value(1))
+    # Elsewhere the same text was built already, of which nothing is known in this folder.
+    elsewhere = project.parent / "elsewhere"
+    elsewhere.mkdir()
+    twin = elsewhere / "copy.rs"
+    twin.write_text(copy.read_text())
+    run(f"import rsimport; rsimport.build_filepath({str(twin)!r})")
+    watching = watch(".")
+    assert any("copy.rs: cached" in line for line in watching.seen)
+    broken.write_text(broken.read_text().replace("missing()", "1"))
+    watching.until("broken.rs: built", "it compiles again")
+    copy.write_text(copy.read_text().replace("    1\n", "    2\n"))
+    watching.until("copy.rs: built", "copy.rs changed")
+
+
 def test_a_burst_of_saves_is_built_with_its_last_text(kernel, watch):
     path = kernel("k", value(0))
     watching = watch(".")

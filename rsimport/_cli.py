@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsimport import _api, _engine, _new
-from rsimport._cli_options import given, setting_options
+from rsimport._cli_options import given, option_of, setting_options
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._python import ABI
 
@@ -54,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
       rsimport watch .            the same, and again whenever one is saved
       rsimport bench step.rs::f   say whether a kernel pays, and from which batch size on
       rsimport doctor             say what is missing, and how to get it
+
+    \b
+    Completion in your shell (bash, zsh or fish):
+      eval "$(_RSIMPORT_COMPLETE=bash_source rsimport)"
     """,
 )
 @click.version_option(_engine.__version__, message="%(prog)s %(version)s")
@@ -136,12 +141,19 @@ def watch(paths: Sequence[str], **options: Any) -> None:
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there already.")
 def new(name: str, origin: str, force: bool) -> None:
-    """Write a kernel NAME.rs and its test into this folder."""
-    files = _new.new(name, origin, Path.cwd(), overwrite=force)
+    """Write a kernel NAME.rs and its test into this folder, or into the one that NAME begins with."""
+    wanted = Path(name)
+    if not wanted.parent.is_dir():
+        raise ConfigError(
+            f"{name}: there is no folder {wanted.parent}", hint=f"mkdir -p {shlex.quote(str(wanted.parent))}"
+        )
+    module = wanted.name.removesuffix(".rs")
+    files = _new.new(module, origin, wanted.parent.resolve(), overwrite=force)
     for file in files:
-        click.echo(f"wrote {file.name}")
-    click.echo(f'next: python -c "import rsimport.import_hook, {name}; help({name})"')
-    click.echo(f"      pytest test_{name}.py")
+        click.echo(f"wrote {os.path.relpath(file)}")
+    inside = "" if wanted.parent == Path() else f"cd {shlex.quote(str(wanted.parent))} && "
+    click.echo(f'next: {inside}python -c "import rsimport.import_hook, {module}; help({module})"')
+    click.echo(f"      {inside}pytest test_{module}.py")
 
 
 @cli.group()
@@ -175,6 +187,27 @@ def cache_clear(older_than: float | None, **options: Any) -> None:
     """Remove compiled kernels; the next import builds them again."""
     count, freed = _engine.cache_clear(given(options), older_than)
     click.echo(f"removed {count} {'entry' if count == 1 else 'entries'}, freed {decimal(freed)}")
+
+
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport settings
+      RSIMPORT_PROFILE=dev rsimport settings
+    """
+)
+def settings() -> None:
+    """List all settings: what they are here, and how each is set.
+
+    Every one is also an option of the commands that build, and a key of [tool.rsimport] in pyproject.toml and
+    of [package.metadata.rsimport] in a kernel's manifest block, where the table says so.
+    """
+    here = _engine.settings(None, {})
+    rows = [
+        [setting.name, _written(here[setting.name]), option_of(setting), setting.env, setting.help]
+        for setting in _engine.settings_table()
+    ]
+    _show(["setting", "here", "option", "variable", "what it does"], rows)
 
 
 @cli.command()
@@ -286,6 +319,12 @@ def _report(line: str, error: object) -> None:
     click.echo(line)
     if error is not None:
         _complain(error)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "-"
+    return str(value).lower() if isinstance(value, bool) else str(value) or "-"
 
 
 def _moment(seconds: float) -> str:

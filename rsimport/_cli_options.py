@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     Command = Callable[..., Any]
 
 
+SHOWN = ("profile", "target_cpu", "force_rebuild")
+"""The settings that most people look for in a command's help; `rsimport settings` has all."""
+
+
 def setting_options(*names: str) -> Callable[[Command], Command]:
-    """Options for these settings, or for all that there are."""
+    """Options for these settings, or for all that there are, of which the help then has the usual ones."""
 
     def decorate(command: Command) -> Command:
         for setting in reversed(_engine.settings_table()):
             if not names or setting.name in names:
-                command = _option(setting)(command)
+                command = _option(setting, hidden=not names and setting.name not in SHOWN)(command)
+        if not names:
+            command.__doc__ = (
+                f"{command.__doc__}\n\nEvery setting is an option; `rsimport settings` lists them."
+            )
         return command
 
     return decorate
@@ -32,15 +40,22 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
-def _option(setting: _engine.Setting) -> Callable[[Command], Command]:
-    flag = "force" if setting.name == "force_rebuild" else setting.name.replace("_", "-")
+def option_of(setting: _engine.Setting) -> str:
+    """The option for a setting."""
+    return "--force" if setting.name == "force_rebuild" else f"--{setting.name.replace('_', '-')}"
+
+
+def _option(setting: _engine.Setting, *, hidden: bool) -> Callable[[Command], Command]:
+    flag = option_of(setting)
     if setting.kind == "bool":
-        return click.option(f"--{flag}/--no-{flag}", setting.name, default=None, help=setting.help)
+        both = f"{flag}/--no-{flag.removeprefix('--')}"
+        return click.option(both, setting.name, default=None, help=setting.help, hidden=hidden)
     types: dict[str, Any] = {"float": float, "path": click.Path()}
     return click.option(
-        f"--{flag}",
+        flag,
         setting.name,
         type=types.get(setting.kind, str),
         multiple=setting.kind == "list",
         help=f"{setting.help} [default: {setting.default}]" if setting.default else setting.help,
+        hidden=hidden,
     )

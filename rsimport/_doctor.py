@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rsimport import _engine
+from rsimport._errors import ConfigError
 from rsimport._finder import install
 from rsimport._loader import KernelLoader
 from rsimport._python import ABI
@@ -26,12 +27,13 @@ class Finding:
 
 
 def examine(settings: dict[str, object]) -> list[Finding]:
-    """Looks at everything.
-
-    Raises ConfigError if a setting is wrong.
-    """
+    """Looks at everything. What is wrong with the settings is a finding as well."""
     python = f"{platform.python_implementation()} {platform.python_version()} ({ABI})"
     findings = [Finding("rsimport", True, _engine.__version__), Finding("python", True, python)]
+    try:
+        _engine.settings(None, settings)
+    except ConfigError as exc:
+        findings.append(Finding("settings", False, exc.message, exc.hint))
     for check in _engine.checks(settings):
         findings.append(Finding(check.name, check.ok, check.detail, check.hint))
     return [*findings, _hook()]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
+import os
 import re
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from rsimport import _engine, kernels
@@ -12,11 +16,10 @@ from rsimport._errors import ConfigError
 def new(name: str, origin: str, folder: Path, *, overwrite: bool) -> list[Path]:
     """Writes a kernel and its test into a folder, and returns the paths.
 
-    Raises ConfigError if the name cannot be a module's name, or if a file is there already.
+    Raises ConfigError if the name cannot be a module's name or is that of another module, or if a file is
+    there already.
     """
-    if not (name.isidentifier() and name.isascii()):
-        hint = "use ASCII letters, digits and underscores, and no digit at first"
-        raise ConfigError(f"{name!r} cannot be the name of a kernel", hint=hint)
+    _check_name(name, folder)
     templates = _engine.templates()
     texts = _filled(templates[origin], name) if origin in templates else _copied(_shipped()[origin], name)
     files = {folder / file: text for file, text in texts.items()}
@@ -27,6 +30,31 @@ def new(name: str, origin: str, folder: Path, *, overwrite: bool) -> list[Path]:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
     return list(files)
+
+
+def _check_name(name: str, folder: Path) -> None:
+    if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+        hint = f"use ASCII letters, digits and underscores, as in `rsimport new {_proposed(name)}`"
+        raise ConfigError(f"{name!r} cannot be the name of a kernel", hint=hint)
+    hint = f"rsimport new my_{name}"
+    if name in sys.stdlib_module_names:
+        raise ConfigError(f"{name} is a module of Python's own, which the kernel would hide", hint=hint)
+    elsewhere = [entry for entry in sys.path if os.path.realpath(entry) != os.path.realpath(folder)]
+    found = PathFinder.find_spec(name, elsewhere)
+    # A folder without a module is no module, whatever it is called.
+    if found is not None and found.origin is not None:
+        raise ConfigError(
+            f"{name} is a module already, which the kernel would hide: {found.origin}", hint=hint
+        )
+    own = folder / f"{name}.py"
+    if own.exists():
+        raise ConfigError(f"{own} is there already, and the kernel would hide it", hint=hint)
+
+
+def _proposed(name: str) -> str:
+    """A name like this one that a kernel can have."""
+    letters = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "kernel"
+    return f"my_{letters}" if letters[0].isdigit() or keyword.iskeyword(letters) else letters
 
 
 def origins() -> list[str]:

@@ -81,7 +81,11 @@ class _Kernel:
         if report.artifact:
             self.inputs = [self.path, report.artifact.source, *report.artifact.inputs, *_project(self.path)]
             if report.built:
-                say(f"{self.name}: built in {report.seconds:.2f} s, {report.artifact.reason}", None)
+                why = report.artifact.reason
+                if last and why == "first build":
+                    # The engine remembers builds that succeeded here; this one was asked for by a save.
+                    why = "it compiles again" if last.error else f"{os.path.basename(self.path)} changed"
+                say(f"{self.name}: built in {report.seconds:.2f} s, {why}", None)
             elif not last or not last.artifact or last.artifact.path != report.artifact.path:
                 say(f"{self.name}: cached", None)
         else:

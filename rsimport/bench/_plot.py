@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,16 +87,19 @@ def _figure(result: Crossing) -> Any:
     if result.step > 0:
         floor = result.step * 1e9
         axes.axhline(floor, color=REST, lw=1, ls=":")
-        _note(axes, (1, floor), f"the work alone: {digits(floor)} ns", "bottom")
+        # Beside the axes, where no point can lie.
+        text, along = f" the work\n alone:\n {digits(floor)} ns", axes.get_yaxis_transform()
+        axes.text(1, floor, text, color=REST, va="center", fontsize=9, transform=along)
     if result.python_step is not None and result.python_call is not None:
         line = [(result.python_call / n + result.python_step) * 1e9 for n in smooth]
         axes.plot(smooth, line, color=PYTHON, lw=1.6)
     if marked is not None:
         axes.axvline(marked, color=REST, lw=1, ls="--")
-        # On the side that has more room, as a text that leaves the axes makes them smaller.
-        side = "left" if marked**2 < last else "right"
-        text, across = f" break-even: {marked:,} ", axes.get_xaxis_transform()
-        axes.text(marked, 0.98, text, color=REST, va="top", ha=side, transform=across)
+        # Above the axes, where no point can lie.
+        text, across = f"break-even: {marked:,}", axes.get_xaxis_transform()
+        part = math.log(marked) / math.log(last)
+        side = "left" if part < 0.25 else "right" if part > 0.75 else "center"
+        axes.text(marked, 1.01, text, color=REST, va="bottom", ha=side, fontsize=9, transform=across)
     _label(axes, result)
     return figure
 
@@ -111,13 +115,11 @@ def _points(result: Crossing, axes: Any, name: str, colour: str, shape: str) -> 
         axes.errorbar(sizes, times, yerr=errors, fmt=shape, **style)
 
 
-def _note(axes: Any, at: tuple[float, float], text: str, side: str) -> None:
-    axes.text(*at, text, color=REST, va=side, fontsize=9)
-
-
 def _label(axes: Any, result: Crossing) -> None:
-    axes.set_title(f"{result.function}: one crossing costs {result.crossing * 1e9:.0f} ns", color=REST)
-    axes.set_xlabel(f"{result.batch}: steps a call", color=REST)
+    axes.set_title(
+        f"{result.function}: one crossing costs {result.crossing * 1e9:.0f} ns", color=REST, pad=20
+    )
+    axes.set_xlabel(f"steps a call ({result.batch})", color=REST)
     axes.set_ylabel("ns a step", color=REST)
     _ticks(axes)
     axes.tick_params(which="both", colors=REST)

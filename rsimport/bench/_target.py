@@ -97,7 +97,7 @@ def target(function: Function, arguments: str | Mapping[str, Any], batch: str | 
     if not callable(function):
         raise ConfigError(f"{function!r} cannot be called")
     name = getattr(function, "__name__", repr(function))
-    given = evaluated(arguments) if isinstance(arguments, str) else dict(arguments)
+    given = evaluated(arguments, function) if isinstance(arguments, str) else dict(arguments)
     try:
         signature = inspect.signature(function)
         text = f"{name}{signature}"
@@ -121,24 +121,46 @@ def target(function: Function, arguments: str | Mapping[str, Any], batch: str | 
     return Target(function, name, bound, batch)
 
 
-def evaluated(text: str) -> dict[str, Any]:
+def evaluated(text: str, function: Function | None = None) -> dict[str, Any]:
     """The arguments in a text like `steps=1_000, r=3.9`: Python expressions, with `np` and `math` at hand.
 
-    Raises ConfigError if the text is something else.
+    Raises ConfigError if the text is something else; for arguments without names it gives them those of the
+    function.
     """
     import numpy
 
     hint = 'write them as in a call, all by name: --args "steps=1_000, r=3.9"'
+    names = {"np": numpy, "numpy": numpy, "math": math, "__call": lambda *values, **named: (values, named)}
     try:
-        values = eval(f"dict({text})", {"np": numpy, "numpy": numpy, "math": math})
+        given: tuple[tuple[Any, ...], dict[str, Any]] = eval(f"__call({text})", names)
     except SyntaxError as exc:
         raise ConfigError(f"the arguments `{text}` cannot be read: {exc.msg}", hint=hint) from exc
     except Exception as exc:
         cause = exc.with_traceback(None)
         raise ConfigError(f"the arguments `{text}` cannot be read: {exc}", hint=hint) from cause
-    if not isinstance(values, dict):
-        raise ConfigError(f"the arguments `{text}` cannot be read", hint=hint)
-    return values
+    values, named = given
+    if values:
+        hint = (function and _named(text, function)) or hint
+        raise ConfigError(f"the arguments `{text}` have no names", hint=hint)
+    return named
+
+
+def _named(text: str, function: Function) -> str | None:
+    """The same arguments with the names of the function's parameters; none where these are not known."""
+    import ast
+
+    try:
+        parameters = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return None
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    written = [ast.unparse(value) for value in call.args]
+    if len(written) > len(parameters) or any(isinstance(value, ast.Starred) for value in call.args):
+        return None
+    pairs = [f"{name}={value}" for name, value in zip(parameters, written, strict=False)]
+    pairs += [f"{word.arg}={ast.unparse(word.value)}" for word in call.keywords if word.arg]
+    return f'--args "{", ".join(pairs)}"'
 
 
 def _check_batch(batch: str, value: Any) -> None:

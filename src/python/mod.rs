@@ -285,10 +285,11 @@ fn write_cell(
     written().map(self::text).map_err(|e| raised(py, e))
 }
 
-/// Looks at everything that a build needs.
+/// Looks at everything that a build needs, with the default settings where those that were given are wrong.
 #[pyfunction]
 fn checks(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Vec<Check>> {
-    let settings = effective(py, settings)?;
+    // Settings that are wrong are told by whoever asks for them; the rest is looked at all the same.
+    let settings = effective(py, settings).unwrap_or_default();
     let checks = py.detach(|| doctor::checks(&settings, &current_folder()));
     Ok(checks
         .into_iter()
