@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from rsimport._figures import duration
 
-HERE = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {
     "warm import, the first of a process": ("cached kernel, imported", "CPython, the same library"),
     "edit to imported": ("edit, reloaded", "rustc alone, no import"),
@@ -34,10 +34,10 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11p
 
 
 def main() -> None:
-    figures = json.loads((HERE / "figures.json").read_text(encoding="utf-8"))
+    figures = json.loads((DOCS / "figures.json").read_text(encoding="utf-8"))
     lines = {line["what"]: line for group in figures["figures"].values() for line in group if line["seconds"]}
     rows = [(*SHOWN[what], *lines[what]["seconds"]) for what in SHOWN if what in lines]
-    ElementTree(picture(rows)).write(HERE / "figures.svg", encoding="utf-8")
+    ElementTree(picture(rows)).write(DOCS / "figures.svg", encoding="utf-8")
 
 
 def picture(rows: list[tuple[str, str, float, float]]) -> Element:
