@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from helpers import REPOSITORY, Result
 
+import rsimport
+
 Run = Callable[..., Result]
 
 RUNNER = REPOSITORY / "pytests" / "documents.py"
@@ -111,6 +113,24 @@ def test_every_path_that_the_map_names_exists() -> None:
     named = re.findall(r"`((?:src|rsimport|docs|tests|pytests|benchmarks|kernels|templates|scripts)/[\w./-]*)`", text)
     missing = [path for path in named if not (REPOSITORY / path).exists()]
     assert named and not missing
+
+
+def test_the_messages_under_troubleshooting_are_those_of_the_sources() -> None:
+    files = [*(REPOSITORY / "src").rglob("*.rs"), *(REPOSITORY / "rsimport").rglob("*.py")]
+    sources = " ".join(path.read_text(encoding="utf-8") for path in files)
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| (.*?) \|", page.partition("## The import finds")[2].partition("## Slow")[0], re.M)
+    quoted = [message for cell in tables for message in re.findall(r"`([^`]*[a-z][^`]*)`", cell)]
+    ours = [message for message in quoted if not message.startswith(("ModuleNotFoundError", "PyO3 modules"))]
+    pieces = {piece.strip() for message in ours for piece in message.split("…")}
+    missing = {piece for piece in pieces if len(piece) > 4 and piece not in sources}
+    assert len(pieces) > 40 and not missing
+
+
+def test_every_class_of_errors_has_a_section_under_troubleshooting() -> None:
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    errors = [name for name in rsimport.__all__ if name.endswith("Error")]
+    assert [name for name in errors if f"\n## {name}: " not in page] == []
 
 
 def test_paragraphs_are_wrapped() -> None:
