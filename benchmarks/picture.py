@@ -25,10 +25,10 @@ SHOWN = {
 LOW, HIGH = 1e-4, 1e2
 WIDTH, LEFT, RIGHT, TOP, BAR, GROUP = 760, 190, 70, 40, 15, 56
 STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
+.page { fill: #ffffff } text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
 .ours { fill: #b7410e } .theirs { fill: #9aa4ae } line { stroke: #d1d9e0 }
 @media (prefers-color-scheme: dark) {
-  text { fill: #f0f6fc } .small { fill: #9198a1 } .ours { fill: #f0883e } .theirs { fill: #656c76 }
+  .page { fill: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 } .ours { fill: #f0883e } .theirs { fill: #656c76 }
   line { stroke: #3d444d }
 }"""
 
@@ -45,7 +45,7 @@ def picture(rows: list[tuple[str, str, float, float]]) -> Element:
     height = TOP + GROUP * len(rows) + 24
     box = {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "width": str(WIDTH), "height": str(height)}
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **box})
-    SubElement(root, "style").text = STYLE
+    ground(root)
     text(root, WIDTH / 2, 18, "Seconds until a kernel can be called, logarithmic", "middle")
     for power in range(round(math.log10(LOW)), round(math.log10(HIGH)) + 1):
         at = _at(10.0**power)
@@ -68,6 +68,12 @@ def picture(rows: list[tuple[str, str, float, float]]) -> Element:
 def _at(seconds: float) -> float:
     share = math.log10(seconds / LOW) / math.log10(HIGH / LOW)
     return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+
+def ground(root: Element) -> None:
+    """Adds the colours, and a ground of its own: the page around may not be of the reader's usual scheme."""
+    SubElement(root, "style").text = STYLE
+    SubElement(root, "rect", {"class": "page", "width": "100%", "height": "100%", "rx": "6"})
 
 
 def text(root: Element, x: float, y: float, words: str, anchor: str, *, small: bool = False) -> None:
