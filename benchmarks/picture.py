@@ -25,10 +25,12 @@ SHOWN = {
 LOW, HIGH = 1e-4, 1e2
 WIDTH, LEFT, RIGHT, TOP, BAR, GROUP = 760, 190, 70, 40, 15, 56
 STYLE = """
-.page { fill: #ffffff } text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
+.page { fill: #ffffff }
+text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
 .ours { fill: #b7410e } .theirs { fill: #9aa4ae } line { stroke: #d1d9e0 }
 @media (prefers-color-scheme: dark) {
-  .page { fill: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 } .ours { fill: #f0883e } .theirs { fill: #656c76 }
+  .page { fill: #0d1117 }
+  text { fill: #f0f6fc } .small { fill: #9198a1 } .ours { fill: #f0883e } .theirs { fill: #656c76 }
   line { stroke: #3d444d }
 }"""
 

@@ -1,9 +1,10 @@
-"""Writes the tables of figures into README.md and docs/performance.md, between the comments that mark their places.
+"""Writes the tables of figures into README.md and docs/performance.md, between comments that mark their places.
 
     python benchmarks/tables.py [--check]
 
-The figures are those that bench.py, loop.py, shipped.py, native.py and calls.py measured last, in the JSON files
-of docs/. `make docs` runs it; `--check` writes nothing and fails where a table is not current, as a test does.
+The figures are those that bench.py, loop.py, shipped.py, native.py and calls.py measured last, in the JSON
+files of docs/. `make docs` runs it; `--check` writes nothing and fails where a table is not current, as a
+test does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,7 @@ def loop(report: Any) -> str:
         f"Medians of {report['edits']} edits. ᴺ in a new process, because a reload keeps the old code; ᶜ the "
         f"compiler alone, no import. rsimport's times in others': {'; '.join(bars)}. {used}."
     )
-    return "\n".join([*lines, "", notes])
+    return "\n".join([*lines, "", *_wrapped(notes)])
 
 
 def calls(report: Any) -> str:
@@ -116,7 +118,11 @@ def calls(report: Any) -> str:
         rows.append([name, *(digits(steady["median"] * 1e9) if steady else "-" for steady in found)])
     used = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     notes = f"Medians of {report['rounds']} rounds on {report['machine']}. {used}."
-    return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", notes])
+    return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", *_wrapped(notes)])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 120, break_on_hyphens=False)
 
 
 def _edit(own: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the documents say is true: their blocks run, their generated parts are current, their links lead somewhere."""
+"""What the documents say is true: blocks run, generated parts are current, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_the_generated_parts_are_current(script: str, run: Run) -> None:
 
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-WRITTEN_BY_HAND = [REPOSITORY / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+WRITTEN_BY_HAND = [
+    REPOSITORY / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
+]
 
 
 @pytest.mark.parametrize("document", [*WRITTEN_BY_HAND, *PAGES], ids=name)
@@ -110,7 +112,9 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 
 def test_every_path_that_the_map_names_exists() -> None:
     text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:src|rsimport|docs|tests|pytests|benchmarks|kernels|templates|scripts)/[\w./-]*)`", text)
+    named = re.findall(
+        r"`((?:src|rsimport|docs|tests|pytests|benchmarks|kernels|templates|scripts)/[\w./-]*)`", text
+    )
     missing = [path for path in named if not (REPOSITORY / path).exists()]
     assert named and not missing
 
@@ -119,7 +123,9 @@ def test_the_messages_under_troubleshooting_are_those_of_the_sources() -> None:
     files = [*(REPOSITORY / "src").rglob("*.rs"), *(REPOSITORY / "rsimport").rglob("*.py")]
     sources = " ".join(path.read_text(encoding="utf-8") for path in files)
     page = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    tables = re.findall(r"^\| (.*?) \|", page.partition("## The import finds")[2].partition("## Slow")[0], re.M)
+    tables = re.findall(
+        r"^\| (.*?) \|", page.partition("## The import finds")[2].partition("## Slow")[0], re.M
+    )
     quoted = [message for cell in tables for message in re.findall(r"`([^`]*[a-z][^`]*)`", cell)]
     ours = [message for message in quoted if not message.startswith(("ModuleNotFoundError", "PyO3 modules"))]
     pieces = {piece.strip() for message in ours for piece in message.split("…")}
@@ -150,4 +156,3 @@ def _anchors(path: Path) -> set[str]:
     return {
         own or re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading, own in headings
     }
-

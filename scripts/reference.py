@@ -33,10 +33,12 @@ Every setting can be given in four places. A later one beats an earlier one:
 1. `[tool.rsimport]` in the nearest `pyproject.toml` above the kernel that has such a table,
 2. `[package.metadata.rsimport]` in the kernel's manifest block or in a crate's `Cargo.toml`,
 3. the environment variable,
-4. the argument of a function (`rsimport.install(profile="dev")`) or the option of a command (`--profile dev`).
+4. the argument of a function (`rsimport.install(profile="dev")`) or the option of a command
+   (`--profile dev`).
 
-An unknown name or a wrong value is a `ConfigError` that names the file and the line. In the environment a list is split
-as a shell does (`RSIMPORT_RUSTFLAGS="-C debuginfo=1"`), and a switch is `1`, `true`, `yes` or `on`, or their opposites.
+An unknown name or a wrong value is a `ConfigError` that names the file and the line. In the environment a
+list is split as a shell does (`RSIMPORT_RUSTFLAGS="-C debuginfo=1"`), and a switch is `1`, `true`, `yes` or
+`on`, or their opposites.
 """
 
 
@@ -91,18 +93,25 @@ def api() -> str:
 def command_line() -> str:
     """Every command with its arguments and options."""
     lines = _head("Command line")
-    lines += ["Exit codes: 0 done, 1 failed, 2 wrong usage. `rsimport COMMAND --help` says what stands here.", ""]
+    lines += [
+        "Exit codes: 0 done, 1 failed, 2 wrong usage. `rsimport COMMAND --help` says what stands here.",
+        "",
+    ]
     for words, command in _commands(_cli.cli, ("rsimport",)):
         if isinstance(command, click.Group):
             continue
-        arguments = [found.make_metavar(click.Context(command)) for found in command.params if _is_argument(found)]
+        arguments = [
+            found.make_metavar(click.Context(command)) for found in command.params if _is_argument(found)
+        ]
         lines += [f"## {' '.join(words)}", "", *_prose(command.help)]
         lines += ["```text", " ".join([*words, "[OPTIONS]", *arguments]), "```", ""]
         lines += [*_options(command), *_examples(command)]
     return "\n".join(lines)
 
 
-def _commands(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def _commands(
+    command: click.Command, words: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield words, command
     for name, below in sorted(getattr(command, "commands", {}).items()):
         yield from _commands(below, (*words, name))
@@ -164,7 +173,11 @@ def _members(node: ast.ClassDef) -> list[str]:
     for at, item in enumerate(node.body):
         said = node.body[at + 1] if at + 1 < len(node.body) else None
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-            text = said.value.value if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant) else ""
+            text = (
+                said.value.value
+                if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant)
+                else ""
+            )
             rows.append((item.target.id, ast.unparse(item.annotation), text))
         elif isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
             result = ast.unparse(item.returns) if item.returns else ""
