@@ -1,4 +1,4 @@
-"""Writes the tables of figures into README.md and docs/performance.md, between comments that mark their places.
+"""Writes the tables of figures into README.md and docs/performance.md, between comments that mark their place.
 
     python benchmarks/tables.py [--check]
 
