@@ -1,4 +1,4 @@
-"""Writes the tables of figures into README.md and docs/performance.md, between comments that mark their place.
+"""Writes the tables of figures into README.md and docs/performance.md, between comments for that.
 
     python benchmarks/tables.py [--check]
 
