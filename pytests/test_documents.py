@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,19 @@ def test_what_is_not_run_is_rare_and_says_why() -> None:
 def test_the_generated_parts_are_current(script: str, run: Run) -> None:
     done = run([str(REPOSITORY / script), "--check"], check=False)
     assert done.returncode == 0, f"{done.text}\nhint: make docs"
+
+
+def test_the_site_is_made_without_a_warning(project: Path, run: Run) -> None:
+    pytest.importorskip("zensical")
+    shutil.copytree(REPOSITORY / "docs", project / "docs")
+    shutil.copy(REPOSITORY / "mkdocs.yml", project)
+    run(["-m", "zensical", "build", "--strict"])
+    pages = {page.relative_to(project / "site") for page in (project / "site").rglob("*.html")}
+    assert {page.relative_to(REPOSITORY / "docs").with_suffix(".html") for page in PAGES} <= pages
+    fetched = re.compile(r"""(?:src|href)=["']?(?:https?:)?//[^"' >]+(?:\.(?:css|js|woff2?)|shim)\b""")
+    assert not [
+        page for page in pages if fetched.search((project / "site" / page).read_text(encoding="utf-8"))
+    ]
 
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -16,6 +16,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -76,11 +77,10 @@ def api() -> str:
         lines += [f"## {title}", ""]
         for name, value in sorted(group.items(), key=lambda pair: (pair[0] != "RsimportError", pair[0])):
             lines += _of(f"rsimport.{name}", value)
-    lines += ["## What they return", ""]
-    stub = ast.parse(Path(rsimport.__path__[0], "_engine.pyi").read_text(encoding="utf-8"))
-    for node in stub.body:
-        if isinstance(node, ast.ClassDef) and node.name in OF_ENGINE:
-            lines += [f"### {node.name}", "", *_prose(ast.get_docstring(node)), *_members(node)]
+    if others := [name for name in OF_ENGINE if name not in offered]:
+        lines += ["## What they return", ""]
+        for name in others:
+            lines += _of(name, getattr(_engine, name))
     lines += ["## rsimport.bench", "", 'Needs `pip install "rsimport[bench]"`.', ""]
     bench = importlib.import_module("rsimport.bench")
     for name in sorted(bench.__all__, key=lambda name: (name != "crossing", name)):
@@ -154,17 +154,20 @@ def _joined(text: str) -> list[str]:
     return [line.strip() for line in re.sub(r"\\\n\s*", "", textwrap.dedent(text)).strip().splitlines()]
 
 
-def _of(name: str, value: object) -> list[str]:
+def _of(name: str, value: Any) -> list[str]:
     """A function or class under its name."""
     lines = [f"### {name}", ""]
     if inspect.isfunction(value):
         return [*lines, *_code(f"{name}{_signature(value)}"), *_prose(inspect.getdoc(value))]
     lines += _prose(inspect.getdoc(value))
-    try:
-        source = ast.parse(textwrap.dedent(inspect.getsource(value)))
-    except OSError:
+    if name.endswith("Error"):
         return lines
-    return [*lines, *_members(source.body[0])]
+    if name.rpartition(".")[2] in OF_ENGINE:
+        stub = Path(rsimport.__path__[0], "_engine.pyi").read_text(encoding="utf-8")
+        found = next(node for node in ast.parse(stub).body if getattr(node, "name", "") == value.__name__)
+    else:
+        found = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
+    return [*lines, *_members(found)]
 
 
 def _members(node: ast.ClassDef) -> list[str]:
