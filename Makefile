@@ -7,7 +7,8 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
            $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py) $(wildcard kernels/* kernels/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs wheel clean
+.PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
+        docs-site docs-pictures wheel clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,7 +62,7 @@ bench: $(VENV)/installed $(VENV)/tools ## measure, and print ratios
 bench-calls: $(VENV)/installed ## measure what a call from Python costs, by every way there is
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[bench,call-peers]"
 	$(BIN)/python benchmarks/calls.py --markdown --json docs/calls.json > docs/calls.md
-	$(BIN)/python docs/calls_picture.py
+	$(BIN)/python benchmarks/calls_picture.py
 
 bench-kernels: $(VENV)/installed ## measure the shipped kernels against their peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers]"
@@ -74,16 +75,24 @@ bench-native: $(VENV)/installed ## measure native loops that call a kernel witho
 bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minutes and more
 	$(BIN)/python benchmarks/install_peers.py
 	$(BIN)/python benchmarks/loop.py --json docs/loop.json
-	$(BIN)/python docs/loop_picture.py
+	$(BIN)/python benchmarks/loop_picture.py
 
-docs: $(VENV)/installed ## write the tables and the picture of README.md, with the figures measured last
-	$(BIN)/python docs/fill_readme.py
-	$(BIN)/python docs/picture.py
-	$(BIN)/python docs/loop_picture.py
-	$(BIN)/python docs/calls_picture.py
+docs: $(VENV)/installed ## write what is generated: the reference, and tables and pictures of the figures measured last
+	$(BIN)/python scripts/reference.py
+	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/picture.py
+	$(BIN)/python benchmarks/loop_picture.py
+	$(BIN)/python benchmarks/calls_picture.py
+
+docs-site: docs ## make the site, into site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[docs]"
+	$(BIN)/python -m zensical build --clean --strict
+
+docs-pictures: $(VENV)/installed $(VENV)/tools ## write the pictures of a notebook, by the test that drives JupyterLab
+	cd pytests && DOCS_PICTURES=../docs/pictures ../$(BIN)/pytest -q test_jupyterlab.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/
 	$(BIN)/maturin build --release --out dist
 
 clean: ## remove what the targets made; the cache of kernels stays
-	rm -rf $(VENV) target dist
+	rm -rf $(VENV) target dist site

@@ -81,9 +81,10 @@ def _bars(report: dict[str, Any]) -> list[tuple[str, ...]]:
     return found
 
 
-def _markdown(_title: str, headings: Sequence[str], cells: Cells) -> str:
+def _markdown(title: str, headings: Sequence[str], cells: Cells) -> str:
     lines = [headings, ("---",) * len(headings), *cells]
-    return "\n".join("|" + "|".join(f" {cell} " for cell in line) + "|" for line in lines)
+    rows = ("|" + "|".join(f" {cell} " for cell in line) + "|" for line in lines)
+    return "\n".join((f"## {title}", "", *rows))
 
 
 def _show(tables: Iterable[Titled], lines: Iterable[str]) -> None:

@@ -26,6 +26,9 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("jupyterlab")
 
 MILLISECONDS = 120_000
+PICTURES = os.environ.get("DOCS_PICTURES")
+"""The folder into which the pictures of the documentation are written, if that is wanted."""
+
 ATTEMPTS = 6
 """After which the browser counts as stuck."""
 
@@ -78,7 +81,7 @@ def page(lab: str) -> Iterator[Any]:
     """The notebook in a browser."""
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
+        page = browser.new_page(viewport={"width": 1080, "height": 800}, device_scale_factor=2)
         # On a slow machine JupyterLab may ask which kernel it shall start; what it proposes is right.
         page.add_locator_handler(
             page.locator(".jp-Dialog .jp-mod-accept").first, lambda accept: accept.click()
@@ -112,6 +115,17 @@ def run_cell(page: Any, number: int, text: str) -> Any:
     return cell.locator(".jp-OutputArea-output")
 
 
+def picture(page: Any, name: str, count: int) -> None:
+    """Writes what the first cells show into the documentation."""
+    if PICTURES:
+        page.add_style_tag(content=".jp-cell-toolbar { visibility: hidden }")
+        page.mouse.move(0, 0)
+        cells = page.locator(".jp-Notebook .jp-CodeCell")
+        first, last = (cells.nth(number).bounding_box() for number in (0, count - 1))
+        clip = {**first, "height": last["y"] + last["height"] - first["y"]}
+        page.screenshot(path=Path(PICTURES) / name, clip=clip)
+
+
 def test_an_error_is_shown_in_colour_and_the_mended_cell_gives_its_result(page: Any) -> None:
     assert run_cell(page, 0, "%load_ext rsimport").count() == 0
     shown = run_cell(page, 1, CELL.replace("TEXT", '"WRONG"'))
@@ -121,5 +135,7 @@ def test_an_error_is_shown_in_colour_and_the_mended_cell_gives_its_result(page: 
     ordinary = shown.locator("pre").first
     colour = "element => getComputedStyle(element).color"
     assert marked.first.evaluate(colour) != ordinary.evaluate(colour)
+    picture(page, "notebook_error.png", 2)
     assert run_cell(page, 1, CELL.replace("TEXT", "4321")).count() == 0
     assert run_cell(page, 2, "value()").text_content().strip() == "4321"
+    picture(page, "notebook_result.png", 3)

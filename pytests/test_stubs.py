@@ -1,4 +1,4 @@
-"""The texts that repeat the engine: the stub, the typed settings and the tables in the README."""
+"""The texts that repeat the engine: the stub, the typed settings and the page of settings."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_the_typed_settings_are_those_of_the_engine():
             assert KINDS[kind] in allowed | {type(part) for part in allowed}, (name, hints[name])
 
 
-def test_the_readme_has_a_row_for_every_setting_and_no_other():
-    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+def test_the_page_of_settings_has_a_row_for_every_setting_and_no_other():
+    lines = (REPOSITORY / "docs" / "reference" / "settings.md").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith("|") and "RSIMPORT_" in line]
     for setting in _engine.settings_table():
         assert any(f"`{setting.name}`" in row and f"`{setting.env}`" in row for row in rows), setting.name

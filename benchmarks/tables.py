@@ -1,53 +1,66 @@
-"""Writes the tables of README.md that come from elsewhere.
+"""Writes the tables of figures into README.md and docs/performance.md, between comments for that.
 
-These are the settings as the engine declares them, and the figures that bench.py, loop.py, shipped.py,
-native.py and calls.py of benchmarks/ measured last, in the JSON files beside this one.
+    python benchmarks/tables.py [--check]
 
-`make docs` runs it; a test holds the README against the engine.
+The figures are those that bench.py, loop.py, shipped.py, native.py and calls.py measured last, in the JSON
+files of docs/. `make docs` runs it; `--check` writes nothing and fails where a table is not current, as a
+test does.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
-from rsimport import _engine
 from rsimport._format import digits, duration
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-FIGURES = Path(__file__).resolve().parent / "figures.json"
-LOOP = FIGURES.with_name("loop.json")
-KERNELS = FIGURES.with_name("kernels.json")
-CALLS = FIGURES.with_name("calls.json")
-NATIVE = FIGURES.with_name("native.json")
+REPOSITORY = Path(__file__).resolve().parents[1]
+DOCS = REPOSITORY / "docs"
+FEW = (
+    "warm import, the first of a process",
+    "edit to imported",
+    "another new kernel",
+    "first kernel on an empty cache",
+    "logistic.logistic, a batched call",
+)
+"""What README.md shows of the figures, in this order."""
 
 
-def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    text = filled(text, "settings", settings())
-    if FIGURES.exists():
-        text = filled(text, "figures", figures(json.loads(FIGURES.read_text(encoding="utf-8"))))
-    if LOOP.exists():
-        text = filled(text, "loop", loop(json.loads(LOOP.read_text(encoding="utf-8"))))
-    if KERNELS.exists():
-        text = filled(text, "kernels", kernels(json.loads(KERNELS.read_text(encoding="utf-8"))))
-    if NATIVE.exists():
-        text = filled(text, "native", figures(json.loads(NATIVE.read_text(encoding="utf-8"))))
-    if CALLS.exists():
-        text = filled(text, "calls", calls(json.loads(CALLS.read_text(encoding="utf-8"))))
-    README.write_text(text, encoding="utf-8")
+def main() -> int:
+    report = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(DOCS.glob("*.json"))}
+    pages = {
+        REPOSITORY / "README.md": {"few": few(report["figures"])},
+        DOCS / "performance.md": {
+            "figures": figures(report["figures"]),
+            "loop": loop(report["loop"]),
+            "calls": calls(report["calls"]),
+            "kernels": kernels(report["kernels"]),
+            "native": figures(report["native"]),
+        },
+    }
+    stale = []
+    for page, tables in pages.items():
+        before = text = page.read_text(encoding="utf-8")
+        for name, table in tables.items():
+            text = filled(text, name, table)
+        if text != before:
+            stale.append(page.name)
+            if "--check" not in sys.argv:
+                page.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        print(f"not current: {', '.join(stale)}")
+        return 1
+    return 0
 
 
-def settings() -> str:
-    """One row for each declared setting."""
-    rows = ["| setting | default | variable | in a kernel | what it does |", "|---|---|---|---|---|"]
-    for setting in _engine.settings_table():
-        where = "yes" if setting.in_kernel else "no"
-        default = json.dumps(setting.default)
-        rows.append(f"| `{setting.name}` | `{default}` | `{setting.env}` | {where} | {setting.help} |")
-    return "\n".join(rows)
+def few(report: Any) -> str:
+    """The rows of `figures` that say most."""
+    rows = figures(report).splitlines()
+    return "\n".join([*rows[:2], *(next(row for row in rows if f"| {what} |" in row) for what in FEW)])
 
 
 def figures(report: Any) -> str:
@@ -92,7 +105,7 @@ def loop(report: Any) -> str:
         f"Medians of {report['edits']} edits. ᴺ in a new process, because a reload keeps the old code; ᶜ the "
         f"compiler alone, no import. rsimport's times in others': {'; '.join(bars)}. {used}."
     )
-    return "\n".join([*lines, "", notes])
+    return "\n".join([*lines, "", *_wrapped(notes)])
 
 
 def calls(report: Any) -> str:
@@ -105,7 +118,11 @@ def calls(report: Any) -> str:
         rows.append([name, *(digits(steady["median"] * 1e9) if steady else "-" for steady in found)])
     used = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     notes = f"Medians of {report['rounds']} rounds on {report['machine']}. {used}."
-    return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", notes])
+    return "\n".join([*("| " + " | ".join(row) + " |" for row in rows), "", *_wrapped(notes)])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 120, break_on_hyphens=False)
 
 
 def _edit(own: Any) -> str:
@@ -120,8 +137,9 @@ def _time(spread: Any) -> str:
 def filled(text: str, name: str, table: str) -> str:
     """The text with a table between the comments that mark its place."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.DOTALL)
+    assert begin in text and end in text, f"no place for the table {name}"
+    return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n\n{table}\n\n{end}", text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from picture import STYLE, text
+from picture import ground, text
 
 from rsimport._format import duration
 
@@ -38,7 +38,7 @@ def draw(
     height = TOP + sum(TITLE + BAR * len(bars) for _, bars in groups) + 30
     box = {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "width": str(WIDTH), "height": str(height)}
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **box})
-    SubElement(root, "style").text = STYLE
+    ground(root)
     text(root, WIDTH / 2, 18, title, "middle")
     for power in range(round(math.log10(low)), round(math.log10(high)) + 1):
         x = f"{at(10.0**power):.1f}"

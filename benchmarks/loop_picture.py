@@ -11,7 +11,7 @@ from typing import Any
 
 from bars import Bar, draw
 
-HERE = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 GROUPS = (
     ("logistic", "edit", "An edit of logistic"),
     ("count_min_sketch", "edit", "An edit of count_min_sketch, with rust-numpy"),
@@ -22,10 +22,10 @@ WHERE = {"same process": "", "new process": ", new process", "compiler alone": "
 
 
 def main() -> None:
-    report = json.loads((HERE / "loop.json").read_text(encoding="utf-8"))
+    report = json.loads((DOCS / "loop.json").read_text(encoding="utf-8"))
     groups = [(title, bars) for *where, title in GROUPS if (bars := _bars(report, *where))]
     title = "Seconds until an edit or a new kernel can be called, logarithmic"
-    draw(HERE / "loop.svg", title, groups, left=270, right=140)
+    draw(DOCS / "loop.svg", title, groups, left=270, right=140)
 
 
 def _bars(report: Any, kernel: str, column: str) -> list[Bar]:

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from rsimport._format import duration
 
-HERE = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = {
     "warm import, the first of a process": ("cached kernel, imported", "CPython, the same library"),
     "edit to imported": ("edit, reloaded", "rustc alone, no import"),
@@ -25,19 +25,21 @@ SHOWN = {
 LOW, HIGH = 1e-4, 1e2
 WIDTH, LEFT, RIGHT, TOP, BAR, GROUP = 760, 190, 70, 40, 15, 56
 STYLE = """
+.page { fill: #ffffff }
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
 .ours { fill: #b7410e } .theirs { fill: #9aa4ae } line { stroke: #d1d9e0 }
 @media (prefers-color-scheme: dark) {
+  .page { fill: #0d1117 }
   text { fill: #f0f6fc } .small { fill: #9198a1 } .ours { fill: #f0883e } .theirs { fill: #656c76 }
   line { stroke: #3d444d }
 }"""
 
 
 def main() -> None:
-    figures = json.loads((HERE / "figures.json").read_text(encoding="utf-8"))
+    figures = json.loads((DOCS / "figures.json").read_text(encoding="utf-8"))
     lines = {line["what"]: line for group in figures["figures"].values() for line in group if line["seconds"]}
     rows = [(*SHOWN[what], *lines[what]["seconds"]) for what in SHOWN if what in lines]
-    ElementTree(picture(rows)).write(HERE / "figures.svg", encoding="utf-8")
+    ElementTree(picture(rows)).write(DOCS / "figures.svg", encoding="utf-8")
 
 
 def picture(rows: list[tuple[str, str, float, float]]) -> Element:
@@ -45,7 +47,7 @@ def picture(rows: list[tuple[str, str, float, float]]) -> Element:
     height = TOP + GROUP * len(rows) + 24
     box = {"viewBox": f"0 0 {WIDTH} {height}", "role": "img", "width": str(WIDTH), "height": str(height)}
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **box})
-    SubElement(root, "style").text = STYLE
+    ground(root)
     text(root, WIDTH / 2, 18, "Seconds until a kernel can be called, logarithmic", "middle")
     for power in range(round(math.log10(LOW)), round(math.log10(HIGH)) + 1):
         at = _at(10.0**power)
@@ -68,6 +70,12 @@ def picture(rows: list[tuple[str, str, float, float]]) -> Element:
 def _at(seconds: float) -> float:
     share = math.log10(seconds / LOW) / math.log10(HIGH / LOW)
     return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+
+def ground(root: Element) -> None:
+    """Adds the colours, and a ground of its own: the page around may not be of the reader's usual scheme."""
+    SubElement(root, "style").text = STYLE
+    SubElement(root, "rect", {"class": "page", "width": "100%", "height": "100%", "rx": "6"})
 
 
 def text(root: Element, x: float, y: float, words: str, anchor: str, *, small: bool = False) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 
 from bars import Bar, draw
 
-HERE = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = ("increment", "logistic")
 OURS = "rsimport"
 
 
 def main() -> None:
-    subjects = json.loads((HERE / "calls.json").read_text(encoding="utf-8"))["subjects"]
+    subjects = json.loads((DOCS / "calls.json").read_text(encoding="utf-8"))["subjects"]
     groups = [(subjects[key]["title"], _bars(subjects[key])) for key in SHOWN]
-    draw(HERE / "calls.svg", "What a call from Python costs, logarithmic", groups, left=190, right=90)
+    draw(DOCS / "calls.svg", "What a call from Python costs, logarithmic", groups, left=190, right=90)
 
 
 def _bars(subject: Any) -> list[Bar]:
