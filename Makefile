@@ -38,7 +38,7 @@ rust-test: ## run the tests of the engine
 
 # From their own folder, where `import rsimport` cannot find the sources in the checkout.
 python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, against the installed one
-	cd pytests && ../$(BIN)/pytest -n 2
+	cd pytests && ../$(BIN)/pytest -n auto
 
 lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cargo fmt --check
@@ -49,6 +49,7 @@ lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd pytests && ../$(BIN)/stubtest rsimport._engine
 
 format: $(VENV)/tools ## format everything
 	cargo fmt

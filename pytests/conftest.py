@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from helpers import BARRIER, LIMIT, REPORT, SLOW_SCRIPT, Barrier, Result, block, package, value, write
+from stub_pyo3 import CRATE, module
 
 MODULE = """
 #[pymodule]
@@ -27,6 +28,10 @@ fn {}(m: &Bound<'_, PyModule>) -> PyResult<()> {{
 """
 
 Env = Mapping[str, "str | None"]
+
+# A shell that starts the tests in the background has Ctrl-C ignored in them and in what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +118,24 @@ def kernel(project: Path) -> Callable[..., Path]:
         head = ("// rsimport\n" if marker else "") + block + ("use pyo3::prelude::*;\n" if prelude else "")
         path.write_text(f"{head}{body}\n// {token}\n", encoding="utf-8")
         return path
+
+    return write_kernel
+
+
+@pytest.fixture
+def stub_kernel(common: Path, kernel: Callable[..., Path]) -> Callable[..., Path]:
+    """Writes `k.rs`, whose `value()` gives a number, for a PyO3 that compiles at once (see `stub_pyo3`).
+
+    What comes besides are lines for its manifest block. For tests in which PyO3 would be compiled once more.
+    """
+
+    def write_kernel(number: object, *lines: str) -> Path:
+        stub = common / "stub"
+        with _locked(common / "lock"):
+            if not stub.exists():
+                write(stub, CRATE)
+        dependency = f"pyo3 = {{ path = {json.dumps(str(stub))} }}"
+        return kernel("k", module(number), block=block("[dependencies]", dependency, *lines), prelude=False)
 
     return write_kernel
 

@@ -89,7 +89,7 @@ def rlibs(cache: Path, crate: str) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in cache.rglob(f"lib{crate}-*.rlib")}
 
 
-def wait_for(path: Path, seconds: float = 120.0) -> None:
+def wait_for(path: Path, seconds: float = LIMIT) -> None:
     """Waits until another process has made a file that is not empty."""
     end = time.monotonic() + seconds
     while not (path.exists() and path.stat().st_size):
@@ -105,7 +105,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def gone(pids: Iterable[int], seconds: float = 20.0) -> bool:
+def gone(pids: Iterable[int], seconds: float = LIMIT) -> bool:
     """Whether all these processes end soon."""
     end = time.monotonic() + seconds
     while any(alive(pid) for pid in pids):
@@ -172,7 +172,7 @@ BARRIER = {
             let mut log = fs::OpenOptions::new();
             let mut log = log.create(true).append(true).open(folder.join("started")).unwrap();
             log.write_all(format!("{}\\n", std::process::id()).as_bytes()).unwrap();
-            for _ in 0..6000 {
+            for _ in 0..40_000 {
                 if folder.join("go").exists() {
                     break;
                 }
@@ -188,7 +188,7 @@ SLOW_SCRIPT = """
 fn main() {
     let folder = std::path::Path::new(FOLDER);
     std::fs::write(folder.join("started"), std::process::id().to_string()).unwrap();
-    for _ in 0..6000 {
+    for _ in 0..40_000 {
         if folder.join("go").exists() {
             break;
         }
@@ -239,7 +239,7 @@ def _mounted(script: str, folder: Path) -> list[str]:
 def _runs(*words: str) -> bool:
     if shutil.which(words[0]) is None:
         return False
-    return subprocess.run(words, capture_output=True, timeout=30).returncode == 0
+    return subprocess.run(words, capture_output=True, timeout=LIMIT).returncode == 0
 
 
 def without_rust(folder: Path) -> dict[str, str | None]:
@@ -282,7 +282,7 @@ def other_pythons() -> list[str]:
     versions: dict[str, str] = {}
     for candidate in filter(None, candidates):
         ask = [candidate, "-c", "import sys; print(sys.implementation.name, *sys.version_info[:2])"]
-        answer = subprocess.run(ask, capture_output=True, text=True, timeout=30).stdout.split()
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=LIMIT).stdout.split()
         if answer[:2] == ["cpython", "3"] and 10 <= int(answer[2]) != sys.version_info[1]:
             versions.setdefault(answer[2], candidate)
     return list(versions.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from helpers import bound, value
+from helpers import LIMIT, bound, value
 
 import rsimport
 from rsimport import _engine
@@ -69,7 +69,7 @@ def test_unmarked_it_is_as_if_it_were_not_there(run, project, kind):
 def test_marked_it_is_a_clear_error(run, project, kind):
     path = make(project / "k.rs", kind, marked=True)
     assert _engine.marked(str(path)) is True
-    seen = run(TELL.format(statement="import k"), timeout=60)
+    seen = run(TELL.format(statement="import k"), timeout=LIMIT)
     assert seen.out.split("|")[0] in {"RsimportError", "ConfigError", "CompileError"} and seen.out.endswith(
         "|k|False"
     )
@@ -80,7 +80,7 @@ def test_marked_it_is_a_clear_error(run, project, kind):
 def test_asked_for_by_path_it_is_a_clear_error(run, project, kind):
     path = make(project / "k.rs", kind, marked=False)
     wrap = bound() if kind == "unreadable" else []
-    seen = run(TELL.format(statement="rsimport.imp_from_filepath('k.rs')"), wrap=wrap, timeout=60)
+    seen = run(TELL.format(statement="rsimport.imp_from_filepath('k.rs')"), wrap=wrap, timeout=LIMIT)
     kind_of_error = seen.out.split("|")[0]
     assert kind_of_error in {"RsimportError", "ConfigError", "CompileError"} and seen.out.endswith("False")
     assert str(path) in seen.stderr and "Traceback" not in seen.stderr and len(seen.stderr) < 5000

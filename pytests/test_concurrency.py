@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from helpers import rlibs, value, wait_for, write
+from helpers import LIMIT, rlibs, value, wait_for, write
 
 READY = """
 import os, rsimport, rsimport.import_hook
@@ -54,10 +54,10 @@ def test_a_cached_kernel_waits_for_nobody(barrier, kernel, start, look):
     kernel("slow", barrier.wait + value(2), block=barrier.block)
     builder = start("import rsimport.import_hook, slow; print(slow.value())")
     barrier.reached()
-    assert look("warm", timeout=30)[:2] == (1, False)
+    assert look("warm", timeout=LIMIT)[:2] == (1, False)
     assert builder.poll() is None
     barrier.go()
-    assert builder.communicate(timeout=120)[0].strip() == "2"
+    assert builder.communicate(timeout=LIMIT)[0].strip() == "2"
 
 
 def test_an_edited_kernel_does_not_wait_for_the_build_of_another(barrier, kernel, start, look):
@@ -67,10 +67,10 @@ def test_an_edited_kernel_does_not_wait_for_the_build_of_another(barrier, kernel
     builder = start("import rsimport.import_hook, slow; print(slow.value())")
     barrier.reached()
     kernel("quick", value(3))
-    assert look("quick", timeout=30)[:2] == (3, True)
+    assert look("quick", timeout=LIMIT)[:2] == (3, True)
     assert builder.poll() is None
     barrier.go()
-    assert builder.communicate(timeout=120)[0].strip() == "2"
+    assert builder.communicate(timeout=LIMIT)[0].strip() == "2"
 
 
 def test_a_wait_that_takes_too_long_names_the_setting(barrier, kernel, start, run):
@@ -84,10 +84,10 @@ def test_a_wait_that_takes_too_long_names_the_setting(barrier, kernel, start, ru
         except rsimport.RsimportError as error:
             print(error)
     """
-    said = run(program, env={"RSIMPORT_LOCK_TIMEOUT": "0.3"}, timeout=60).out
+    said = run(program, env={"RSIMPORT_LOCK_TIMEOUT": "0.3"}, timeout=LIMIT).out
     assert "lock_timeout" in said and "k.rs" in said
     barrier.go()
-    assert builder.communicate(timeout=120)[0].strip() == "1"
+    assert builder.communicate(timeout=LIMIT)[0].strip() == "1"
 
 
 def test_threads_that_import_the_same_cold_kernel_build_it_once(barrier, kernel, run):
@@ -160,7 +160,7 @@ def test_other_threads_run_while_a_kernel_is_built(barrier, kernel, run):
         import k
         print(k.value())
     """
-    assert run(program, timeout=45).out == "1"
+    assert run(program, timeout=LIMIT).out == "1"
 
 
 POOL = """

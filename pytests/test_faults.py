@@ -47,14 +47,18 @@ def test_a_damaged_artifact_is_noticed_before_loading_and_rebuilt_with_a_warning
     assert again.out == "1 False" and again.stderr == ""
 
 
-@pytest.mark.parametrize("how", [*DAMAGE, "removed", "made a folder", "other JSON", "JSON of another shape"])
+@pytest.mark.parametrize("how", ["a bit flipped in the middle", "removed", "made a folder"])
 def test_garbled_metadata_is_noticed_and_rebuilt(kernel, run, own_cache, how):
-    """Every file that the build left in the cache, outside the build folder of cargo, one after another."""
+    """Every file that the build left in the cache, outside the build folder of cargo, one after another.
+
+    What is made of each way to garble them is a matter of the engine's own tests.
+    """
     kernel("k", value(1))
     before = set(_records(own_cache))
     artifact = Path(run(FIND).out)
     records = [path for path in _records(own_cache) if path not in before and path != artifact]
     assert records, "the build left nothing but the artifact"
+    noticed = False
     for record in records:
         if not record.is_file():
             continue
@@ -63,18 +67,16 @@ def test_garbled_metadata_is_noticed_and_rebuilt(kernel, run, own_cache, how):
         elif how == "made a folder":
             record.unlink()
             record.mkdir()
-        elif how == "other JSON":
-            record.write_text('{"unexpected": [1, null]}')
-        elif how == "JSON of another shape":
-            record.write_text("[]")
         else:
             _damage(record, how)
         seen = run(TELL)
-        assert seen.out.split()[0] == "1", f"{record} {how}: {seen.text}"
-        assert seen.out == "1 False" or how == "removed" or "WARNING rsimport" in seen.stderr, (
-            f"{record}: {seen.text}"
+        # Either the file does not matter for a look-up, or it was noticed and told.
+        assert seen.out == "1 False" or (seen.out == "1 True" and "WARNING rsimport" in seen.stderr), (
+            f"{record} {how}: {seen.text}"
         )
+        noticed |= seen.out == "1 True"
         assert run(TELL).out == "1 False", f"{record} {how}"
+    assert noticed, "the entry's own metadata matters"
 
 
 def test_a_removed_artifact_is_built_again(kernel, run):

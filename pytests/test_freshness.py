@@ -145,10 +145,10 @@ print(k.value(), module.value())
     ],
 )
 def test_a_configuration_that_appears_between_two_imports_holds_for_the_second(
-    kernel, run, project, name, text, expected
+    stub_kernel, run, project, name, text, expected
 ):
-    path = kernel("k", value(1))
-    path.with_name("m.rs").write_text(path.read_text())
+    path = stub_kernel(1)
+    path.with_name("m.rs").write_text(path.read_text().replace("fn k()", "fn m()"))
     code = f"""
 import os, time, rsimport, rsimport.import_hook
 rsimport.build_filepath("m.rs")
@@ -216,8 +216,8 @@ def test_the_copy_is_its_own_source(kernel, run, look, project, tmp_path):
     assert run(program, cwd=copy).out == str(copy / "k.rs")
 
 
-def test_a_profile_switch_keeps_both(kernel, look):
-    kernel("k", value("cfg!(debug_assertions) as i64"))
+def test_a_profile_switch_keeps_both(stub_kernel, look):
+    stub_kernel("cfg!(debug_assertions) as i64")
     assert look()[:2] == (0, True)
     number, built, reason = look(env={"RSIMPORT_PROFILE": "dev"})
     assert (number, built) == (1, True) and "profile" in reason
@@ -225,16 +225,16 @@ def test_a_profile_switch_keeps_both(kernel, look):
     assert look(env={"RSIMPORT_PROFILE": "dev"})[:2] == (1, False)
 
 
-def test_a_custom_profile(kernel, look):
-    manifest = block("[profile.checked]", 'inherits = "release"', "debug-assertions = true")
-    kernel("k", value("cfg!(debug_assertions) as i64"), block=manifest)
+def test_a_custom_profile(stub_kernel, look):
+    lines = ("[profile.checked]", 'inherits = "release"', "debug-assertions = true")
+    stub_kernel("cfg!(debug_assertions) as i64", *lines)
     assert look()[:2] == (0, True)
     assert look(env={"RSIMPORT_PROFILE": "checked"})[:2] == (1, True)
     assert look()[:2] == (0, False)
 
 
-def test_the_flags_and_the_target_cpu_are_part_of_the_key(kernel, look):
-    kernel("k", value('cfg!(fancy) as i64 + 2 * cfg!(target_feature = "avx") as i64'))
+def test_the_flags_and_the_target_cpu_are_part_of_the_key(stub_kernel, look):
+    stub_kernel('cfg!(fancy) as i64 + 2 * cfg!(target_feature = "avx") as i64')
     native = look()[0]
     assert look(env={"RSIMPORT_RUSTFLAGS": "--cfg=fancy"})[:2] == (native + 1, True)
     assert look(env={"RSIMPORT_TARGET_CPU": "x86-64"})[:2] == (0, True)
@@ -307,7 +307,7 @@ def test_the_artifact_of_an_earlier_text_is_left_alone(kernel, run):
 @pytest.mark.parametrize(
     "python", other_pythons() or [None], ids=lambda path: Path(path or "none").parent.parent.name
 )
-def test_another_python_on_the_same_cache_has_its_own_artifact(kernel, look, tmp_path, python):
+def test_another_python_on_the_same_cache_has_its_own_artifact(stub_kernel, look, tmp_path, python):
     if python is None:
         pytest.skip("no second interpreter on this machine")
     import rsimport
@@ -315,7 +315,7 @@ def test_another_python_on_the_same_cache_has_its_own_artifact(kernel, look, tmp
     (tmp_path / "site").mkdir()
     (tmp_path / "site/rsimport").symlink_to(Path(rsimport.__file__).parent)
     other = {"python": python, "env": {"PYTHONPATH": str(tmp_path / "site")}}
-    kernel("k", value(1))
+    stub_kernel(1)
     assert look()[:2] == (1, True)
     assert look(**other)[:2] == (1, True)
     assert look()[:2] == (1, False)
@@ -346,7 +346,7 @@ fn main() {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_repeated_compiler_call_has_all_that_has_changed(kernel, look, project, change):
+def test_a_repeated_compiler_call_has_all_that_has_changed(stub_kernel, look, project, change):
     """Each change comes after an edit, for which the recorded call of the compiler was repeated."""
     env, files = CHANGES[change]
     write(
@@ -361,22 +361,16 @@ def test_a_repeated_compiler_call_has_all_that_has_changed(kernel, look, project
             "scripted/src/lib.rs": 'pub const INPUT: &str = env!("INPUT");\n',
         },
     )
-    manifest = block(
-        "[features]",
-        "loud = []",
-        "[dependencies]",
-        'helper = { path = "helper" }',
-        'scripted = { path = "scripted" }',
-    )
+    lines = ('helper = { path = "helper" }', 'scripted = { path = "scripted" }', "[features]", "loud = []")
     body = (
         'helper::number() + scripted::INPUT.parse::<i64>().unwrap() + cfg!(feature = "loud") as i64'
         ' + cfg!(loud) as i64 + cfg!(debug_assertions) as i64 + option_env!("LOUD").is_some() as i64'
     )
-    kernel("k", value(f"{body} + 10"), block=manifest)
+    stub_kernel(f"{body} + 10", *lines)
     assert look()[0] == 12
-    kernel("k", value(f"{body} + 20"), block=manifest)
+    stub_kernel(f"{body} + 20", *lines)
     assert look()[:2] == (22, True)
     write(project, files)
     assert look(env=env)[:2] == (23, True)
-    kernel("k", value(f"{body} + 30"), block=manifest)
+    stub_kernel(f"{body} + 30", *lines)
     assert look(env=env)[:2] == (33, True)

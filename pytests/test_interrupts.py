@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from helpers import gone, strace, value, wait_for
+from helpers import LIMIT, gone, strace, value, wait_for
 
 IMPORT = "import rsimport.import_hook, k; print(k.value())"
 
@@ -29,7 +29,7 @@ def test_ctrl_c_raises_at_once_and_stops_cargo(held, start, look, whole_group):
     process = start(IMPORT)
     held.reached()
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=LIMIT)
     assert "KeyboardInterrupt" in stderr and process.returncode in (-signal.SIGINT, 130)
     assert gone(held.compilers())
     held.go()
@@ -50,7 +50,7 @@ def test_ctrl_c_can_be_caught_and_the_import_tried_again(barrier, kernel, start)
     process = start(program)
     barrier.reached()
     os.kill(process.pid, signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=LIMIT)
     assert stdout.strip() == "1", stderr
 
 
@@ -62,10 +62,10 @@ def test_ctrl_c_ends_the_wait_for_another_process(barrier, kernel, start, projec
     wait_for(project / "ready")
     time.sleep(0.5)
     os.kill(waiter.pid, signal.SIGINT)
-    _, stderr = waiter.communicate(timeout=30)
+    _, stderr = waiter.communicate(timeout=LIMIT)
     assert "KeyboardInterrupt" in stderr
     barrier.go()
-    assert builder.communicate(timeout=120)[0].strip() == "1"
+    assert builder.communicate(timeout=LIMIT)[0].strip() == "1"
 
 
 @pytest.mark.parametrize("whole_group", [False, True], ids=["python alone", "the whole group"])
@@ -73,7 +73,7 @@ def test_sigkill_leaves_no_lock(held, start, look, whole_group):
     process = start(IMPORT)
     held.reached()
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
+    process.wait(timeout=LIMIT)
     held.go()
     assert look()[:2] == (1, True)
     assert look()[:2] == (1, False)
@@ -115,7 +115,7 @@ def test_after_an_end_at_any_moment_the_next_import_is_the_text_on_disk(kernel, 
             os.kill(process.pid, signal.SIGKILL)
         else:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
+        process.wait(timeout=LIMIT)
         assert look()[0] == 1000 + moment
     assert _ended(groups)
     kernel("j", value(1))
@@ -142,7 +142,7 @@ def test_sigkill_at_every_step_of_publishing_leaves_a_cache_that_works(
     assert not _leftovers(own_cache, clean)
 
 
-def _ended(groups, seconds=60.0):
+def _ended(groups, seconds=LIMIT):
     """Whether every process of these groups ends soon."""
     end = time.monotonic() + seconds
     for group in groups:

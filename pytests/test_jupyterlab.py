@@ -15,7 +15,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from helpers import wait_for
+from helpers import LIMIT, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -25,10 +25,9 @@ if CHROMIUM is None:
 playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("jupyterlab")
 
-MILLISECONDS = 120_000
+MILLISECONDS = int(LIMIT * 1000)
 PICTURES = os.environ.get("DOCS_PICTURES")
 """The folder into which the pictures of the documentation are written, if that is wanted."""
-
 ATTEMPTS = 6
 """After which the browser counts as stuck."""
 
@@ -72,7 +71,7 @@ def lab(project: Path, tmp_path: Path, shared_cache: Path) -> Iterator[str]:
         yield f"http://localhost:{port}/lab/tree/a.ipynb?token=t&reset"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=60)
+        server.wait(timeout=LIMIT)
         log.close()
 
 

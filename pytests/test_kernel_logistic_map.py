@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
+from helpers import LIMIT
 
 np = pytest.importorskip("numpy")
 
@@ -275,7 +276,7 @@ def test_ctrl_c_ends_a_long_run(kernel, call):
         assert process.stdout and process.stdout.readline() == "on\n"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+        assert "KeyboardInterrupt" in process.communicate(timeout=LIMIT)[1]
     finally:
         process.kill()
 

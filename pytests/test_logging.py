@@ -8,7 +8,7 @@ import re
 import select
 
 import pytest
-from helpers import block, line_of, package, value, write
+from helpers import LIMIT, block, line_of, package, value, write
 
 RECORDS = """
 import logging
@@ -111,7 +111,7 @@ def test_progress_of_a_long_build_is_shown_on_a_terminal_and_can_be_switched_off
     assert bool(select.select([ours], [], [], 30 if shown else 2)[0]) == shown
     barrier.go()
     os.close(theirs)
-    assert process.communicate(timeout=60)[0].strip() == "1"
+    assert process.communicate(timeout=LIMIT)[0].strip() == "1"
     os.close(ours)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Result, block, line_of, value, write
+from helpers import LIMIT, Result, block, line_of, value, write
 
 import rsimport
 from rsimport import _engine
@@ -82,7 +82,7 @@ def test_it_works_in_every_tier_and_from_the_cache_in_several_processes(
     env = {"RSIMPORT_TIER": tier}
     assert run(program, env=env).out.endswith("True 2.0")
     processes = [start(program, env=env) for _ in range(3)]
-    assert {process.communicate(timeout=60)[0] for process in processes} == {run(program, env=env).stdout}
+    assert {process.communicate(timeout=LIMIT)[0] for process in processes} == {run(program, env=env).stdout}
     assert run(program, env=env).out.endswith("False 2.0")
 
 

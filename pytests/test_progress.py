@@ -8,7 +8,7 @@ import re
 import select
 
 import pytest
-from helpers import Barrier, block, value, without_waiting
+from helpers import LIMIT, Barrier, block, value, without_waiting
 
 PROGRAM = """
 import rsimport._progress
@@ -79,7 +79,7 @@ def test_a_terminal_tells_dependencies_from_the_kernel_and_is_clean_afterwards(
     second.reached()
     terminal.until(r"k: compiling kernel, \d+\.\d s")
     second.go()
-    assert process.communicate(timeout=120)[0] == "1\n"
+    assert process.communicate(timeout=LIMIT)[0] == "1\n"
     while terminal.read(1):
         pass
     # The line is erased, and there never was a second one: the cursor went up no further than to its start.
@@ -93,7 +93,7 @@ def test_a_log_gets_a_line_at_the_start_and_one_at_the_end(barrier, kernel, star
     barrier.reached()
     assert process.stderr.readline() == "rsimport: k: compiling kernel\n"
     barrier.go()
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=LIMIT)
     lines = [line for line in stderr.splitlines() if line.startswith("rsimport: ")]
     assert len(lines) == 1 and re.fullmatch(r"rsimport: k: ended after \d+\.\d s", lines[0])
     assert "\x1b" not in stderr and ("E0425" in stderr) == (outcome == "broken")
@@ -108,12 +108,12 @@ def test_a_log_says_that_dependencies_are_compiled(
     barrier.reached()
     assert re.match(r"rsimport: k: compiling dependencies", process.stderr.readline())
     barrier.go()
-    assert process.communicate(timeout=120)[0] == "1\n"
+    assert process.communicate(timeout=LIMIT)[0] == "1\n"
 
 
 def test_a_build_that_is_over_soon_shows_nothing(kernel, started, run, terminal):
     kernel("k", value(1))
-    assert started(NEVER).communicate(timeout=120)[0] == "1\n"
+    assert started(NEVER).communicate(timeout=LIMIT)[0] == "1\n"
     assert not terminal.read(1) and terminal.text == ""
     kernel("k", value(2))
     seen = run(NEVER)

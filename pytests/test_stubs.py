@@ -1,27 +1,17 @@
-"""The texts that repeat the engine: the stub, the typed settings and the page of settings."""
+"""The texts that repeat the engine: the typed settings, and the page of settings."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-import subprocess
-import sys
 import typing
 
-import pytest
 from helpers import REPOSITORY
 
 import rsimport
 from rsimport import _engine
 
 KINDS = {"str": str, "bool": bool, "float": float, "path": str}
-
-
-def test_the_stub_matches_the_engine():
-    pytest.importorskip("mypy")
-    words = [sys.executable, "-m", "mypy.stubtest", "rsimport._engine"]
-    seen = subprocess.run(words, capture_output=True, text=True, timeout=300, cwd=REPOSITORY / "pytests")
-    assert seen.returncode == 0, seen.stdout + seen.stderr
 
 
 def _typed_settings():

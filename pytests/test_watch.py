@@ -11,12 +11,11 @@ import subprocess
 import threading
 
 import pytest
-from helpers import block, gone, package, strace, value, write
+from helpers import LIMIT, block, gone, package, strace, value, write
 
 from rsimport import _engine
 from rsimport._loader import ABI
 
-LIMIT = 120.0
 READY = "Ctrl-C ends it"
 
 
@@ -41,7 +40,7 @@ class Watching:
     def stop(self):
         """Ends it as a user does; returns the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=LIMIT)
 
     def _read(self):
         for line in self.process.stdout:
@@ -279,7 +278,7 @@ def test_ctrl_c_stops_the_build_that_is_under_way(barrier, kernel, watch, whole_
     watching = watch(".", ready=False)
     barrier.reached()
     (os.killpg if whole_group else os.kill)(watching.process.pid, signal.SIGINT)
-    assert watching.process.wait(timeout=30) == 0 and gone(barrier.compilers())
+    assert watching.process.wait(timeout=LIMIT) == 0 and gone(barrier.compilers())
     with pytest.raises(AssertionError):
         watching.until("no such line")
     assert not any("Traceback" in line for line in watching.seen)

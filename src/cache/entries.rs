@@ -353,4 +353,57 @@ mod tests {
         }
         assert!(!cache.layout().join("kernels/key").exists());
     }
+
+    #[test]
+    fn garbled_metadata_is_told_and_its_entry_goes_however_it_is_garbled() {
+        type Damage = fn(Vec<u8>) -> Vec<u8>;
+        fn flipped(mut data: Vec<u8>, at: usize) -> Vec<u8> {
+            data[at] ^= 0x10;
+            data
+        }
+        let damages: [(&str, Damage); 12] = [
+            ("truncated", |data| data[..data.len() / 2].to_vec()),
+            ("one byte short", |data| data[..data.len() - 1].to_vec()),
+            ("emptied", |_| Vec::new()),
+            ("a bit flipped at the start", |data| flipped(data, 0)),
+            ("a bit flipped at the end", |data| flipped(data.clone(), data.len() - 1)),
+            ("filled with zeros", |data| vec![0; data.len()]),
+            ("garbage", |_| b"\xff\x00garbage{".repeat(20)),
+            ("one byte longer", |data| [data, vec![0]].concat()),
+            ("other JSON", |_| b"{\"unexpected\": [1, null]}".to_vec()),
+            ("JSON of another shape", |_| b"[]".to_vec()),
+            ("a name that leads out of the entry", |data| {
+                String::from_utf8(data).unwrap().replace("\"k.so\"", "\"../k.so\"").into_bytes()
+            }),
+            ("too large to be read", |data| [vec![b' '; 64 << 20], data].concat()),
+        ];
+        for (how, damage) in damages {
+            let (_root, cache, libraries) = two_builds();
+            let metadata = libraries[1].with_file_name(METADATA);
+            std::fs::write(&metadata, damage(std::fs::read(&metadata).unwrap())).unwrap();
+            let first = find(&cache, "key", "k.so", Path::new("/"));
+            assert_eq!(first.hit.map(|hit| hit.library).as_ref(), Some(&libraries[0]), "{how}");
+            assert_eq!(first.damaged.len(), 1, "{how}: {:?}", first.damaged);
+            assert!(!metadata.exists(), "{how}");
+        }
+    }
+
+    /// A single flipped bit may leave metadata that can be read; whatever it says then, nothing but a library that is
+    /// what was published is found.
+    #[test]
+    fn no_flipped_bit_of_metadata_leads_to_another_library() {
+        let (_root, cache) = cache();
+        let library = publish(&cache, "content", Vec::new());
+        let metadata = library.with_file_name(METADATA);
+        let whole = std::fs::read(&metadata).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            std::fs::create_dir_all(metadata.parent().unwrap()).unwrap();
+            std::fs::write(&library, "content").unwrap();
+            std::fs::write(&metadata, flipped).unwrap();
+            let found = find(&cache, "key", "k.so", Path::new("/")).hit.map(|hit| hit.library);
+            assert!(found.is_none_or(|found| std::fs::read(found).unwrap() == b"content"), "byte {at}");
+        }
+    }
 }
