@@ -15,7 +15,7 @@ from importlib.machinery import (
 )
 
 from rsimport import _engine
-from rsimport._loader import KernelLoader
+from rsimport._loader import KernelLoader, attend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def install(**settings: Unpack[Settings]) -> Hook:
     hook = Hook({**current_settings(), **given})
     _hooks.append(hook)
     _enter()
+    if "multiprocessing.process" in sys.modules:
+        attend()
     return hook
 
 
@@ -105,6 +107,10 @@ class KernelFinder(FileFinder):
             file = os.path.join(self.path, tail + ".rs")
             if _engine.marked(file):
                 return KernelLoader(fullname, file, current_settings(), file).spec()
+        if fullname == "multiprocessing" and spec is not None:
+            from rsimport._workers import accompany_when_loaded
+
+            accompany_when_loaded(spec)
         return spec
 
     def _fill_cache(self) -> None:
@@ -116,6 +122,11 @@ class KernelFinder(FileFinder):
         stems = {name: name.removesuffix(".rs") for name in self._path_cache}
         self._stems = {stem.partition(".")[0] for name, stem in stems.items() if stem == name or "." in stem}
         self._candidates = {stem for stem in stems.values() if "." not in stem}
+
+
+def is_installed() -> bool:
+    """Is the hook installed?"""
+    return bool(_hooks)
 
 
 def current_settings() -> dict[str, object]:

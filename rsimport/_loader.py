@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from types import BuiltinFunctionType, ModuleType
 
 from rsimport import _engine
 from rsimport._python import ABI
@@ -12,9 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.readers import FileReader
-    from types import ModuleType
     from typing import TypeVar
 
+    from rsimport._arrival import Kernel
     from rsimport._engine import Artifact
 
     Method = TypeVar("Method", bound=Callable[..., object])
@@ -24,6 +26,34 @@ LOADED = "__rsimport__"
 
 CAPSULES = "__pyx_capi__"
 """Where Cython, and who follows it, looks for the native functions of a module."""
+
+
+class Home(str):
+    """The name of a kernel's module where pickle looks for it: a text that travels with the kernel's content.
+
+    Pickle writes down of a function or class in which module it is. Where that name is one of these, the other
+    process gets the very text of the kernel that was loaded here, and need not be able to import it by name.
+    """
+
+    __slots__ = ("kind", "loader")
+    loader: KernelLoader | Kernel
+    kind: str
+
+    def __new__(cls, name: str, loader: KernelLoader | Kernel, kind: str) -> Home:
+        home = super().__new__(cls, name)
+        home.loader, home.kind = loader, kind
+        return home
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        from rsimport._departure import reduced
+
+        return reduced(self)
+
+    def module(self, protocol: object) -> tuple[object, ...]:
+        """What a pickle says of the module itself, as its `__reduce_ex__`."""
+        from rsimport._departure import reduced_module
+
+        return reduced_module(self)
 
 
 def hidden(method: Method) -> Method:
@@ -56,6 +86,8 @@ class KernelLoader(ExtensionFileLoader):
         self.settings = settings
         self.artifact: Artifact | None = None
         self.capsules: dict[str, object] | None = None
+        self.place = fullname
+        """Under which name of sys.modules pickle finds what this loads."""
 
     # Each loader stands for one load; comparing their contents would compare what kernels define.
     __eq__ = object.__eq__
@@ -127,7 +159,14 @@ class KernelLoader(ExtensionFileLoader):
             raise self._failure(exc) from exc
         self.names = self._defined(module)
         _pristine.setdefault(self.path, self.names)
-        vars(module)[LOADED] = module.__spec__
+        vars(module).update(self.marks(), **{LOADED: module.__spec__})
+        if not _attending and (not _forking or "multiprocessing.process" in sys.modules):
+            attend()
+
+    def marks(self) -> dict[str, object]:
+        """By what the module itself travels. cloudpickle sends no more of one than its name."""
+        home = Home(self.place, self, "module")
+        return {"__name__": home, "__reduce_ex__": home.module}
 
     def load_again(self) -> None:
         """Fills `names` from the artifact without touching any module that is in use."""
@@ -165,7 +204,9 @@ class KernelLoader(ExtensionFileLoader):
             else:
                 # Looking for them at each import would make that a fifth slower.
                 defined["__getattr__"] = self._absent
-        return _names(module)
+        names = _names(module)
+        settle(names, self)
+        return names
 
     def _absent(self, name: str) -> object:
         """The `__getattr__` of a module that may have native functions."""
@@ -211,12 +252,18 @@ def renew(module: ModuleType, loader: KernelLoader) -> None:
         for name, value in old.names.items():
             if name not in loader.names and vars(module).get(name) is value:
                 delattr(module, name)
+        if loader.names is not old.names:
+            from rsimport._departure import retire
+
+            retire(old)
+            settle(loader.names, loader)
         vars(module).update(loader.names)
         spec = loader.spec()
     finally:
         # importlib.reload overwrites these before anything can fail.
+        shown: KernelLoader = spec.loader  # type: ignore[assignment]
         vars(module).update(
-            {"__spec__": spec, "__loader__": spec.loader, "__file__": spec.origin, LOADED: spec}
+            {"__spec__": spec, "__loader__": shown, "__file__": spec.origin, LOADED: spec, **shown.marks()}
         )
 
 
@@ -247,25 +294,113 @@ _IMPORT_OWNS = (
     "__file__",
     "__path__",
     "__cached__",
+    "__reduce_ex__",
     LOADED,
 )
 
 
 def _names(module: ModuleType) -> dict[str, object]:
-    """What a kernel defined in its new module. Its classes learn where they are, so that they pickle."""
+    """What a kernel defined in its new module."""
     names = vars(module).copy()
-    fullname = module.__name__
     for name in _IMPORT_OWNS:
         names.pop(name, None)
-    for value in names.values():
-        # PyO3 names no module, or only the last part of its name.
-        if (
-            isinstance(value, type)
-            and _is_open(value)
-            and value.__module__ in ("builtins", fullname.rpartition(".")[2])
-        ):
-            value.__module__ = fullname
     return names
+
+
+def settle(names: dict[str, object], loader: KernelLoader) -> None:
+    """Tells functions and classes where they are, so that they pickle."""
+    place, tail = loader.place, loader.name.rpartition(".")[2]
+    functions, classes = Home(place, loader, "function"), Home(place, loader, "class")
+    # PyO3 names no module, or only the last part of its name.
+    own = ("builtins", tail, loader.name)
+    for value in names.values():
+        if type(value) is BuiltinFunctionType:
+            if value.__module__ in own:
+                value.__module__ = functions
+        elif isinstance(value, type):
+            _settle_class(value, classes, own)
+        elif type(value) is ModuleType and value.__name__.startswith(tail + "."):
+            from rsimport._departure import settle_submodule
+
+            settle_submodule(value, classes, tail)
+    for kind in BaseException.__subclasses__():
+        if kind.__module__ == "pyo3_runtime" and kind.__reduce__ is not _reduce_panic:
+            adopt_panic(kind)
+
+
+def _settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
+    module = kind.__module__
+    known = type(module) is Home and module.loader.name == home.loader.name
+    if not (known or module in own) or not _is_open(kind):
+        return
+    kind.__module__ = home
+    if kind.__base__ is object and kind.__reduce__ is object.__reduce__:
+        # Python would say no more than that it cannot pickle an object.
+        kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
+    for variant in kind.__subclasses__():
+        if variant.__qualname__.startswith(kind.__qualname__ + "."):
+            _settle_class(variant, home, own)
+
+
+def reduce_instance(self: object) -> tuple[object, ...]:
+    """The `__reduce__` of a kernel's class that has none."""
+    from rsimport._departure import reduced_instance
+
+    return reduced_instance(self)
+
+
+def adopt_panic(kind: type) -> None:
+    """Sees to it that panics of a kernel travel and, in a process that works for others, are exceptions."""
+    kind.__reduce__ = _reduce_panic  # type: ignore[method-assign, assignment]
+    if _serving:
+        from rsimport._errors import Panic
+
+        # Pools and futures wait for ever, or give up a worker, where a task raises what is no Exception.
+        kind.__bases__ = (Panic,)
+
+
+def _reduce_panic(self: BaseException) -> tuple[object, ...]:
+    from rsimport._errors import Panic
+
+    return Panic, self.args
+
+
+def serve() -> None:
+    """From now on this process works for others."""
+    global _serving
+    if not _serving:
+        _serving = True
+        for kind in BaseException.__subclasses__():
+            if kind.__module__ == "pyo3_runtime":
+                adopt_panic(kind)
+
+
+def is_serving() -> bool:
+    """Does this process work for others?"""
+    return _serving
+
+
+def attend() -> None:
+    """Sees to child processes, those that are there and those to come."""
+    global _attending, _forking
+    if not _forking and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+    _forking = True
+    if not _attending and "multiprocessing.process" in sys.modules:
+        from rsimport._workers import accompany
+
+        _attending = True
+        accompany()
+
+
+def _forked() -> None:
+    if "multiprocessing.process" in sys.modules:
+        from rsimport._workers import expect_work
+
+        expect_work()
+
+
+_forking = _attending = _serving = False
 
 
 def _is_open(kind: type) -> bool:

@@ -11,6 +11,7 @@
 //!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
 //!     recipes/<recipe>.json        recorded compiler calls
 //!     toolchains/<selection>.json  which rustc a folder gets
+//!     origins/<content>.json       where an artifact came from that one process has handed to others
 //!     python/<digest>.txt          what PyO3's build script is told about an interpreter
 //!     locks/<key>.lock             held by the operating system, never stale
 //!     tmp/<name>/                  builds that are under way; those of dead processes are collected

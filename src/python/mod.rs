@@ -39,9 +39,9 @@ use watcher::{Watcher, raised, watched};
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Setting, address, build, cache_clear, cache_dir,
-        cache_entries, capsule, checks, claim, crate_source, inplace, kernels, lookup, marked, settings,
-        settings_table, templates, warm, write_cell,
+        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Origin, Setting, address, build, cache_clear, cache_dir,
+        cache_entries, capsule, checks, claim, crate_source, inplace, kernels, key, lookup, marked, note, recall,
+        settings, settings_table, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -76,6 +76,15 @@ struct CacheEntry {
     bytes: u64,
     created: f64,
     path: String,
+}
+
+/// Where an artifact came from.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Origin {
+    kernel: String,
+    source: String,
+    settings: Py<PyDict>,
+    further: bool,
 }
 
 /// Follows files as they are saved.
@@ -153,6 +162,52 @@ fn build(
     let request = Request { path: source, module, abi, given: given(settings)? };
     let python = interpreter(python)?;
     watched(py, progress, |observer| engine::build(&request, &python, observer)).map(Artifact::from)
+}
+
+/// The key of a kernel as it is now: what its content is unless its build reads more than the key names.
+#[pyfunction]
+fn key(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<String> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    engine::key(&request).map_err(|e| raised(py, e))
+}
+
+/// Writes down where an artifact came from. Returns the file, and the cache's folder where others would not look in it.
+#[pyfunction]
+fn note(
+    py: Python<'_>,
+    artifact: &Artifact,
+    kernel: PathBuf,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<(String, Option<String>)> {
+    let (file, root) =
+        crate::recall::note(artifact.plain(), &kernel, &given(settings)?).map_err(|e| raised(py, e))?;
+    Ok((text(file), root.map(text)))
+}
+
+/// What a cache knows of a content: an artifact of it, and where it came from.
+#[pyfunction]
+#[pyo3(signature = (content, module, abi, root))]
+fn recall(
+    py: Python<'_>,
+    content: &str,
+    module: &str,
+    abi: &str,
+    root: Option<PathBuf>,
+) -> PyResult<(Option<Artifact>, Option<Origin>)> {
+    let recalled = crate::recall::recall(content, module, abi, root.as_deref()).map_err(|e| raised(py, e))?;
+    let origin = recalled.origin.map(|origin| {
+        let given = PyDict::new(py);
+        for (name, value) in &origin.given {
+            given.set_item(name, object(py, value)?)?;
+        }
+        Ok::<_, PyErr>(Origin {
+            kernel: text(origin.kernel),
+            source: text(origin.source),
+            settings: given.unbind(),
+            further: origin.further,
+        })
+    });
+    Ok((recalled.artifact.map(Artifact::from), origin.transpose()?))
 }
 
 /// Is it this process that should have the optimised build of a kernel made in the background?
