@@ -9,7 +9,7 @@ from types import BuiltinFunctionType, ModuleType
 
 from rsimport import _engine
 from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home, place_of
-from rsimport._loader import Home, KernelLoader, settle
+from rsimport._loader import Home, KernelLoader, settle, settle_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,18 +62,21 @@ def retire(loader: KernelLoader) -> None:
     _by_object()
 
 
-def settle_submodule(submodule: ModuleType, home: Home, path: str) -> None:
+def settle_submodule(submodule: ModuleType, path: str, home: Home) -> None:
     """Tells what is in a submodule where it is: no entry of sys.modules leads there, only the kernel does."""
-    prefix = submodule.__name__.removeprefix(path + ".")
+    own = (submodule.__name__, "builtins")
     functions = Home(submodule.__name__, home.loader, "function")
-    for value in vars(submodule).values():
+    for name, value in vars(submodule).items():
         if type(value) is BuiltinFunctionType and value.__module__ == submodule.__name__:
             value.__module__ = functions
-            _paths[value] = f"{prefix}.{value.__name__}"
+            _paths[value] = f"{path}.{value.__name__}"
             _by_object()
-        elif isinstance(value, type) and value.__module__ in (submodule.__name__, "builtins"):
-            value.__qualname__ = f"{prefix}.{value.__qualname__}"
-            settle({value.__name__: value}, home.loader)
+        elif isinstance(value, type):
+            if type(value.__module__) is str and value.__module__ in own:
+                value.__qualname__ = f"{path}.{value.__qualname__}"
+            settle_class(value, home, own)
+        elif type(value) is ModuleType and sys.modules.get(value.__name__) is not value:
+            settle_submodule(value, f"{path}.{name}", home)
 
 
 @cache

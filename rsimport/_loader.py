@@ -313,33 +313,41 @@ def settle(names: dict[str, object], loader: KernelLoader) -> None:
     functions, classes = Home(place, loader, "function"), Home(place, loader, "class")
     # PyO3 names no module, or only the last part of its name.
     own = ("builtins", tail, loader.name)
-    for value in names.values():
+    for name, value in names.items():
         if type(value) is BuiltinFunctionType:
             if value.__module__ in own:
                 value.__module__ = functions
         elif isinstance(value, type):
-            _settle_class(value, classes, own)
-        elif type(value) is ModuleType and value.__name__.startswith(tail + "."):
+            settle_class(value, classes, own)
+        elif type(value) is ModuleType and sys.modules.get(value.__name__) is not value:
             from rsimport._departure import settle_submodule
 
-            settle_submodule(value, classes, tail)
+            settle_submodule(value, name, classes)
     for kind in BaseException.__subclasses__():
         if kind.__module__ == "pyo3_runtime" and kind.__reduce__ is not _reduce_panic:
             adopt_panic(kind)
 
 
-def _settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
+_PICKLING = frozenset(("__reduce_ex__", "__getnewargs__", "__getnewargs_ex__", "__getstate__"))
+
+
+def settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
+    """Tells a class, and the variants of an enum, where it is."""
     module = kind.__module__
     known = type(module) is Home and module.loader.name == home.loader.name
     if not (known or module in own) or not _is_open(kind):
         return
     kind.__module__ = home
-    if kind.__base__ is object and kind.__reduce__ is object.__reduce__:
+    if (
+        kind.__base__ is object
+        and kind.__reduce__ is object.__reduce__
+        and _PICKLING.isdisjoint(vars(kind))
+    ):
         # Python would say no more than that it cannot pickle an object.
         kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
     for variant in kind.__subclasses__():
         if variant.__qualname__.startswith(kind.__qualname__ + "."):
-            _settle_class(variant, home, own)
+            settle_class(variant, home, own)
 
 
 def reduce_instance(self: object) -> tuple[object, ...]:
