@@ -15,10 +15,11 @@ from importlib.util import module_from_spec
 from threading import RLock
 from types import ModuleType
 
-from rsimport import _engine, _loader
+from rsimport import _engine
 from rsimport._errors import Panic, RsimportError
 from rsimport._loader import LOADED, Home, KernelLoader
 from rsimport._python import ABI
+from rsimport._workers import is_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -276,12 +277,6 @@ class _Functions(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         kernel: Kernel = vars(self)["_kernel"]
         return kernel.function(name)
-
-
-def is_worker() -> bool:
-    """Does this process work for another one?"""
-    processes = sys.modules.get("multiprocessing.process")
-    return _loader.is_serving() or (processes is not None and processes.parent_process() is not None)
 
 
 def _shows(name: str, content: bytes) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
-from types import BuiltinFunctionType, ModuleType
+from types import ModuleType
 
 from rsimport import _engine
 from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home, place_of
-from rsimport._loader import Home, KernelLoader, settle, settle_class
+from rsimport._loader import Home, KernelLoader, settle
+from rsimport._submodules import path_of, pickle_by_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import BuiltinFunctionType
+
     from rsimport._arrival import Address
 
 _ARRIVALS = {"function": function_home, "class": class_home, "module": module_home}
@@ -26,6 +28,12 @@ def reduced(home: Home) -> tuple[object, ...]:
 def reduced_module(home: Home) -> tuple[object, ...]:
     """The module itself."""
     return module, address(home.loader)
+
+
+def reduced_function(function: BuiltinFunctionType, home: Home) -> tuple[object, ...]:
+    """A function to which its name alone does not lead."""
+    name, content, *root = address(home.loader)
+    return member, (name, content, path_of(function), *root)
 
 
 def address(loader: KernelLoader | Kernel) -> Address:
@@ -59,47 +67,7 @@ def retire(loader: KernelLoader) -> None:
     vars(old.shown).update(loader.names)
     old.names = loader.names
     settle(loader.names, loader)
-    _by_object()
-
-
-def settle_submodule(submodule: ModuleType, path: str, home: Home) -> None:
-    """Tells what is in a submodule where it is: no entry of sys.modules leads there, only the kernel does."""
-    own = (submodule.__name__, "builtins")
-    functions = Home(submodule.__name__, home.loader, "function")
-    for name, value in vars(submodule).items():
-        if type(value) is BuiltinFunctionType and value.__module__ == submodule.__name__:
-            value.__module__ = functions
-            _paths[value] = f"{path}.{value.__name__}"
-            _by_object()
-        elif isinstance(value, type):
-            if type(value.__module__) is str and value.__module__ in own:
-                value.__qualname__ = f"{path}.{value.__qualname__}"
-            settle_class(value, home, own)
-        elif type(value) is ModuleType and sys.modules.get(value.__name__) is not value:
-            settle_submodule(value, f"{path}.{name}", home)
-
-
-@cache
-def _by_object() -> None:
-    """Pickles builtin functions by what they are and not by where they are found.
-
-    That costs each pickle of any builtin function a call, so it is done where nothing else leads to one.
-    """
-    import copyreg
-
-    copyreg.pickle(BuiltinFunctionType, _reduced_function)  # type: ignore[arg-type]
-
-
-def _reduced_function(function: BuiltinFunctionType) -> object:
-    home = function.__module__
-    if type(home) is not Home:
-        return function.__reduce__()
-    name, content, *root = address(home.loader)
-    return member, (name, content, _paths.get(function, function.__name__), *root)
-
-
-_paths: dict[object, str] = {}
-"""Where functions are that are not in the kernel's module itself."""
+    pickle_by_object()
 
 
 def reduced_instance(self: object) -> tuple[object, ...]:

@@ -320,12 +320,13 @@ def settle(names: dict[str, object], loader: KernelLoader) -> None:
         elif isinstance(value, type):
             settle_class(value, classes, own)
         elif type(value) is ModuleType and sys.modules.get(value.__name__) is not value:
-            from rsimport._departure import settle_submodule
+            from rsimport._submodules import settle_submodule
 
             settle_submodule(value, name, classes)
-    for kind in BaseException.__subclasses__():
-        if kind.__module__ == "pyo3_runtime" and kind.__reduce__ is not _reduce_panic:
-            adopt_panic(kind)
+    if _attending:
+        from rsimport._workers import adopt_panics
+
+        adopt_panics()
 
 
 _PICKLING = frozenset(("__reduce_ex__", "__getnewargs__", "__getnewargs_ex__", "__getstate__"))
@@ -357,37 +358,6 @@ def reduce_instance(self: object) -> tuple[object, ...]:
     return reduced_instance(self)
 
 
-def adopt_panic(kind: type) -> None:
-    """Sees to it that panics of a kernel travel and, in a process that works for others, are exceptions."""
-    kind.__reduce__ = _reduce_panic  # type: ignore[method-assign, assignment]
-    if _serving:
-        from rsimport._errors import Panic
-
-        # Pools and futures wait for ever, or give up a worker, where a task raises what is no Exception.
-        kind.__bases__ = (Panic,)
-
-
-def _reduce_panic(self: BaseException) -> tuple[object, ...]:
-    from rsimport._errors import Panic
-
-    return Panic, self.args
-
-
-def serve() -> None:
-    """From now on this process works for others."""
-    global _serving
-    if not _serving:
-        _serving = True
-        for kind in BaseException.__subclasses__():
-            if kind.__module__ == "pyo3_runtime":
-                adopt_panic(kind)
-
-
-def is_serving() -> bool:
-    """Does this process work for others?"""
-    return _serving
-
-
 def attend() -> None:
     """Sees to child processes, those that are there and those to come."""
     global _attending, _forking
@@ -408,7 +378,7 @@ def _forked() -> None:
         expect_work()
 
 
-_forking = _attending = _serving = False
+_forking = _attending = False
 
 
 def _is_open(kind: type) -> bool:

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 
 from rsimport import _loader
+from rsimport._errors import Panic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Luggage:
 
 def unpack(hook: dict[str, object] | None, kernels: dict[str, Address]) -> Luggage:
     """What a child process does with it before its first task. It must not fail: the parent would wait for ever."""
-    _loader.serve()
+    serve()
     Inherited.kernels.update(kernels)
     if Inherited not in sys.meta_path:
         sys.meta_path.insert(0, Inherited)
@@ -76,7 +77,11 @@ def accompany() -> None:
     process: Any = sys.modules["multiprocessing.process"]
     with suppress(AttributeError):  # These are no promises of Python's.
         process.current_process()._config.setdefault("rsimport", Luggage())
+    adopt_panics()
     expect_work()
+
+
+_serving = False
 
 
 def expect_work() -> None:
@@ -84,14 +89,38 @@ def expect_work() -> None:
     process: Any = sys.modules["multiprocessing.process"]
     util: Any = sys.modules.get("multiprocessing.util")
     if process.parent_process() is not None:
-        _loader.serve()
+        serve()
     elif util is not None:
         # This is called when a process that multiprocessing has started begins to run.
-        util.register_after_fork(_loader.serve, _begin)
+        util.register_after_fork(serve, lambda serve: serve())
 
 
-def _begin(_: object) -> None:
-    _loader.serve()
+def serve() -> None:
+    """From now on this process works for others."""
+    global _serving
+    if not _serving:
+        _serving = True
+        adopt_panics()
+
+
+def is_worker() -> bool:
+    """Does this process work for others?"""
+    process: Any = sys.modules.get("multiprocessing.process")
+    return _serving or (process is not None and process.parent_process() is not None)
+
+
+def adopt_panics() -> None:
+    """Sees to it that panics of kernels travel and, in a process that works for others, are exceptions."""
+    for kind in BaseException.__subclasses__():
+        if kind.__module__ == "pyo3_runtime":
+            kind.__reduce__ = _reduced_panic  # type: ignore[method-assign, assignment]
+            if _serving:
+                # Pools and futures wait for ever, or give up a worker, where a task raises what is no Exception.
+                kind.__bases__ = (Panic,)
+
+
+def _reduced_panic(self: BaseException) -> tuple[object, ...]:
+    return Panic, self.args
 
 
 def accompany_when_loaded(spec: ModuleSpec) -> None:
