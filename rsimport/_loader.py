@@ -12,7 +12,7 @@ from rsimport._python import ABI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from importlib.readers import FileReader
     from typing import TypeVar
 
@@ -329,9 +329,6 @@ def settle(names: dict[str, object], loader: KernelLoader) -> None:
         adopt_panics()
 
 
-_PICKLING = frozenset(("__reduce_ex__", "__getnewargs__", "__getnewargs_ex__", "__getstate__"))
-
-
 def settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
     """Tells a class, and the variants of an enum, where it is."""
     module = kind.__module__
@@ -339,16 +336,22 @@ def settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
     if not (known or module in own) or not _is_open(kind):
         return
     kind.__module__ = home
-    if (
-        kind.__base__ is object
-        and kind.__reduce__ is object.__reduce__
-        and _PICKLING.isdisjoint(vars(kind))
-    ):
+    if kind.__base__ is object and kind.__reduce__ is object.__reduce__ and not _says_how(vars(kind)):
         # Python would say no more than that it cannot pickle an object.
         kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
     for variant in kind.__subclasses__():
         if variant.__qualname__.startswith(kind.__qualname__ + "."):
             settle_class(variant, home, own)
+
+
+def _says_how(names: Mapping[str, object]) -> bool:
+    """Does a class say how its instances are pickled?"""
+    return (
+        "__getnewargs__" in names
+        or "__getstate__" in names
+        or "__getnewargs_ex__" in names
+        or "__reduce_ex__" in names
+    )
 
 
 def reduce_instance(self: object) -> tuple[object, ...]:
