@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from importlib.util import module_from_spec
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from threading import RLock
 from types import ModuleType
 
@@ -19,7 +20,7 @@ from rsimport import _engine
 from rsimport._errors import Panic, RsimportError
 from rsimport._loader import LOADED, Home, KernelLoader
 from rsimport._python import ABI
-from rsimport._workers import is_worker
+from rsimport._workers import is_inherited, is_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def class_home(name: str, content: bytes, root: str | None = None) -> str:
         try:
             kernel.load(build=False)
         except ImportError:
+            if not is_worker() and _is_built(name):
+                import_module(name)
+                return name
             from rsimport._stand_in import stand_ins
 
             return stand_ins(kernel)
@@ -78,9 +82,9 @@ def module(name: str, content: bytes, root: str | None = None) -> ModuleType:
 def member(name: str, content: bytes, path: str, root: str | None = None) -> object:
     """A function that only its path leads to, or one that a reload has replaced."""
     if _shows(name, content):
-        return _at(vars(sys.modules[name]), path)
+        return at(vars(sys.modules[name]), path)
     kernel = kept(name, content, root)
-    return kernel.function(path) if kernel.names is None else _at(kernel.names, path)
+    return kernel.function(path) if kernel.names is None else at(kernel.names, path)
 
 
 def kept(name: str, content: bytes, root: str | None = None) -> Kernel:
@@ -114,10 +118,10 @@ class Kernel:
     def entered(self) -> str:
         """The name under which its module is in sys.modules from now on.
 
-        In a worker that is the kernel's own, so that an import there finds what the parent has.
+        In a worker that is the kernel's own if the parent had this content under it.
         """
         if self.shown is None or sys.modules.get(self.place) is not self.shown:
-            mine = is_worker() and _is_free(self.name)
+            mine = _is_free(self.name) and is_inherited(self.name, self.content)
             self.place = self.name if mine else place_of(self.name, self.content)
             if self.shown is None:
                 self.shown = _Module(self.place, self)
@@ -234,7 +238,7 @@ class Function:
 
     @property
     def __wrapped__(self) -> object:
-        return _at(self._kernel.load(build=True), self.__qualname__)
+        return at(self._kernel.load(build=True), self.__qualname__)
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
@@ -258,7 +262,7 @@ class _Module(ModuleType):
         vars(self).update(_kernel=kernel, __name__=home, __reduce_ex__=home.module)
 
     def __getattr__(self, name: str) -> object:
-        if not _is_special(name):
+        if not is_special(name):
             vars(self)["_kernel"].load(build=True)
             if name in vars(self):
                 return vars(self)[name]
@@ -273,7 +277,7 @@ class _Functions(ModuleType):
         vars(self)["_kernel"] = kernel
 
     def __getattr__(self, name: str) -> object:
-        if _is_special(name):
+        if is_special(name):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         kernel: Kernel = vars(self)["_kernel"]
         return kernel.function(name)
@@ -285,16 +289,29 @@ def _shows(name: str, content: bytes) -> bool:
     return spec is not None and spec.loader.find_artifact().content == content.hex()  # type: ignore[union-attr]
 
 
+def _is_built(name: str) -> bool:
+    """Would an import find a kernel of this name and have nothing to build?"""
+    with suppress(ImportError, AttributeError, ValueError):
+        spec = find_spec(name)
+        loader = None if spec is None else spec.loader
+        if isinstance(loader, KernelLoader):
+            module = name.rpartition(".")[2]
+            return _engine.lookup(loader.kernel, module, ABI, loader.settings) is not None
+    return False
+
+
 def _is_free(name: str) -> bool:
     parent = name.rpartition(".")[0]
     return name not in sys.modules and (not parent or parent in sys.modules)
 
 
-def _is_special(name: str) -> bool:
+def is_special(name: str) -> bool:
+    """Is it a name by which Python, and not a user, asks for something?"""
     return name.startswith("__") and name.endswith("__") and name not in ("__all__", "__doc__")
 
 
-def _at(names: dict[str, object], path: str) -> object:
+def at(names: dict[str, object], path: str) -> object:
+    """What is at a path in a kernel."""
     first, *others = path.split(".")
     if first not in names:
         raise AttributeError(f"the kernel has no {path}")
@@ -306,8 +323,6 @@ def _at(names: dict[str, object], path: str) -> object:
 
 def _spec_by_name(name: str) -> ModuleSpec | None:
     """What an import of this name would find, whether or not the import hook is installed."""
-    from importlib import import_module
-
     from rsimport._finder import path_hook
 
     parent = name.rpartition(".")[0]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import copyreg
 import sys
+from contextlib import suppress
+from importlib import import_module
 from types import ModuleType
 
-from rsimport._arrival import Kernel, _at, _is_special, place_of
+from rsimport._arrival import Kernel, at, is_special, place_of
 from rsimport._loader import Home
+from rsimport._workers import is_worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def stand_ins(kernel: Kernel) -> str:
@@ -20,10 +29,19 @@ def stand_ins(kernel: Kernel) -> str:
 def real(thing: object) -> object:
     """What something stands in for; the kernel is built for that if need be. Anything else is what it is."""
     if isinstance(thing, StandIn):
-        return _at(thing.kernel.load(build=True), thing.path)
-    if isinstance(thing, Standing):
-        return thing.real()
-    return thing
+        return at(_names(thing.kernel), thing.path)
+    return thing.real() if isinstance(thing, Proxy) else thing
+
+
+def _names(kernel: Kernel) -> dict[str, object]:
+    try:
+        return kernel.load(build=True)
+    except ImportError:
+        # Data that was kept belongs to whatever the class is now, as everywhere in Python.
+        with suppress(ImportError):
+            if not is_worker():
+                return vars(import_module(kernel.name))
+        raise
 
 
 class _StandIns(ModuleType):
@@ -32,10 +50,97 @@ class _StandIns(ModuleType):
         vars(self).update(_kernel=kernel)
 
     def __getattr__(self, name: str) -> object:
-        if _is_special(name):
+        if is_special(name):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value = vars(self)[name] = StandIn.of(vars(self)["_kernel"], name)
         return value
+
+
+class Proxy:
+    """Something that is had of a kernel that is not there yet. Using it makes the real thing, and reading it does not:
+    pickles ask for attributes too, those of bound methods.
+    """
+
+    __slots__ = ("it",)
+    it: object
+    kernel: Kernel
+
+    def make(self) -> object:
+        raise NotImplementedError
+
+    def real(self) -> object:
+        """What this stands in for."""
+        if self.it is self:
+            self.it = self.make()
+        return self.it
+
+    def __getattr__(self, name: str) -> object:
+        if is_special(name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.real(), name) if self.kernel.names is not None else Attribute(self, name)
+
+
+def _special(name: str) -> Callable[..., object]:
+    def method(self: Proxy, *args: object, **kwargs: object) -> object:
+        return getattr(self.real(), name)(*map(real, args), **kwargs)
+
+    return method
+
+
+for _name in (
+    *("call", "str", "repr", "bytes", "bool", "int", "float", "complex", "index", "len", "iter", "next"),
+    *("contains", "getitem", "setitem", "delitem", "eq", "ne", "lt", "le", "gt", "ge", "neg", "abs", "invert"),
+    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "enter", "exit"),
+    *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul", "rand", "ror", "rxor"),
+):
+    setattr(Proxy, f"__{_name}__", _special(f"__{_name}__"))
+Proxy.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+class Attribute(Proxy):
+    """An attribute of something that stands in for something else."""
+
+    __slots__ = ("kernel", "name", "of")
+
+    def __init__(self, of: Proxy, name: str) -> None:
+        self.kernel, self.of, self.name, self.it = of.kernel, of, name, self
+
+    def make(self) -> object:
+        return getattr(self.of.real(), self.name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return getattr, (self.of, self.name)
+
+
+class Instance(Proxy):
+    """Something that was made of a class that stands in for another one."""
+
+    __slots__ = ("args", "called", "kwargs", "state")
+    path: str
+
+    def __new__(cls, *args: object, **kwargs: object) -> Instance:
+        self = super().__new__(cls)
+        self.args, self.kwargs, self.called, self.state, self.it = args, kwargs, False, None, self
+        return self
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+    def make(self) -> object:
+        kind: Any = real(type(self))
+        args = tuple(map(real, self.args))
+        made = kind(*args, **self.kwargs) if self.called else kind.__new__(kind, *args, **self.kwargs)
+        if self.state is not None:
+            if hasattr(made, "__setstate__"):
+                made.__setstate__(self.state)
+            else:
+                vars(made).update(self.state)
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.called:
+            return type(self), self.args, self.state
+        return copyreg.__newobj__, (type(self), *self.args), self.state  # type: ignore[attr-defined]
 
 
 class StandIn(type):
@@ -47,67 +152,21 @@ class StandIn(type):
 
     @classmethod
     def of(cls, kernel: Kernel, path: str) -> StandIn:
-        made = cls(path.rpartition(".")[2], (Standing,), {"__slots__": ("made", "called", "state", "it")})
-        made.kernel, made.path, made.inner = kernel, path, {}
+        """A stand-in for what is at this path in a kernel."""
+        made = cls(path.rpartition(".")[2], (Instance,), {"__slots__": (), "kernel": kernel})
+        made.path, made.inner = path, {}
         made.__qualname__ = path
         made.__module__ = Home(stand_ins(kernel), kernel, "class")
         return made
 
     def __getattr__(cls, name: str) -> object:
-        if _is_special(name):
+        if is_special(name):
             raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
         if name not in cls.inner:
             cls.inner[name] = StandIn.of(cls.kernel, f"{cls.path}.{name}")
         return cls.inner[name]
 
     def __call__(cls, *args: object, **kwargs: object) -> object:
-        thing = cls.__new__(cls, *args, **kwargs)
+        thing: Instance = cls.__new__(cls, *args, **kwargs)  # type: ignore[call-overload]
         thing.called = True
         return thing
-
-
-class Standing:
-    """Something that was made of a class that stands in for another one. The first look at it makes the real one."""
-
-    __slots__ = ()
-    made: tuple[tuple[object, ...], dict[str, object]]
-    called: bool
-    state: object
-    it: object
-
-    def __new__(cls, *args: object, **kwargs: object) -> Standing:
-        self = super().__new__(cls)
-        self.made, self.called, self.state, self.it = (args, kwargs), False, None, None
-        return self
-
-    def __setstate__(self, state: object) -> None:
-        self.state = state
-
-    def __getattr__(self, name: str) -> object:
-        if _is_special(name):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        return getattr(self.real(), name)
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        return self.real()(*args, **kwargs)  # type: ignore[operator]
-
-    def __reduce__(self) -> tuple[object, ...]:
-        args = self.made[0]
-        if self.called:
-            return type(self), args, self.state
-        import copyreg
-
-        return copyreg.__newobj__, (type(self), *args), self.state  # type: ignore[attr-defined]
-
-    def real(self) -> object:
-        """What this stands in for."""
-        if self.it is None:
-            kind, (args, kwargs) = real(type(self)), self.made
-            args = tuple(map(real, args))
-            make = kind if self.called else kind.__new__  # type: ignore[attr-defined]
-            self.it = make(*args, **kwargs) if self.called else make(kind, *args, **kwargs)  # type: ignore[operator]
-            if hasattr(self.it, "__setstate__"):
-                self.it.__setstate__(self.state)
-            elif self.state is not None:
-                vars(self.it).update(self.state)
-        return self.it

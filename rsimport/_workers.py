@@ -59,6 +59,12 @@ class Inherited:
         return None if loader is None else loader.spec()
 
 
+def is_inherited(name: str, content: bytes) -> bool:
+    """Did the parent show this content under this name when this process was started?"""
+    address = Inherited.kernels.get(name)
+    return address is not None and address[1] == content
+
+
 def loaded() -> dict[str, Address]:
     """The loaded kernels by their names, with what leads other processes to them."""
     found = {}
