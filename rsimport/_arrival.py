@@ -1,7 +1,7 @@
 """What a pickle of something of a kernel calls where it arrives.
 
-Nothing here builds, waits or fails while a pickle is read: whoever reads it may be an event loop, or a worker whose end
-would leave others waiting for ever. What is missing is told by the call, in the thread of the task that makes it.
+Nothing here builds, waits or fails while a pickle is read: whoever reads it may be an event loop, or a worker
+whose end would leave others waiting for ever. What is missing is told by the call, in the thread of the task.
 
 The names and arguments of `function_home`, `class_home`, `module_home`, `module` and `member` are in pickles.
 """
@@ -25,6 +25,7 @@ from rsimport._workers import is_inherited, is_worker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+    from typing import Any
 
     from rsimport._engine import Artifact, Origin
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def function_home(name: str, content: bytes, root: str | None = None) -> str:
-    """The module in which the pickle finds a function: the kernel's own, or one that loads it at the first call."""
+    """The module in which the pickle finds a function: the kernel's own, or one that loads it at a call."""
     if _shows(name, content):
         return name
     kernel = kept(name, content, root)
@@ -45,8 +46,8 @@ def function_home(name: str, content: bytes, root: str | None = None) -> str:
 
 
 def class_home(name: str, content: bytes, root: str | None = None) -> str:
-    """The module in which the pickle finds a class, which has to be one at once: the kernel's own if it can be loaded
-    without a build, or one of classes that stand in for it.
+    """The module in which the pickle finds a class, which has to be one at once: the kernel's own if that can
+    be loaded without a build, or one of classes that stand in for it.
     """
     if _shows(name, content):
         return name
@@ -101,7 +102,7 @@ def place_of(name: str, content: bytes) -> str:
 
 
 class Kernel:
-    """A kernel of one content that this process has not imported under its name. It is loaded when it is used."""
+    """A kernel of one content that was not imported here under its name. It is loaded when it is used."""
 
     names: dict[str, object] | None = None
     """What it defines, once it is loaded."""
@@ -182,7 +183,7 @@ class Kernel:
         )
 
     def _sources(self, origin: Origin | None) -> list[KernelLoader]:
-        """Where the kernel's source may be: where it was when it was pickled, and where an import finds it."""
+        """Where the source may be: where it was in the other process, and where an import finds it."""
         found = []
         if origin is not None and os.path.exists(origin.source):
             found.append(KernelLoader(self.name, origin.kernel, origin.settings, origin.source))
@@ -214,13 +215,13 @@ class Function:
         self.__qualname__ = path
         self.__module__ = kernel.name
         self._kernel = kernel
-        self._call = self._first
+        self._call: Any = self._first
 
     def __call__(self, /, *args: object, **kwargs: object) -> object:
         try:
             return self._call(*args, **kwargs)
         except BaseException as exc:
-            # Pools and futures wait for ever, or give up a worker, where a task raises what is no Exception.
+            # Where a task raises what is no Exception, pools wait for ever, and futures give up a worker.
             if type(exc).__name__ == "PanicException" and type(exc).__module__ == "pyo3_runtime":
                 raise Panic(*exc.args) from None
             raise
@@ -250,7 +251,9 @@ class Function:
         return member, (kernel.name, kernel.content, self.__qualname__, *root)
 
     def __repr__(self) -> str:
-        return f"<function {self.__qualname__} of kernel {self.__module__} ({self._kernel.content.hex()[:8]})>"
+        return (
+            f"<function {self.__qualname__} of kernel {self.__module__} ({self._kernel.content.hex()[:8]})>"
+        )
 
 
 class _Module(ModuleType):

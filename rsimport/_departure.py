@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from time import monotonic
 from types import ModuleType
 
 from rsimport import _engine
 from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home, place_of
 from rsimport._loader import Home, KernelLoader, settle
-from rsimport._submodules import path_of, pickle_by_object
+from rsimport._submodules import pickle_by_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import BuiltinFunctionType
-
     from rsimport._arrival import Address
 
 _ARRIVALS = {"function": function_home, "class": class_home, "module": module_home}
@@ -30,10 +29,10 @@ def reduced_module(home: Home) -> tuple[object, ...]:
     return module, address(home.loader)
 
 
-def reduced_function(function: BuiltinFunctionType, home: Home) -> tuple[object, ...]:
-    """A function to which its name alone does not lead."""
+def reduced_member(home: Home, path: str) -> tuple[object, ...]:
+    """What only its path leads to."""
     name, content, *root = address(home.loader)
-    return member, (name, content, path_of(function), *root)
+    return member, (name, content, path, *root)
 
 
 def address(loader: KernelLoader | Kernel) -> Address:
@@ -44,18 +43,30 @@ def address(loader: KernelLoader | Kernel) -> Address:
     if isinstance(loader, Kernel):
         return loader.address()
     content = loader.find_artifact().content
-    file, root = _noted.get(content) or ("", None)
-    if not file or not os.path.exists(file):
+    noted = _noted.get(content)
+    now = monotonic()
+    if noted is None or (noted.seen < now - 1 and not os.path.exists(noted.file)):
         file, root = _engine.note(loader.find_artifact(), loader.kernel, loader.settings)
         if not os.path.exists(file):
             file = os.devnull  # The cache cannot be written to, so it is not tried again.
-        _noted[content] = file, root
-    name = str.__str__(loader.name)
-    return (name, bytes.fromhex(content)) if root is None else (name, bytes.fromhex(content), root)
+        noted = _noted[content] = _Note(file, root, now)
+    noted.seen = now
+    name, digest = str.__str__(loader.name), bytes.fromhex(content)
+    return (name, digest) if noted.root is None else (name, digest, noted.root)
 
 
-_noted: dict[str, tuple[str, str | None]] = {}
-"""Where it is written down what a content came from, and in which cache if that is not the usual one."""
+class _Note:
+    """Where it is written down what a content came from, when that was seen last, and in which cache it is if
+    that is not the usual one.
+    """
+
+    __slots__ = ("file", "root", "seen")
+
+    def __init__(self, file: str, root: str | None, seen: float) -> None:
+        self.file, self.root, self.seen = file, root, seen
+
+
+_noted: dict[str, _Note] = {}
 
 
 def retire(loader: KernelLoader) -> None:

@@ -274,7 +274,7 @@ def build(
     """Looks up again under the lock, and builds if that is needed."""
 
 def key(source: str, module: str, abi: str, settings: _Given) -> str:
-    """The key of a kernel as it is now: what its content is unless its build reads more than the key names."""
+    """The key of a kernel as it is now: its content unless its build reads more than the key names."""
 
 def note(artifact: Artifact, kernel: str, settings: _Given) -> tuple[str, str | None]:
     """Writes down where an artifact came from, so that other processes of the host find it by its content.
@@ -282,9 +282,7 @@ def note(artifact: Artifact, kernel: str, settings: _Given) -> tuple[str, str | 
     Returns the file, and the cache's folder where processes of this environment would not look in it.
     """
 
-def recall(
-    content: str, module: str, abi: str, root: str | None
-) -> tuple[Artifact | None, Origin | None]:
+def recall(content: str, module: str, abi: str, root: str | None) -> tuple[Artifact | None, Origin | None]:
     """What a cache knows of a content: an artifact of it, and where it came from. Builds nothing."""
 
 def claim(source: str, module: str, abi: str, settings: _Given) -> bool:

@@ -31,8 +31,8 @@ CAPSULES = "__pyx_capi__"
 class Home(str):
     """The name of a kernel's module where pickle looks for it: a text that travels with the kernel's content.
 
-    Pickle writes down of a function or class in which module it is. Where that name is one of these, the other
-    process gets the very text of the kernel that was loaded here, and need not be able to import it by name.
+    Pickle writes down of a function or class in which module it is. Where that name is one of these, the
+    other process gets the very text of the kernel that was loaded here, and need not be able to import it.
     """
 
     __slots__ = ("kind", "loader")
@@ -315,7 +315,7 @@ def settle(names: dict[str, object], loader: KernelLoader) -> None:
     own = ("builtins", tail, loader.name)
     for name, value in names.items():
         if type(value) is BuiltinFunctionType:
-            if value.__module__ in own:
+            if value.__module__ in own and type(value.__module__) is str:
                 value.__module__ = functions
         elif isinstance(value, type):
             settle_class(value, classes, own)
@@ -332,14 +332,17 @@ def settle(names: dict[str, object], loader: KernelLoader) -> None:
 def settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
     """Tells a class, and the variants of an enum, where it is."""
     module = kind.__module__
-    known = type(module) is Home and module.loader.name == home.loader.name
-    if not (known or module in own) or not _is_open(kind):
+    # Copies of one kernel share their classes, which stay where they were first.
+    mine = module.loader.name == home.loader.name if type(module) is Home else module in own
+    if not mine or not _is_open(kind):
         return
     kind.__module__ = home
-    if kind.__base__ is object and kind.__reduce__ is object.__reduce__ and not _says_how(vars(kind)):
+    plain: object = object.__reduce__
+    if kind.__base__ is object and kind.__reduce__ is plain and not _says_how(vars(kind)):
         # Python would say no more than that it cannot pickle an object.
         kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
-    for variant in kind.__subclasses__():
+    variants: list[type] = kind.__subclasses__()
+    for variant in variants:
         if variant.__qualname__.startswith(kind.__qualname__ + "."):
             settle_class(variant, home, own)
 

@@ -1,4 +1,4 @@
-"""What arrives in place of a class, and of all that is made of it, as long as its kernel is not in the cache."""
+"""What arrives in place of a class, and of what is made of it, as long as its kernel is not in the cache."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class _StandIns(ModuleType):
 
 
 class Proxy:
-    """Something that is had of a kernel that is not there yet. Using it makes the real thing, and reading it does not:
-    pickles ask for attributes too, those of bound methods.
+    """Something that is had of a kernel that is not there yet. Using it makes the real thing; asking for an
+    attribute does not, for pickles do so too, where there is a bound method in them.
     """
 
     __slots__ = ("it",)
@@ -89,8 +89,36 @@ def _special(name: str) -> Callable[..., object]:
 
 for _name in (
     *("call", "str", "repr", "bytes", "bool", "int", "float", "complex", "index", "len", "iter", "next"),
-    *("contains", "getitem", "setitem", "delitem", "eq", "ne", "lt", "le", "gt", "ge", "neg", "abs", "invert"),
-    *("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "enter", "exit"),
+    *(
+        "contains",
+        "getitem",
+        "setitem",
+        "delitem",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "neg",
+        "abs",
+        "invert",
+    ),
+    *(
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+        "enter",
+        "exit",
+    ),
     *("radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rmod", "rpow", "rmatmul", "rand", "ror", "rxor"),
 ):
     setattr(Proxy, f"__{_name}__", _special(f"__{_name}__"))
@@ -116,6 +144,10 @@ class Instance(Proxy):
     """Something that was made of a class that stands in for another one."""
 
     __slots__ = ("args", "called", "kwargs", "state")
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    called: bool
+    state: Any
     path: str
 
     def __new__(cls, *args: object, **kwargs: object) -> Instance:

@@ -1,9 +1,10 @@
-"""Functions that pickle does not find by their names: those of submodules, and those that a reload has replaced."""
+"""Functions that pickle does not find by their names: those of submodules, and those from before a reload."""
 
 from __future__ import annotations
 
 import copyreg
 import sys
+from functools import partial
 from types import BuiltinFunctionType, ModuleType
 
 from rsimport._loader import Home, settle_class
@@ -11,6 +12,8 @@ from rsimport._loader import Home, settle_class
 
 def settle_submodule(submodule: ModuleType, path: str, home: Home) -> None:
     """Tells what is in a submodule where it is: no entry of sys.modules leads there, only the kernel does."""
+    # Older protocols write a class down as the attribute of what it is in.
+    vars(submodule)["__reduce_ex__"] = partial(_reduced_member, home, path)
     own = (submodule.__name__, "builtins")
     functions = Home(submodule.__name__, home.loader, "function")
     for name, value in vars(submodule).items():
@@ -24,11 +27,6 @@ def settle_submodule(submodule: ModuleType, path: str, home: Home) -> None:
             settle_class(value, home, own)
         elif type(value) is ModuleType and sys.modules.get(value.__name__) is not value:
             settle_submodule(value, f"{path}.{name}", home)
-
-
-def path_of(function: BuiltinFunctionType) -> str:
-    """How a function is reached from the kernel's module."""
-    return _paths.get(function, function.__name__)
 
 
 _paths: dict[object, str] = {}
@@ -47,6 +45,10 @@ def _reduced(function: BuiltinFunctionType) -> object:
     home = function.__module__
     if type(home) is not Home:
         return function.__reduce__()
-    from rsimport._departure import reduced_function
+    return _reduced_member(home, _paths.get(function, function.__name__))
 
-    return reduced_function(function, home)
+
+def _reduced_member(home: Home, path: str, _protocol: object = None) -> tuple[object, ...]:
+    from rsimport._departure import reduced_member
+
+    return reduced_member(home, path)

@@ -1,4 +1,4 @@
-"""Child processes of multiprocessing, and what is built on it: they get the import hook, and know what was loaded."""
+"""Child processes of multiprocessing and all built on it: they get the hook and know what was loaded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Luggage:
 
 
 def unpack(hook: dict[str, object] | None, kernels: dict[str, Address]) -> Luggage:
-    """What a child process does with it before its first task. It must not fail: the parent would wait for ever."""
+    """What a child process does with it before its first task. It must not fail: the parent would wait."""
     serve()
     Inherited.kernels.update(kernels)
     if Inherited not in sys.meta_path:
@@ -121,7 +121,7 @@ def adopt_panics() -> None:
         if kind.__module__ == "pyo3_runtime":
             kind.__reduce__ = _reduced_panic  # type: ignore[method-assign, assignment]
             if _serving:
-                # Pools and futures wait for ever, or give up a worker, where a task raises what is no Exception.
+                # Where a task raises what is no Exception, pools wait for ever, and futures give up a worker.
                 kind.__bases__ = (Panic,)
 
 
