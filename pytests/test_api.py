@@ -16,6 +16,7 @@ PUBLIC = {
     "native",
     "Hook",
     "Native",
+    "Panic",
     "Report",
     "imp",
     "imp_from_filepath",

@@ -88,6 +88,7 @@ class KernelLoader(ExtensionFileLoader):
         self.capsules: dict[str, object] | None = None
         self.place = fullname
         """Under which name of sys.modules pickle finds what this loads."""
+        self.home: Home | None = None
 
     # Each loader stands for one load; comparing their contents would compare what kernels define.
     __eq__ = object.__eq__
@@ -165,8 +166,9 @@ class KernelLoader(ExtensionFileLoader):
 
     def marks(self) -> dict[str, object]:
         """By what the module itself travels. cloudpickle sends no more of one than its name."""
-        home = Home(self.place, self, "module")
-        return {"__name__": home, "__reduce_ex__": home.module}
+        if self.home is None or self.home != self.place:
+            self.home = Home(self.place, self, "module")
+        return {"__name__": self.home, "__reduce_ex__": self.home.module}
 
     def load_again(self) -> None:
         """Fills `names` from the artifact without touching any module that is in use."""

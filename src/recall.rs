@@ -76,11 +76,22 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
     // Where nothing was written down, a content without further inputs is a key itself.
     let by_key = || {
         let keys = [Tier::Optimized, Tier::Fast].map(|tier| key_of(content.to_owned(), tier));
-        let found = keys.iter().find_map(|key| entries::find(&cache, key, &library, Path::new("/")).hit)?;
-        let entry = entries::intact(&found.library)?;
-        Some(artifact(content, found.library, entry, origin.as_ref()))
+        let found = keys.iter().find_map(|key| entries::find(&cache, key, &library, Path::new("/")).hit);
+        let path = found.map(|hit| hit.library).filter(|path| path.ends_with(&library))?;
+        let entry = entries::intact(&path)?;
+        Some(artifact(content, path, entry, origin.as_ref()))
     };
     Ok(Recalled { artifact: noted.or_else(by_key), origin })
+}
+
+/// Forgets where artifacts came from that are no longer in the cache.
+pub fn forget(cache: &Cache) {
+    for name in cache.names(ORIGINS) {
+        let origin: Option<Origin> = cache.kept(ORIGINS, &name);
+        if !origin.is_some_and(|origin| origin.library.exists()) {
+            cache.forget(ORIGINS, &name);
+        }
+    }
 }
 
 fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origin>) -> Artifact {
@@ -108,4 +119,62 @@ fn opened(root: Option<&Path>) -> Result<Cache> {
     let usual = environment.get("RSIMPORT_CACHE_DIR").unwrap_or_default();
     let cache_dir = root.map_or(usual.to_owned(), |root| root.to_string_lossy().into_owned());
     Cache::open(&Settings { cache_dir, ..Settings::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::layout::now;
+
+    /// A published build of a content, and its origin.
+    fn published(root: &Path, content: &str) -> Artifact {
+        let cache = opened(Some(root)).unwrap();
+        cache.prepare().unwrap();
+        let staging = cache.staging().unwrap();
+        let built = staging.path().join("libk.so");
+        std::fs::write(&built, content).unwrap();
+        let entry = Entry {
+            module: "k".into(),
+            source: "/gone/k.rs".into(),
+            abi: ".so".into(),
+            profile: "release".into(),
+            tier: Tier::Fast,
+            inputs: Vec::new(),
+            reason: String::new(),
+            seconds: 0.0,
+            warnings: Vec::new(),
+            exports: Vec::new(),
+            library: "k.so".into(),
+            checksum: (0, String::new()),
+            stamp: None,
+            created: now().as_secs_f64(),
+        };
+        let (entry, library) =
+            entries::publish(&cache, &key_of(content.to_owned(), Tier::Fast), &staging, &built, entry).unwrap();
+        artifact(content, library, entry, None)
+    }
+
+    #[test]
+    fn a_content_is_found_by_its_origin_or_as_a_key_as_long_as_its_library_is_intact() {
+        let root = tempfile::tempdir().unwrap();
+        let recalled = |content: &str, module: &str| recall(content, module, ".so", Some(root.path())).unwrap();
+        let artifact = published(root.path(), "abc0");
+        assert_eq!(recalled("abc0", "k").artifact.map(|found| found.path).as_ref(), Some(&artifact.path));
+        assert!(recalled("abc0", "k").origin.is_none());
+        let given = vec![("profile".to_owned(), "dev".into())];
+        let (file, elsewhere) = note(&artifact, Path::new("/gone/k.rs"), &given).unwrap();
+        assert!(file.is_file() && elsewhere.as_deref() == Some(root.path()));
+        let found = recalled("abc0", "k");
+        assert_eq!(found.artifact.map(|found| found.path).as_ref(), Some(&artifact.path));
+        assert!(found.origin.is_some_and(|origin| origin.given == given && !origin.further));
+        assert!(recalled("abc0", "other").artifact.is_none() && recalled("abc1", "k").artifact.is_none());
+        std::fs::write(&artifact.path, "damaged").unwrap();
+        assert!(recalled("abc0", "k").artifact.is_none());
+        forget(&opened(Some(root.path())).unwrap());
+        assert!(file.is_file());
+        std::fs::remove_file(&artifact.path).unwrap();
+        forget(&opened(Some(root.path())).unwrap());
+        assert!(!file.exists());
+        assert!(recall("../x", "k", ".so", Some(root.path())).is_err());
+    }
 }

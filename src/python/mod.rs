@@ -39,9 +39,9 @@ use watcher::{Watcher, raised, watched};
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Origin, Setting, address, build, cache_clear, cache_dir,
-        cache_entries, capsule, checks, claim, crate_source, inplace, kernels, key, lookup, marked, note, recall,
-        settings, settings_table, templates, warm, write_cell,
+        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Origin, Setting, address, build, cache_clear,
+        cache_dir, cache_entries, capsule, checks, claim, crate_source, inplace, kernels, key, lookup, marked, note,
+        recall, settings, settings_table, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -179,8 +179,7 @@ fn note(
     kernel: PathBuf,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<(String, Option<String>)> {
-    let (file, root) =
-        crate::recall::note(artifact.plain(), &kernel, &given(settings)?).map_err(|e| raised(py, e))?;
+    let (file, root) = crate::recall::note(artifact.plain(), &kernel, &given(settings)?).map_err(|e| raised(py, e))?;
     Ok((text(file), root.map(text)))
 }
 
@@ -295,7 +294,10 @@ fn cache_clear(py: Python<'_>, given: &Bound<'_, PyDict>, older_than_days: Optio
         Some(Ok(age)) => Some(age),
         None => None,
     };
-    entries::clear(&opened(py, given)?, age).map_err(|e| raised(py, e))
+    let cache = opened(py, given)?;
+    let cleared = entries::clear(&cache, age).map_err(|e| raised(py, e))?;
+    crate::recall::forget(&cache);
+    Ok(cleared)
 }
 
 /// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
