@@ -84,6 +84,7 @@ def test_warnings_of_a_kernel_are_shown_once_for_a_build_and_never_those_of_depe
     said = [text_of(found, "stderr") for found in outputs]
     assert "unused_here" in said[1] and "`unused`" not in said[1] and said[2] == ""
     assert "<cell c>:3:4" in said[3] and said[4] == ""
+    assert all("\x1b[" in text for text in (said[1], said[3]))
     assert text_of(outputs[6], "stdout").strip() == "1 1 <cell c>"
 
 
