@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ class Auto:
 
     def refresh(self, info: object = None) -> None:
         """Reloads what has changed. What does not compile is told, and stays as it was."""
-        is_rust = str(getattr(info, "raw_cell", "")).lstrip().startswith("%%rsimport")
+        is_rust = re.search(r"^%%rsimport\b", str(getattr(info, "raw_cell", "")), re.MULTILINE) is not None
         for module in kernels():
             loader = loader_of(module)
             if is_rust and called(loader.kernel) != loader.kernel:

@@ -9,6 +9,7 @@ import shlex
 import sys
 from argparse import SUPPRESS, RawDescriptionHelpFormatter
 from difflib import get_close_matches
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from rsimport._finder import install
 from rsimport._loader import LOADED, KernelLoader, loader_of
 from rsimport._notebook_completer import complete
 from rsimport._notebook_inspector import inspect_rust
-from rsimport._notebook_notes import Strangers, elsewhere, say
+from rsimport._notebook_notes import Strangers, elsewhere, no_rust, say
 from rsimport._rust_source import typed
 
 if TYPE_CHECKING:
@@ -79,11 +80,16 @@ class Magic:
         self.auto = Auto(shell, self.strangers.look)
         self.cells: dict[str, tuple[object, str]] = {}
         """Which cell of the notebook was compiled last under a name, and its text."""
+        self.input = ""
+        """What was typed into the cell that runs, its magics included."""
         self.undo: list[Callable[[], object]] = []
 
     def enter(self) -> None:
         """Installs the import hook, and all that the shell is to know of Rust."""
+        events = self.shell.events
+        events.register("pre_run_cell", self._note_input)
         self.undo = [install().uninstall, inspect_rust(self.shell), complete(self.shell), self.auto.stop]
+        self.undo.append(partial(events.unregister, "pre_run_cell", self._note_input))
 
     def leave(self) -> None:
         """Undoes that."""
@@ -101,11 +107,14 @@ class Magic:
         elif cell is None:
             _look_after(self.auto, line, options)
         elif options.words:
-            raise UsageError(_not_taken(options.words))
+            raise UsageError(_not_taken(options))
         else:
             self._compile(options, cell)
 
     rsimport.__doc__ = "Compile a cell of Rust, or look after kernels.\n\n" + DESCRIPTION
+
+    def _note_input(self, info: Any) -> None:
+        self.input = str(info.raw_cell)
 
     def _compile(self, options: Any, cell: str) -> None:
         name = options.name or _default_name(cell)
@@ -118,11 +127,11 @@ class Magic:
             raise UsageError(f"a module named {name} is loaded already; give the kernel another name with -n")
         settings: dict[str, object] = {"profile": options.profile} if options.profile else {}
         before = _names(loaded)
+        text = _lines_above(self.input, cell) * "\n" + cell
         try:
-            module = _load(name, cell, _specs(options.deps or []), settings, options.force)
+            module = _load(name, text, _specs(options.deps or []), settings, options.force)
         except CompileError as error:
-            if hint := elsewhere(error, name):
-                error.hint = hint
+            error.hint = no_rust(error, text) or elsewhere(error, name) or error.hint
             self.auto.was_told(loaded, error)
             raise
         except KeyboardInterrupt as stopped:
@@ -140,7 +149,7 @@ class Magic:
         """Tells if another cell had this name, whose functions are gone then."""
         # Front ends name their cells. Where none does, an edit leaves at least one name of a cell as it was.
         parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
-        cell = parent.get("metadata", {}).get("cellId")
+        cell = (parent.get("metadata") or {}).get("cellId")
         former, former_text = self.cells.get(name, (cell, text))
         self.cells[name] = cell, text
         gone = sorted(before.keys() - after.keys())
@@ -150,12 +159,12 @@ class Magic:
             say(f"another cell was called {name} before: {lost}; give one of them another name with -n")
 
 
-def _not_taken(words: list[str]) -> str:
+def _not_taken(options: Any) -> str:
     """What is wrong with words after %%rsimport, which takes options only."""
-    first = words[0]
+    first, *more = options.words
     if first in COMMANDS:
         return f"%%rsimport takes no {first!r}; did you mean %rsimport {first}, with one %?"
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", first) and len(words) == 1:
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", first) and not more and not options.name:
         return f"%%rsimport takes no {first!r}; did you mean %%rsimport -n {first}?"
     return f"%%rsimport takes no {first!r}; {HELP}"
 
@@ -222,6 +231,12 @@ def _load_written(
     raise RsimportError(
         f"cell {name} is being compiled by another process", hint="run the cell again", name=name
     )
+
+
+def _lines_above(typed_in: str, cell: str) -> int:
+    """How many lines stand above the line of the magic: blank ones, or those of other magics."""
+    above, found, _ = typed_in.rpartition(cell.rstrip())
+    return max(above.count("\n") - 1, 0) if found else 0
 
 
 _ITEM = re.compile(r"#\[py(?:function|class)\b[^{}]*?\b(?:fn|struct|enum)\s+(\w+)")

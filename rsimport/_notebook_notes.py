@@ -49,6 +49,15 @@ def elsewhere(error: CompileError, own: str) -> str | None:
     return "\n".join(hints) or None
 
 
+def no_rust(error: CompileError, text: str) -> str | None:
+    """A hint, if rustc does not understand a line that is written for IPython."""
+    for found in error.diagnostics:
+        line = text.splitlines()[found.line - 2 : found.line - 1] if found.line else []
+        if found.code is None and line and re.match(r"\s*(%%?[a-z]|![^\[(])", line[0]):
+            return f"all below %%rsimport is Rust; move `{line[0].strip()}` into a cell of its own"
+    return None
+
+
 def _found_in(module: ModuleType, name: str) -> str | None:
     loader = loader_of(module)
     where = called(loader.source)

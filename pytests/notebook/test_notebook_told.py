@@ -25,9 +25,8 @@ impl Counter {
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Builds show no progress, so that stderr holds what is told and nothing else."""
-    monkeypatch.setenv("RSIMPORT_PROGRESS", "false")
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told is compared without colours."""
     monkeypatch.setenv("NO_COLOR", "1")
 
 
@@ -122,6 +121,7 @@ def test_what_does_not_compile_is_told_before_each_cell_until_it_is_mended(shell
         ("%%rsimport step", "did you mean %%rsimport -n step?"),
         ("%%rsimport auto", "did you mean %rsimport auto, with one %?"),
         ("%%rsimport a b", "%rsimport -h"),
+        ("%%rsimport -n a b", "%rsimport -h"),
         ("%rsimport inof", "did you mean %rsimport info?"),
         ("%rsimport -n step", "write %%rsimport -n step above it"),
         ("%rsimport auto --deps rand", "%%rsimport auto --deps rand"),
@@ -129,6 +129,21 @@ def test_what_does_not_compile_is_told_before_each_cell_until_it_is_mended(shell
 )
 def test_a_mistyped_magic_says_what_was_meant(shell, line, words):
     assert words in str(shell.fails(f"{line}\n{USE}" if line.startswith("%%") else line))
+
+
+@pytest.mark.parametrize("line", ["!ls", "%time", "%%timeit"])
+def test_a_line_for_ipython_within_rust_is_called_so(shell, line):
+    hint = shell.fails(f"%%rsimport -n k\n{line}\n{USE}{value(1)}").hint
+    assert hint == f"all below %%rsimport is Rust; move `{line}` into a cell of its own"
+
+
+@pytest.mark.parametrize("above", ["\n\n", "%%time\n", "\n%%time\n", ""])
+def test_lines_above_the_magic_count(shell, above, capsys):
+    cell = f"{above}%%rsimport -n k\n{USE}{value('WRONG')}"
+    line = next(number for number, text in enumerate(cell.splitlines(), 1) if "WRONG" in text)
+    shell.ip.run_cell(cell)
+    seen = capsys.readouterr()
+    assert f"<cell k>:{line}: kernel `k`" in seen.out + seen.err
 
 
 def test_loading_installs_the_hook_and_unloading_takes_only_its_own(project, kernel, monkeypatch):
