@@ -8,7 +8,6 @@ import re
 import shlex
 import sys
 from argparse import SUPPRESS, RawDescriptionHelpFormatter
-from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -187,6 +186,8 @@ def _look_after(auto: Auto, line: str, options: Any) -> None:
 
             main(["doctor", *files])
         case _:
+            from difflib import get_close_matches
+
             near = get_close_matches(words[0], COMMANDS, 1) if words else []
             raise UsageError(
                 f"did you mean %rsimport {near[0]}?" if near else f"%rsimport takes {_CHOICE}; {HELP}"
