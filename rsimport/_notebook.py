@@ -22,6 +22,7 @@ from rsimport._finder import install
 from rsimport._loader import LOADED, KernelLoader, loader_of
 from rsimport._notebook_completer import complete
 from rsimport._notebook_inspector import inspect_rust
+from rsimport._notebook_lexer import colour_cells
 from rsimport._notebook_notes import Strangers, elsewhere, no_rust, say
 from rsimport._rust_source import typed
 
@@ -85,10 +86,16 @@ class Magic:
 
     def enter(self) -> None:
         """Installs the import hook, and all that the shell is to know of Rust."""
-        events = self.shell.events
+        shell, events = self.shell, self.shell.events
         events.register("pre_run_cell", self._note_input)
-        self.undo = [install().uninstall, inspect_rust(self.shell), complete(self.shell), self.auto.stop]
-        self.undo.append(partial(events.unregister, "pre_run_cell", self._note_input))
+        self.undo = [
+            install().uninstall,
+            inspect_rust(shell),
+            colour_cells(shell, MAGIC),
+            complete(shell),
+            partial(events.unregister, "pre_run_cell", self._note_input),
+            self.auto.stop,
+        ]
 
     def leave(self) -> None:
         """Undoes that."""

@@ -37,15 +37,21 @@ _UNKNOWN = re.compile(
 
 
 def elsewhere(error: CompileError, own: str) -> str | None:
-    """A hint, if what rustc does not find stands in another cell or kernel of this session."""
+    """A hint, if what rustc does not find stands in another cell or kernel of this session.
+
+    What the error's own hint says of something else stays.
+    """
     messages = (found.message for found in error.diagnostics if found.level == "error")
     missing = [name for message in messages for found in _UNKNOWN.findall(message) for name in found if name]
-    hints = []
+    hints, known = [], set()
     for name in dict.fromkeys(missing):
         for module in kernels():
             if module.__name__ != own and (hint := _found_in(module, name)):
                 hints.append(hint)
+                known.add(name)
                 break
+    if hints and error.hint and not any(name in error.hint for name in known):
+        hints.append(error.hint)
     return "\n".join(hints) or None
 
 

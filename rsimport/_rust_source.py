@@ -75,7 +75,9 @@ def block(text: str, part: Named) -> str:
 def _place(value: Any) -> tuple[ModuleType | None, str | None, str | None]:
     """The kernel's module, the class that it is a member of, and the name; None for the module itself."""
     if isinstance(value, ModuleType):
-        return (value if LOADED in vars(value) else None), None, None
+        if LOADED in vars(value):
+            return value, None, None
+        return _around(value), None, value.__name__.rpartition(".")[2]
     if isinstance(value, type):
         return _kernel(value), None, value.__name__
     name, holder = getattr(value, "__name__", None), getattr(value, "__self__", None)
@@ -105,10 +107,14 @@ def _kernel(value: Any, holder: object = None) -> ModuleType | None:
         if isinstance(module, ModuleType) and LOADED in vars(module):
             return module
         name = name.rpartition(".")[0]
-    if isinstance(holder, ModuleType):  # A module within a kernel, which Python cannot find by its name.
-        for module in kernels():
-            if any(inner is holder for inner in loader_of(module).names.values()):
-                return module
+    return _around(holder) if isinstance(holder, ModuleType) else None
+
+
+def _around(inner: ModuleType) -> ModuleType | None:
+    """The kernel that has this module in it, which Python may not find by its name."""
+    for module in kernels():
+        if any(found is inner for found in loader_of(module).names.values()):
+            return module
     return None
 
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from helpers import write
-from notebooks import USE, Shell
+from notebooks import CONFIG, USE, Shell
 
 import rsimport
 
@@ -71,7 +71,19 @@ fn NAME(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(rust_name, m)?)?;
     m.add_function(wrap_pyfunction!(by_macro, m)?)?;
     m.add_function(wrap_pyfunction!(part::from_part, m)?)?;
+    let inner = PyModule::new(m.py(), "inner")?;
+    inner.add_function(wrap_pyfunction!(inner::deep, &inner)?)?;
+    m.add_submodule(&inner)?;
     m.add_class::<Counter>()
+}
+
+mod inner {
+    use super::*;
+
+    #[pyfunction]
+    pub fn deep(a: u8) -> String {
+        a.to_string()
+    }
 }
 mod part;
 """
@@ -125,6 +137,9 @@ def test_source_and_signature_are_those_of_rust(looked, project, shell):
         assert "other: Count) -> int | None" in looked(f"{name}?")
     assert "fn get_half" in looked("%psource Count.half") and "number: u64" in looked("%psource Count.number")
     assert "fn zero" in looked("Count.zero??") and "-> Count" in looked("Count.zero?")
+    # What is in a module within the kernel, and that module.
+    assert "pub fn deep" in looked("inner.deep??") and "deep(a: int) -> str" in looked("k.inner.deep?")
+    assert "mod inner {\n    use super::*;" in looked("k.inner??")
     # Modules, without the line of ours that a cell's file has.
     assert looked("%psource c").strip() == (USE + LIBRARY.replace("NAME", "c")).strip()
     assert looked("%psource k").startswith("// rsimport\n") and "mod part;" in looked("k??")
@@ -160,6 +175,23 @@ def test_unloading_gives_the_inspector_back(shell, looked):
     assert "fn total" in looked("total??")
     with pytest.raises(TypeError):  # Python's own inspect knows functions of Python only.
         inspect.getsource(shell.ip.user_ns["total"])
+
+
+def test_a_terminal_colours_rust_while_it_is_typed():
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+    from prompt_toolkit.document import Document
+
+    shell = TerminalInteractiveShell(config=CONFIG)
+
+    def kinds() -> list[str]:
+        lexer = shell._extra_prompt_options()["lexer"]
+        line = lexer.lex_document(Document("%%rsimport -n k\nfn f<'a>() {}"))(1)
+        return [kind for kind, text in line if text == "fn"]
+
+    shell.run_line_magic("load_ext", "rsimport")
+    assert kinds() == ["class:pygments.keyword"]
+    shell.run_line_magic("unload_ext", "rsimport")
+    assert kinds() == ["class:pygments.name"]
 
 
 def test_rust_is_coloured_as_rust_where_the_shell_has_colours(shell, capsys, monkeypatch):
