@@ -234,7 +234,7 @@ def _load_written(
         module = _api.imp_from_filepath(path, name, **settings)  # type: ignore[arg-type]
         with open(path, "rb") as file:
             if file.read() == written:
-                typed[loader_of(module).path] = written.decode()
+                typed[path] = loader_of(module).path, written.decode()
                 return module
     raise RsimportError(
         f"cell {name} is being compiled by another process", hint="run the cell again", name=name

@@ -132,7 +132,7 @@ def _at(source: Source) -> str:
 def _noted(source: Source) -> str:
     """The source, with a word about it if it is not what the loaded kernel was built from."""
     with suppress(ImportError):
-        if source.loader.path not in typed and is_stale(source.loader):
+        if source.loader.source not in typed and is_stale(source.loader):
             return f"// {os.path.basename(source.file)} has changed since it was loaded.\n{source.text}"
     return source.text
 

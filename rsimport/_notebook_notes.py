@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONG = 15
 """Lines of a function that a hint still shows."""
 
-ENOUGH = 5_000
+ENOUGH = 2_000
 """Objects that are looked at for instances of a class."""
 
 
@@ -106,24 +106,30 @@ class Strangers:
                 )
 
     def _names_of(self, kind: type) -> Iterator[str]:
-        """The user's names that an instance can be reached by."""
-        left = ENOUGH
-        for name, value in list(self.shell.user_ns.items()):
-            if name.startswith("_") or name in self.shell.user_ns_hidden:
-                continue
-            seen, queue = {id(value), id(self.shell), id(self.shell.user_ns)}, [value]
-            while queue and left:
-                left -= 1
-                found = queue.pop()
-                if type(found) is kind:
-                    yield name if found is value else f"what {name} holds"
-                    break
-                if isinstance(found, _CLOSED):
-                    continue
-                for inner in _inside(found):
-                    if id(inner) not in seen:
-                        seen.add(id(inner))
-                        queue.append(inner)
+        """The user's names of instances, then of what holds some."""
+        hidden = self.shell.user_ns_hidden
+        mine = {
+            name: value
+            for name, value in reversed(list(self.shell.user_ns.items()))
+            if not name.startswith("_") and name not in hidden
+        }
+        yield from (name for name, value in mine.items() if type(value) is kind)
+        seen = {id(self.shell), id(self.shell.user_ns)}
+        for name, value in mine.items():
+            if type(value) is not kind and _holds(value, kind, seen):
+                yield f"what {name} holds"
+
+
+def _holds(value: object, kind: type, seen: set[int]) -> bool:
+    queue = [value]
+    while queue and len(seen) < ENOUGH:
+        found = queue.pop()
+        if type(found) is kind:
+            return True
+        if id(found) not in seen and not isinstance(found, _CLOSED):
+            seen.add(id(found))
+            queue.extend(_inside(found))
+    return False
 
 
 _CLOSED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)

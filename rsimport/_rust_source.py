@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rsimport._format import called
 from rsimport._loader import KernelLoader
 
-typed: dict[str, str] = {}
-"""The texts of cells, by the artifacts that were made from them: a cell's file has the text that ran last."""
+typed: dict[str, tuple[str, str]] = {}
+"""By a cell's file, the artifact that is loaded and the text it was made from; the file has what ran last."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,9 @@ def _shown(file: str, text: str) -> str:
 
 def read(loader: KernelLoader, file: str) -> str | None:
     """The text of one of a kernel's files; None if it cannot be read any more."""
-    if file == loader.source and loader.path in typed:
-        return typed[loader.path]
+    artifact, text = typed.get(file, ("", ""))
+    if artifact == loader.path:
+        return text
     try:
         with open(file, encoding="utf-8-sig") as opened:
             return opened.read()
