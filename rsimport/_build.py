@@ -6,6 +6,7 @@ import os
 import sys
 
 from rsimport import _engine
+from rsimport._errors import shows_colours
 from rsimport._progress import showing
 from rsimport._python import ABI, interpreter
 
@@ -26,7 +27,10 @@ def build(kernel: str, module: str, settings: dict[str, object]) -> Artifact:
         name = os.path.basename(kernel)
         logger.info("built %s in %.2f s: %s", name, artifact.seconds, artifact.reason)
         if artifact.warnings:
-            logger.warning("%s", "\n".join(found.rendered.rstrip() for found in artifact.warnings))
+            # Without a handler, Python writes warnings to stderr; a log file gets no colours.
+            coloured = not logger.hasHandlers() and shows_colours()
+            texts = [found.ansi if coloured else found.rendered for found in artifact.warnings]
+            logger.warning("%s", "\n".join(text.rstrip() for text in texts))
     return artifact
 
 

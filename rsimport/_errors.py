@@ -123,5 +123,11 @@ def _outside(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
+def shows_colours() -> bool:
+    """Does what reads stderr show colours? Notebooks do."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return _is_coloured() or (hasattr(shell, "kernel") and "NO_COLOR" not in os.environ)
+
+
 def _is_coloured() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ

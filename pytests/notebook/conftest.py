@@ -29,6 +29,8 @@ def shell(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell of this process; what is imported in it is forgotten afterwards."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.syspath_prepend(str(project))
+    # On a busy machine any build may take long enough for its progress to be shown.
+    monkeypatch.setenv("RSIMPORT_PROGRESS", "false")
     known = set(sys.modules)
     with rsimport.install():
         started = Shell()

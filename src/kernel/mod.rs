@@ -7,4 +7,6 @@ pub mod cell;
 pub mod manifest;
 pub mod source;
 pub mod exports;
+pub mod python_types;
+pub mod outline;
 pub mod discover;
