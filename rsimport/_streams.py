@@ -1,0 +1,53 @@
+"""What can be done with a stream: is it a terminal, and may there be colours?"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def is_terminal(stream: Any) -> bool:
+    """Is it one? What stands in the place of sys.stderr may be None, closed, or nothing but a `write`."""
+    try:
+        return bool(stream.isatty())
+    except Exception:
+        return False
+
+
+def is_plain() -> bool:
+    """Is the terminal one on which no line can be changed?"""
+    return os.environ.get("TERM", "") in ("dumb", "unknown")
+
+
+def is_coloured(stream: Any, *, otherwise: bool | None = None) -> bool:
+    """May there be colours?
+
+    The first of these that is set decides: PYTHON_COLORS (0 or 1), NO_COLOR, FORCE_COLOR, CARGO_TERM_COLOR
+    (always or never), TERM=dumb; then `otherwise`, or whether the stream is a terminal. That is the order of
+    Python's own tracebacks, with cargo's variable behind those that are for everybody.
+    """
+    said = os.environ.get("PYTHON_COLORS")
+    if said in ("0", "1"):
+        return said == "1"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    said = os.environ.get("CARGO_TERM_COLOR")
+    if said in ("always", "never"):
+        return said == "always"
+    if is_plain():
+        return False
+    return is_terminal(stream) if otherwise is None else otherwise
+
+
+def say(text: str) -> None:
+    """Writes a line to stderr. Where that is not possible nothing is lost but the line."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except Exception:
+        return
