@@ -112,8 +112,7 @@ class KernelLoader(ExtensionFileLoader):
         try:
             spec.origin, spec.loader_state = self.find_artifact().path, self.source
         except (ImportError, KeyboardInterrupt) as exc:
-            exc.__traceback__ = None
-            raise
+            raise exc.with_traceback(None) from exc.__cause__
         try:
             module = super().create_module(spec)
         except BaseException as exc:  # A panic of Rust is no Exception.
@@ -135,8 +134,7 @@ class KernelLoader(ExtensionFileLoader):
                 else:
                     _adopt(module, self)
             except (ImportError, KeyboardInterrupt) as exc:
-                exc.__traceback__ = None
-                raise
+                raise exc.with_traceback(None) from exc.__cause__
             return
         try:
             super().exec_module(module)

@@ -47,7 +47,13 @@ def is_coloured(stream: Any, *, otherwise: bool | None = None) -> bool:
 
 def say(text: str) -> None:
     """Writes a line to stderr. Where that is not possible nothing is lost but the line."""
+    stream = sys.stderr
     try:
-        print(text, file=sys.stderr, flush=True)
+        if stream is sys.__stderr__ and stream is not None:
+            stream.flush()
+            # What a stream cannot get rid of it would try again when Python ends, with exit code 120.
+            os.write(stream.fileno(), f"{text}\n".encode(stream.encoding, "backslashreplace"))
+        else:
+            print(text, file=stream, flush=True)
     except Exception:
         return
