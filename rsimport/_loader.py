@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from types import FunctionType
 
 from rsimport import _engine
 from rsimport._python import ABI
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
     Method = TypeVar("Method", bound=Callable[..., object])
 
-LOADED = "__rsimport__"
-"""Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
+LOADED = "_rsimport_spec"
+"""Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`.
+
+With one underscore, because help() shows names with two.
+"""
 
 CAPSULES = "__pyx_capi__"
 """Where Cython, and who follows it, looks for the native functions of a module."""
@@ -29,9 +33,12 @@ CAPSULES = "__pyx_capi__"
 def hidden(method: Method) -> Method:
     """Keeps a method out of the tracebacks of failed imports, as Python does for its own machinery.
 
-    Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError.
+    Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError, and
+    off any exception as far as to a function of this name.
     """
-    code = method.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+    code = method.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
     method.__code__ = code
     return method
 
@@ -56,6 +63,10 @@ class KernelLoader(ExtensionFileLoader):
         self.settings = settings
         self.artifact: Artifact | None = None
         self.capsules: dict[str, object] | None = None
+        self.created: ModuleType | None = None
+        """The module that was made for this loader, whose first contents are the artifact's."""
+        self.before: ModuleSpec | None = None
+        """The spec of the module that is to be reloaded, if something else has filled it."""
 
     # Each loader stands for one load; comparing their contents would compare what kernels define.
     __eq__ = object.__eq__
@@ -100,7 +111,7 @@ class KernelLoader(ExtensionFileLoader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         try:
             spec.origin, spec.loader_state = self.find_artifact().path, self.source
-        except ImportError as exc:
+        except (ImportError, KeyboardInterrupt) as exc:
             raise exc.with_traceback(None) from exc.__cause__
         try:
             module = super().create_module(spec)
@@ -111,14 +122,18 @@ class KernelLoader(ExtensionFileLoader):
             # imported it first, so the newcomer gets a module of its own.
             module = type(module)(self.name)
             vars(module).update(_pristine[self.path])
+        self.created = module
         return module
 
     @hidden
     def exec_module(self, module: ModuleType) -> None:
-        if LOADED in vars(module):
+        if module is not self.created:
             try:
-                renew(module, self.successor())
-            except ImportError as exc:
+                if is_kernel(module):
+                    renew(module, self.successor())
+                else:
+                    _adopt(module, self)
+            except (ImportError, KeyboardInterrupt) as exc:
                 raise exc.with_traceback(None) from exc.__cause__
             return
         try:
@@ -225,13 +240,69 @@ def loader_of(module: ModuleType) -> KernelLoader:
 
     Raises RsimportError if the module is no kernel.
     """
-    spec = getattr(module, "__dict__", {}).get(LOADED)
-    if spec is None:
+    if not is_kernel(module):
         from rsimport._errors import RsimportError
 
         raise RsimportError(f"{module!r} is not a kernel that rsimport loaded")
-    loader: KernelLoader = spec.loader
+    loader: KernelLoader = vars(module)[LOADED].loader
     return loader
+
+
+def is_kernel(module: ModuleType) -> bool:
+    """Does the module show a kernel, and not what something else has been loaded into it since?"""
+    names = getattr(module, "__dict__", {})
+    # A reload that finds nothing leaves a module without a spec, and as it was.
+    return LOADED in names and isinstance(
+        getattr(names.get("__spec__"), "loader", None), (KernelLoader, type(None))
+    )
+
+
+def _adopt(module: ModuleType, loader: KernelLoader) -> None:
+    """Makes a module that something else has filled, such as Python's source, show a kernel instead."""
+    names = vars(module)
+    before = loader.before
+    try:
+        loader.find_artifact()
+        loader.load_again()
+    except BaseException:
+        if before is not None:
+            # importlib.reload has said already that the module is a kernel.
+            names.update(_described(before))
+        raise
+    for name, value in list(names.items()):
+        # What the other source has defined would pass for the kernel's.
+        own = isinstance(value, (FunctionType, type)) and value.__module__ == module.__name__
+        if own and name not in loader.names:
+            del names[name]
+    for gone in ("__path__", "__cached__"):
+        names.pop(gone, None)
+    spec = loader.spec()
+    names.update({**loader.names, **_described(spec), LOADED: spec})
+
+
+def disown(loader: object) -> None:
+    """Sees to it that a module which shows a kernel shows nothing of it once another loader has filled it."""
+    execute = loader.exec_module  # type: ignore[attr-defined]
+
+    def exec_module(module: ModuleType) -> None:
+        kernel = vars(module)[LOADED].loader
+        execute(module)
+        vars(module).pop(LOADED, None)
+        for name, value in kernel.names.items():
+            if vars(module).get(name) is value:
+                delattr(module, name)
+
+    loader.exec_module = exec_module  # type: ignore[attr-defined]
+
+
+def _described(spec: ModuleSpec) -> dict[str, object]:
+    """What a module says of where it comes from."""
+    said: dict[str, object] = {"__spec__": spec, "__loader__": spec.loader, "__package__": spec.parent}
+    if spec.has_location:
+        said["__file__"] = spec.origin
+    if spec.cached is not None:
+        said["__cached__"] = spec.cached
+    return said
 
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")

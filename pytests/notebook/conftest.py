@@ -37,7 +37,7 @@ def shell(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
         yield started
         started.run("%unload_ext rsimport")
     for name in set(sys.modules) - known:
-        if "__rsimport__" in vars(sys.modules[name]) or (project / f"{name}.py").exists():
+        if "_rsimport_spec" in vars(sys.modules[name]) or (project / f"{name}.py").exists():
             del sys.modules[name]
 
 
