@@ -91,6 +91,29 @@ for text in (None, "fn f() {}", "// rsimport\\n#[pyfunction]\\nfn value() -> i64
     assert run(code).out.split() == ["1", "3", "1"]
 
 
+def test_a_finder_that_comes_after_ours_is_asked_first(project, run):
+    (project / "late.rs").write_text("fn f() {}")
+    code = """
+import sys, rsimport.import_hook
+from importlib.machinery import ModuleSpec
+class Late:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return ModuleSpec(name, Late, origin="late") if name == "late" else None
+    create_module = exec_module = staticmethod(lambda about: None)
+sys.meta_path.append(Late)
+import late
+print(late.__spec__.origin)
+"""
+    assert run(code).out == "late"
+
+
+def test_a_kernel_that_was_loaded_by_its_path_changes_nothing_for_others(kernel, project, run):
+    kernel("k", "#[pyfunction]\nfn value() -> i64 { 1 }")
+    code = "import rsimport; rsimport.imp_from_filepath('k.rs'); import colorsys, wave; print(wave.__name__)"
+    assert run(code).out == "wave"
+
+
 HIDDEN = """
 import sys, rsimport.import_hook
 from importlib.machinery import FileFinder, SourceFileLoader

@@ -27,11 +27,20 @@ class MetaFinder:
             return spec
         if path is not None and fullname.startswith(SHIPPED):
             return _shipped(fullname, path)
-        # On any other way here, nobody has found the module.
+        return None
+
+
+class LastFinder:
+    """Stands behind all others: what is asked for here nobody has found."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         from rsimport._missing import find
 
         try:
-            return find(fullname, path)
+            return find(fullname, path, LastFinder)
         except ModuleNotFoundError as exc:
             exc.__traceback__ = None
             raise

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from importlib.machinery import ModuleSpec
+    from typing import Any
 
 _own: dict[str, KernelFinder] = {}
 """Finders for folders in which another hook's finder looks."""
@@ -26,8 +27,8 @@ _listed: dict[str, tuple[float, dict[str, str]]] = {}
 
 
 @hidden
-def find(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    """The kernel of this name, if there is one after all.
+def find(fullname: str, path: Sequence[str] | None, last: Any) -> ModuleSpec | None:
+    """The kernel of this name, if there is one after all; `last` is the finder that asks.
 
     Raises ModuleNotFoundError, as the import is about to, where a hint can be given with it.
     """
@@ -46,11 +47,17 @@ def find(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
         if found is None and not is_installed():
             why = f"{near} is a kernel, and the import hook is not on"
             found = why, "call rsimport.install() before the import"
-        if found is not None:
+        if found is not None and not _is_known_to_others(fullname, path, last):
             # Nothing but the text differs from what Python raises next.
             text = "No module named {!r}\n{}\nhint: {}".format(fullname, *found)
             raise ModuleNotFoundError(text, name=fullname)
     return None
+
+
+def _is_known_to_others(fullname: str, path: Sequence[str] | None, last: Any) -> bool:
+    """Finders that came after ours are asked before a word is said."""
+    finders = sys.meta_path[sys.meta_path.index(last) + 1 :]
+    return any(finder.find_spec(fullname, path) is not None for finder in finders)
 
 
 def _folders(path: Sequence[str] | None) -> Iterator[tuple[str, object]]:
