@@ -65,6 +65,16 @@ impl Manifest {
         dependencies.is_some_and(|dependencies| dependencies.iter().any(is_pyo3)) || self.table.contains_key("patch")
     }
 
+    /// The name that Rust has for PyO3, here or in the manifest of a crate.
+    pub fn pyo3_name(&self, of_crate: Option<&str>) -> String {
+        let of_crate: Option<toml::Table> = of_crate.map(|text| text.parse().unwrap_or_default());
+        let dependencies = of_crate.as_ref().unwrap_or(&self.table).get("dependencies").and_then(toml::Value::as_table);
+        let renamed =
+            |(_, spec): &(&String, &toml::Value)| spec.get("package").and_then(toml::Value::as_str) == Some("pyo3");
+        let found = dependencies.and_then(|dependencies| dependencies.iter().find(renamed));
+        found.map_or_else(|| "pyo3".to_owned(), |(name, _)| name.replace('-', "_"))
+    }
+
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {
         let Some(block) = find_block(path, text)? else { return Ok(Manifest::default()) };
         let fault =
