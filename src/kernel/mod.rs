@@ -4,6 +4,7 @@
 
 pub mod last_read;
 pub mod cell;
+pub mod manifest_keys;
 pub mod manifest;
 pub mod source;
 pub mod macros;

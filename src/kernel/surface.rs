@@ -12,7 +12,7 @@ use crate::kernel::macros::Macro;
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::roles::{Imported, Role, arguments, conditions, given_name, mentioned};
 use crate::kernel::source::Source;
-use crate::paths::normal;
+use crate::paths::followed;
 
 /// So many calls of macros are expanded, those that macros make included.
 const CALLS: usize = 4096;
@@ -286,11 +286,11 @@ impl Walk {
 
     fn read(&mut self, file: &Path, scope: &Scope) {
         // A file that is a module twice is read once.
-        if !self.files.insert(normal(file)) {
+        if !self.files.insert(followed(file)) {
             return;
         }
         let Ok(text) = std::fs::read_to_string(file) else { return };
-        let file = normal(file);
+        let file = followed(file);
         let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
         let scope = &Scope { file: file.as_path().into(), own: folder.clone(), folder, call: None, ..scope.clone() };
         match syn::parse_file(&text) {

@@ -17,7 +17,7 @@ use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
-use crate::paths::normal;
+use crate::paths::{followed, normal};
 use crate::stage::pymodule;
 use crate::stage::split::pieces;
 
@@ -159,7 +159,7 @@ fn absolute_includes(text: &str, folder: &Path) -> String {
             continue;
         }
         out.push_str(&text[copied..range.start]);
-        out.push_str(&format!("{:?}", normal(&folder.join(path)).to_string_lossy()));
+        out.push_str(&format!("{:?}", followed(&folder.join(path)).to_string_lossy()));
         copied = range.end;
     }
     out + &text[copied..]

@@ -7,7 +7,7 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
-use crate::paths::normal;
+use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::unstage;
 use crate::stage::copies::{Form, Stage, Staged, stage};
@@ -79,7 +79,7 @@ impl View {
 
     /// The user's name for a path that the compiler named.
     pub fn real(&self, path: &Path) -> PathBuf {
-        let path = normal(path);
+        let path = followed(path);
         if let Some((file, _)) = &self.cell
             && path == self.source.path
         {
