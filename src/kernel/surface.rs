@@ -320,14 +320,15 @@ impl Walk {
             self.calls = self.calls.saturating_sub(1);
             let known = self.macros.get(&name).and_then(Option::as_ref).filter(|_| self.calls > 0);
             let made = known.and_then(|known| known.expand(item.mac.tokens.clone()));
-            match made.and_then(|made| syn::parse2::<syn::File>(made).ok()) {
-                Some(made) => {
+            match made.and_then(|made| Some((made.clone(), syn::parse2::<syn::File>(made).ok()?))) {
+                Some((tokens, made)) => {
                     if scope.call.is_none() {
                         self.settled.push((scope.file.to_path_buf(), range, None));
                     }
                     let call = Some(scope.spot(last.ident.span()));
                     let mut below = Scope { call, ..scope.clone() };
                     below.conditions.extend(conditions(&item.attrs));
+                    self.note(tokens, &below);
                     self.items(&made.items, &below);
                 }
                 None => {
