@@ -17,7 +17,7 @@ const HARMLESS: [&str; 9] = ["allow", "cfg", "cold", "doc", "expect", "inline", 
 
 const SUPPORT: &str = include_str!("support.rs");
 /// What does not hold of the user's code does not hold of this: it is not theirs to change.
-const ALLOWED: &str = "#[allow(unsafe_code, unused, unused_qualifications, nonstandard_style, unreachable_pub, trivial_casts, \
+const ALLOWED: &str = "#[allow(unsafe_code, unused, unused_qualifications, redundant_imports, nonstandard_style, unreachable_pub, trivial_casts, \
     trivial_numeric_casts, clippy::all, clippy::pedantic)]";
 
 /// What these functions share, in a module of its own: only what they use, since it is compiled with every kernel.
