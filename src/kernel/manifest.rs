@@ -60,14 +60,21 @@ impl Manifest {
         dependencies.is_some_and(|dependencies| dependencies.iter().any(is_pyo3)) || self.table.contains_key("patch")
     }
 
-    /// The name that Rust has for PyO3, here or in the manifest of a crate.
-    pub fn pyo3_name(&self, of_crate: Option<&str>) -> String {
+    /// The name that Rust has for PyO3, and the first version that the manifest takes, as 0.30 is `(0, 30)`; it is that of
+    /// a crate where there is one.
+    pub fn pyo3(&self, of_crate: Option<&str>) -> (String, Option<(u64, u64)>) {
         let of_crate: Option<toml::Table> = of_crate.map(|text| text.parse().unwrap_or_default());
         let dependencies = of_crate.as_ref().unwrap_or(&self.table).get("dependencies").and_then(toml::Value::as_table);
-        let renamed =
-            |(_, spec): &(&String, &toml::Value)| spec.get("package").and_then(toml::Value::as_str) == Some("pyo3");
-        let found = dependencies.and_then(|dependencies| dependencies.iter().find(renamed));
-        found.map_or_else(|| "pyo3".to_owned(), |(name, _)| name.replace('-', "_"))
+        let text = |spec: &toml::Value, key: &str| spec.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let found = dependencies
+            .into_iter()
+            .flatten()
+            .find(|(name, spec)| text(spec, "package").map_or(*name == "pyo3", |package| package == "pyo3"));
+        let Some((name, spec)) = found else { return ("pyo3".to_owned(), None) };
+        let version = spec.as_str().map(str::to_owned).or_else(|| text(spec, "version"));
+        let version = version.and_then(|version| semver::VersionReq::parse(&version).ok());
+        let first = version.and_then(|version| version.comparators.first().map(|first| (first.major, first.minor)));
+        (name.replace('-', "_"), first.and_then(|(major, minor)| Some((major, minor?))))
     }
 
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {
@@ -335,6 +342,18 @@ mod tests {
             "//! ```cargo\n//! ```\n//! ```cargo\n//! ```\n",
             Err("k.rs:4: this is a second manifest block; the first is on line 2"),
         );
+    }
+
+    #[test]
+    fn pyo3_is_known_by_its_name_and_version() {
+        let check = |toml: &str, name: &str, version: Option<(u64, u64)>| {
+            assert_eq!(Manifest::default().pyo3(Some(toml)), (name.to_owned(), version), "{toml}");
+        };
+        check("", "pyo3", None);
+        check("[dependencies]\npyo3 = '0.22.1'", "pyo3", Some((0, 22)));
+        check("[dependencies]\npyo3 = { version = '>=0.25, <0.30' }", "pyo3", Some((0, 25)));
+        check("[dependencies]\nmy-py = { package = 'pyo3', git = 'x' }", "my_py", None);
+        check("[dependencies]\npyo3 = { package = 'other', version = '1.0' }", "pyo3", None);
     }
 
     #[test]

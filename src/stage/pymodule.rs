@@ -44,12 +44,14 @@ pub fn generated(
         // What only the compiler knows may be all that is needed.
         return if surface.is_open { Ok(Generated::default()) } else { Err(nothing(source, &surface)) };
     }
-    let pyo3 = &manifest.pyo3_name(source.manifest.as_ref().map(|manifest| manifest.text.as_str()));
+    let (pyo3, version) = &manifest.pyo3(source.manifest.as_ref().map(|manifest| manifest.text.as_str()));
+    // An older PyO3 gives types otherwise.
+    let has_types = version.is_none_or(|version| version >= (0, 23));
     let is_ours = source.manifest.is_none() && !manifest.names_pyo3();
     // Another PyO3 may have other names for what is needed, and `forbid` cannot be undone for a part of the file.
     let fast = fast && is_ours && !text.contains("forbid");
     let (mut calls, mut functions) = (String::new(), Vec::new());
-    for shown in &surface.shown {
+    for shown in surface.shown.iter().filter(|shown| has_types || shown.kind != Kind::Exception) {
         let conditions = cfg(&shown.conditions);
         let fast_call = shown.function.as_ref().filter(|_| fast).and_then(|function| {
             let (attributes, signature) = &**function;
