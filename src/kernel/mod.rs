@@ -10,6 +10,8 @@ pub mod source;
 pub mod macros;
 pub mod mod_files;
 pub mod roles;
+pub mod uses;
 pub mod surface;
+pub mod walk;
 pub mod exports;
 pub mod discover;

@@ -10,6 +10,7 @@ use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::kernel::surface::{Hidden, Kind, Shown, Surface};
+use crate::kernel::walk::surface;
 use crate::stage::fastcall::{FastCall, support};
 
 /// The module that holds what is generated.
@@ -36,7 +37,7 @@ pub fn generated(
     fast: bool,
 ) -> Result<Generated> {
     let Some(file) = file else { return Ok(Generated::default()) };
-    let surface = Surface::of(source, text, file);
+    let surface = surface(source, text, file);
     if is_declared(source, &surface)? {
         return Ok(Generated::default());
     }
@@ -296,6 +297,11 @@ mod tests {
         check("mod m { #[pyfunction] pub fn f() {} #[pyclass] pub(crate) struct C; }", &["m::f", "m::C"]);
         check("mod m { pub(super) mod n { #[pyfunction] pub(in super::super) fn f() {} } }", &["m::n::f"]);
         check("mod m { #[pyfunction] pub fn f() {} } #[pyfunction] fn g() {}", &["g", "m::f"]);
+        check("mod m { #[pyfunction] pub fn f() {} } use m::f;", &["f"]);
+        check("mod m { #[pyfunction] pub fn f() {} } use m::*;", &["m::f"]);
+        check("mod m { mod n { #[pyfunction] pub fn f() {} } pub use n::f; }", &["m::f"]);
+        check("mod m { mod n { #[pyclass] pub struct C; } pub use self::n::*; }", &["m::C"]);
+        check("mod m { mod n { #[pyclass] pub struct C; } pub use n::C; } use crate::m::C;", &["m::C"]);
         check("use pyo3::pyfunction as export; #[export] fn f() {}", &["f"]);
         check("#[cfg_attr(any(unix, windows), pyfunction)] fn f() {}", &["f"]);
         check("create_exception!(a, E, PyException); #[pyfunction] fn f() {}", &["E", "f"]);
