@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::{Attribute, Item, ItemMacro, Signature, Visibility};
+use syn::{Attribute, Item, ItemEnum, ItemMacro, ItemStruct, Signature, Visibility};
 
 use crate::kernel::macros::Macro;
 use crate::kernel::mod_files::{Place, place};
@@ -80,6 +80,24 @@ impl Default for Scope {
     }
 }
 
+/// An item as far as it matters here.
+struct Definition<'a> {
+    attributes: &'a [Attribute],
+    ident: &'a syn::Ident,
+    visibility: &'a Visibility,
+    signature: Option<&'a Signature>,
+}
+
+/// What has a role, before the way to it is known.
+struct Offered {
+    /// Its path is its name alone.
+    shown: Shown,
+    /// The modules on the way from the root.
+    module: Vec<String>,
+    /// Why the root does not see it there, and what would help.
+    closed: Option<(String, String)>,
+}
+
 #[derive(Default)]
 struct Walk {
     surface: Surface,
@@ -88,8 +106,7 @@ struct Walk {
     /// The number of calls of macros that may still be expanded.
     calls: usize,
     files: HashSet<PathBuf>,
-    /// What has a role, with the modules on the way to it, and what keeps the root from seeing it.
-    offered: Vec<(Shown, Vec<String>, Option<(String, String)>)>,
+    offered: Vec<Offered>,
     /// The attributes of PyO3 in the text, by file and place in it, and those of them that were met on an item.
     mentioned: Vec<(Role, Option<String>, usize, Spot)>,
     met: HashSet<(PathBuf, usize)>,
@@ -139,21 +156,22 @@ impl Walk {
     fn item(&mut self, item: &Item, scope: &Scope) {
         match item {
             Item::Fn(item) => {
-                let function = Some(Box::new((item.attrs.clone(), item.sig.clone())));
-                self.with_role(&item.attrs, &item.sig.ident, &item.vis, function, scope);
+                let (attributes, visibility) = (&item.attrs, &item.vis);
+                let signature = Some(&item.sig);
+                self.with_role(&Definition { attributes, ident: &item.sig.ident, visibility, signature }, scope);
             }
-            Item::Struct(item) => self.with_role(&item.attrs, &item.ident, &item.vis, None, scope),
-            Item::Enum(item) => self.with_role(&item.attrs, &item.ident, &item.vis, None, scope),
-            Item::Mod(item) => {
-                if Role::of(&item.attrs, &self.uses.imported).is_some() {
-                    // PyO3 sees to what stands in it.
-                    self.with_role(&item.attrs, &item.ident, &item.vis, None, scope);
-                    let braces = item.content.as_ref().map(|(braces, _)| braces.span.join().byte_range());
-                    self.settled.extend(braces.map(|range| (scope.file.to_path_buf(), range, None)));
-                } else {
-                    self.module(item, scope);
-                }
+            Item::Struct(ItemStruct { attrs: attributes, ident, vis: visibility, .. })
+            | Item::Enum(ItemEnum { attrs: attributes, ident, vis: visibility, .. }) => {
+                self.with_role(&Definition { attributes, ident, visibility, signature: None }, scope);
             }
+            Item::Mod(item) if Role::of(&item.attrs, &self.uses.imported).is_some() => {
+                let (attributes, visibility) = (&item.attrs, &item.vis);
+                self.with_role(&Definition { attributes, ident: &item.ident, visibility, signature: None }, scope);
+                // PyO3 sees to what stands in it.
+                let braces = item.content.as_ref().map(|(braces, _)| braces.span.join().byte_range());
+                self.settled.extend(braces.map(|range| (scope.file.to_path_buf(), range, None)));
+            }
+            Item::Mod(item) => self.module(item, scope),
             Item::Use(item) => self.uses.note(item, &scope.path, &scope.conditions, scope.closed.is_none()),
             Item::Macro(item) => self.called(item, scope),
             _ => {}
@@ -240,25 +258,18 @@ impl Walk {
         let tokens: Vec<TokenTree> = item.mac.tokens.clone().into_iter().collect();
         let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ',');
         if let Some(TokenTree::Ident(name)) = tokens.split(is_comma).nth(1).and_then(|part| part.first()) {
-            let conditions = conditions(&item.attrs);
-            let public = Visibility::Public(Default::default());
-            self.show(Kind::Exception, name, None, conditions, &public, None, scope);
+            let visibility = &Visibility::Public(Default::default());
+            let definition = Definition { attributes: &item.attrs, ident: name, visibility, signature: None };
+            self.show(Kind::Exception, conditions(&item.attrs), &definition, scope);
         }
     }
 
-    fn with_role(
-        &mut self,
-        attributes: &[Attribute],
-        ident: &syn::Ident,
-        visibility: &Visibility,
-        function: Option<Box<(Vec<Attribute>, Signature)>>,
-        scope: &Scope,
-    ) {
+    fn with_role(&mut self, definition: &Definition<'_>, scope: &Scope) {
+        let Definition { attributes, ident, .. } = *definition;
         let Some((role, conditions)) = Role::of(attributes, &self.uses.imported) else { return };
         for attribute in attributes {
             self.met.insert((scope.file.to_path_buf(), attribute.bracket_token.span.open().byte_range().start));
         }
-        let name = given_name(attributes);
         let is_submodule = || {
             let says_so = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "submodule");
             arguments(attributes).iter().any(says_so)
@@ -268,27 +279,19 @@ impl Walk {
             Role::Class => Kind::Class,
             Role::Module if is_submodule() => Kind::Submodule,
             Role::Module => {
-                let name = name.unwrap_or_else(|| plain(ident));
+                let name = given_name(attributes).unwrap_or_else(|| plain(ident));
                 self.surface.modules.push(Module { name, place: scope.spot(ident.span()), is_raw: false });
                 return;
             }
         };
-        self.show(kind, ident, name, conditions, visibility, function, scope);
+        self.show(kind, conditions, definition, scope);
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn show(
-        &mut self,
-        kind: Kind,
-        ident: &syn::Ident,
-        name: Option<String>,
-        own_conditions: Vec<String>,
-        visibility: &Visibility,
-        function: Option<Box<(Vec<Attribute>, Signature)>>,
-        scope: &Scope,
-    ) {
+    fn show(&mut self, kind: Kind, own_conditions: Vec<String>, definition: &Definition<'_>, scope: &Scope) {
+        let Definition { attributes, ident, visibility, signature } = *definition;
         let conditions: Vec<String> = scope.conditions.iter().cloned().chain(own_conditions).collect();
-        let name = name.unwrap_or_else(|| plain(ident));
+        let name = given_name(attributes).unwrap_or_else(|| plain(ident));
+        let function = signature.map(|signature| Box::new((attributes.to_vec(), signature.clone())));
         let depth = scope.path.len();
         let place = scope.spot(ident.span());
         let closed = match &scope.closed {
@@ -306,7 +309,7 @@ impl Walk {
         };
         let types = scope.types.clone();
         let shown = Shown { kind, path: ident.to_string(), name, conditions, function, types, place };
-        self.offered.push((shown, scope.path.clone(), closed));
+        self.offered.push(Offered { shown, module: scope.path.clone(), closed });
     }
 
     /// Notes functions `PyInit_NAME`, and those for which the kernel makes an object itself.
@@ -382,7 +385,7 @@ impl Walk {
 
     /// Finds the path from the root to whatever has a role.
     fn find_ways(&mut self) {
-        for (mut shown, module, closed) in std::mem::take(&mut self.offered) {
+        for Offered { mut shown, module, closed } in std::mem::take(&mut self.offered) {
             let name = plain_text(&shown.path).to_owned();
             let own = || module.iter().cloned().chain([name.clone()]).collect::<Vec<_>>();
             let way = self.uses.way_to(&module, &name, closed.is_some()).filter(|_| !module.is_empty());
