@@ -322,24 +322,40 @@ _IMPORT_OWNS = (
 )
 
 
+# What the module `types` calls by these names; importing that takes as long as importing the hook.
+_Function, _Module = type(_engine.lookup), type(sys)
+
+
 def _names(module: ModuleType) -> dict[str, object]:
-    """What a kernel defined in its new module. Its classes learn where they are, so that they pickle."""
+    """What a kernel defined in its new module. Its classes and functions learn where they are, so that they
+    pickle.
+    """
     names = vars(module).copy()
     fullname = module.__name__
     for name in _IMPORT_OWNS:
         names.pop(name, None)
-    for value in names.values():
-        # PyO3 names no module, or only the last part of its name.
-        if (
-            isinstance(value, type)
-            and _is_open(value)
-            and value.__module__ in ("builtins", fullname.rpartition(".")[2])
-        ):
-            value.__module__ = fullname
+    for name, value in names.items():
+        if isinstance(value, _Function):
+            settled = value.__module__ == fullname and value.__name__ == name
+        elif isinstance(value, type):
+            # PyO3 names no module, or only the last part of its name.
+            if value.__module__ in ("builtins", fullname.rpartition(".")[2]) and is_open(value):
+                value.__module__ = fullname
+            # The variants of an enum are classes in its own.
+            below: list[type] = type.__subclasses__(value)
+            inner = any(sub.__name__ in vars(value) for sub in below)
+            settled = value.__module__ == fullname and value.__qualname__ == name and not inner
+        else:
+            settled = not isinstance(value, _Module)
+        if not settled:
+            from rsimport._places import settle
+
+            settle(module, names)
+            break
     return names
 
 
-def _is_open(kind: type) -> bool:
-    # Of types that were made at run time, as those of PyO3 are, some can be changed; of all others, none.
+def is_open(kind: type) -> bool:
+    """Can attributes of this class be set? Of those made at run time, as PyO3's are, of some; else never."""
     immutable, heap = 1 << 8, 1 << 9
     return kind.__flags__ & (immutable | heap) == heap
