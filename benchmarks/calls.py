@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="rsimport-calls-", ignore_cleanup_errors=True) as folder:
         clean()
         chosen = {one.name: one for short in given.only for one in CONTESTANTS[short]}
-        modules, left_out = _built(Place(Path(folder)), chosen)
+        modules, left_out = _built(Place(Path(folder), given.cache), chosen)
         results = {key: _raced(key, chosen, modules, given.rounds) for key in given.subjects}
     present = {name: one for name, one in chosen.items() if name in modules}
     used = versions((one.distribution for one in present.values()), compiler=True)
@@ -80,6 +80,7 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     made = parser(__doc__, EXAMPLES, CONTESTANTS)
     made.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), metavar="SUBJECT")
     made.add_argument("--rounds", type=positive, default=25, help="rounds of every subject (default: 25)")
+    made.add_argument("--cache", type=Path, help="a cache of kernels to use instead of an empty one")
     return made.parse_args(arguments)
 
 

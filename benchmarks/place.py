@@ -19,14 +19,14 @@ from crate import Crate
 class Place:
     """A folder with a cache of its own. Nothing is written outside of it; no setting of the user counts."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cache: Path | None = None) -> None:
         self.root = root
         self._folders = 0
         for name in [name for name in os.environ if name.startswith("RSIMPORT_")]:
             del os.environ[name]
         # Without bytecode on the disk, an import would measure Python's compiler.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        self.cache = self.folder("cache")
+        self.cache = cache or self.folder("cache")
         os.environ["RSIMPORT_CACHE_DIR"] = str(self.cache)
 
     def folder(self, name: str) -> Path:

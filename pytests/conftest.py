@@ -129,13 +129,14 @@ def stub_kernel(common: Path, kernel: Callable[..., Path]) -> Callable[..., Path
     What comes besides are lines for its manifest block. For tests in which PyO3 would be compiled once more.
     """
 
-    def write_kernel(number: object, *lines: str) -> Path:
+    def write_kernel(number: object, *lines: str, more: str = "") -> Path:
         stub = common / "stub"
         with _locked(common / "lock"):
             if not stub.exists():
                 write(stub, CRATE)
         dependency = f"pyo3 = {{ path = {json.dumps(str(stub))} }}"
-        return kernel("k", module(number), block=block("[dependencies]", dependency, *lines), prelude=False)
+        manifest = block("[dependencies]", dependency, *lines)
+        return kernel("k", more + module(number), block=manifest, prelude=False)
 
     return write_kernel
 

@@ -12,6 +12,8 @@ from helpers import snapshot, value, write
 import rsimport
 
 PUBLIC = {
+    "Artifact",
+    "Diagnostic",
     "install",
     "native",
     "Hook",

@@ -248,6 +248,20 @@ def test_doctor_looks_at_everything_else_where_a_setting_is_broken(cli, project,
     assert seen.returncode == 1 and why in row and "rustc" in seen.out and "Traceback" not in seen.text
 
 
+def test_what_no_import_finds_is_told_by_build_watch_and_doctor(cli, kernel):
+    kernel("k", value(1))
+    kernel("unmarked", value(2), marker=False)
+    seen = cli("build", "k.rs", "unmarked.rs")
+    assert seen.returncode == 0 and seen.stderr.count("note: ") == 1
+    assert (
+        "unmarked.rs is no kernel" in seen.stderr and "hint: make `// rsimport` the first line" in seen.stderr
+    )
+    good, bad = cli("doctor", "k.rs"), cli("doctor", "unmarked.rs", ".")
+    assert good.returncode == 0 and "`import k` finds it" in good.out and "rsimport.install()" in good.out
+    assert bad.returncode == 1 and "unmarked.rs is no kernel" in bad.stderr
+    assert ". is a folder without a marked src/lib.rs" in bad.stderr
+
+
 def test_doctor_without_rust_exits_with_1_and_says_what_to_do(cli, tmp_path):
     seen = cli("doctor", env=without_rust(tmp_path / "bare"))
     assert seen.returncode == 1 and "rustup" in seen.text and "Traceback" not in seen.text

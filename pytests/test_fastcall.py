@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from helpers import Result
 
@@ -188,10 +190,8 @@ def test_a_fast_call_can_be_told_by_its_place_in_a_panic(kernel, run):
     program = "import rsimport.import_hook, k\ntry: k.panic(1)\nexcept BaseException: pass"
 
     def passes_through(tier: str) -> bool:
-        return (
-            "__rsimport_fastcall_panic"
-            in run(program, env={"RSIMPORT_TIER": tier, "RUST_BACKTRACE": "1"}).stderr
-        )
+        said = run(program, env={"RSIMPORT_TIER": tier, "RUST_BACKTRACE": "1"}).stderr
+        return re.search(r"fastcall_\d+_panic", said) is not None
 
     assert not passes_through("fast")
     assert passes_through("optimized")

@@ -138,3 +138,8 @@ def test_an_error_is_shown_in_colour_and_the_mended_cell_gives_its_result(page: 
     assert run_cell(page, 1, CELL.replace("TEXT", "4321")).count() == 0
     assert run_cell(page, 2, "value()").text_content().strip() == "4321"
     picture(page, "notebook_result.png", 3)
+    # Rust is coloured as Rust, in which `fn` and `use` are words of the language.
+    run_cell(page, 3, "fn = use = 'text'")
+    cells = [page.locator(".jp-Notebook .jp-CodeCell").nth(number) for number in (1, 3)]
+    coloured = [set(cell.locator(".cm-line span").all_text_contents()) for cell in cells]
+    assert {"fn", "use"} <= coloured[0] and not {"fn", "use"} & coloured[1]

@@ -64,7 +64,7 @@ mod inner {
 """
 
 
-def test_root_level_functions_and_classes_make_the_module(kernel, run):
+def test_functions_and_classes_make_the_module(kernel, run):
     kernel("k", EVERYTHING)
     program = """
         import rsimport.import_hook, k
@@ -77,7 +77,7 @@ def test_root_level_functions_and_classes_make_the_module(kernel, run):
     assert run(program).out.splitlines() == [
         "6 9 private 2 False",
         "Doubles. A counter. k",
-        "Counter Side renamed scale",
+        "Counter Side hidden renamed scale",
     ]
 
 

@@ -201,9 +201,9 @@ def test_two_functions_of_one_name_have_a_signature_only_if_they_agree(
 
 
 def test_what_was_removed_from_the_cache_is_an_error_and_what_was_taken_before_still_runs(
-    kernel: Callable[..., Path], run: Run, own_cache: Path
+    stub_kernel: Callable[..., Path], run: Run, own_cache: Path
 ) -> None:
-    kernel("k", EXPORT + value(1))
+    stub_kernel(1, more=EXPORT)
     run("import rsimport.import_hook, k")
     program = """
 function = rsimport.native(k).ctypes("f")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from rsimport._meta_finder import MetaFinder
+from rsimport._meta_finder import LastFinder, MetaFinder
 
 # Type checkers take this name for true. Importing it from typing would take longer than all the rest.
 TYPE_CHECKING = False
@@ -94,4 +94,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-sys.meta_path.append(MetaFinder)
+sys.meta_path += [MetaFinder, LastFinder]

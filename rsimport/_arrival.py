@@ -157,6 +157,10 @@ class Kernel:
                 vars(shown).pop("_kernel", None)
                 shown.__class__ = ModuleType
                 self.names = loader.names
+                if loader.place != self.name:
+                    from rsimport._departure import move
+
+                    move(loader)
             return self.names
 
     def _loader(self, build: bool) -> KernelLoader:
@@ -287,19 +291,23 @@ class _Functions(ModuleType):
 
 
 def _shows(name: str, content: bytes) -> bool:
-    """Is this content imported here under its name?"""
-    spec: ModuleSpec | None = getattr(sys.modules.get(name), "__dict__", {}).get(LOADED)
+    """Is this content imported here under its name, or would it be if somebody imported it?"""
+    module = sys.modules.get(name)
+    if module is None and not is_worker() and _is_built(name, content):
+        module = import_module(name)
+    spec: ModuleSpec | None = getattr(module, "__dict__", {}).get(LOADED)
     return spec is not None and spec.loader.find_artifact().content == content.hex()  # type: ignore[union-attr]
 
 
-def _is_built(name: str) -> bool:
-    """Would an import find a kernel of this name and have nothing to build?"""
+def _is_built(name: str, content: bytes | None = None) -> bool:
+    """Would an import find a kernel of this name, or even this content, and have nothing to build?"""
     with suppress(ImportError, AttributeError, ValueError):
         spec = find_spec(name)
         loader = None if spec is None else spec.loader
         if isinstance(loader, KernelLoader):
             module = name.rpartition(".")[2]
-            return _engine.lookup(loader.kernel, module, ABI, loader.settings) is not None
+            artifact = _engine.lookup(loader.kernel, module, ABI, loader.settings)
+            return artifact is not None and content in (None, bytes.fromhex(artifact.content))
     return False
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from types import BuiltinFunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rsimport import _engine
 from rsimport._errors import CompileError, ConfigError, RsimportError
+from rsimport._format import called
 from rsimport._loader import LOADED, KernelLoader, loader_of
 from rsimport._python import ABI
 from rsimport._reload import reload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 class Auto:
     """Keeps the kernels of one shell up to date as long as it is on."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(
+        self, shell: InteractiveShell, renewed: Callable[[str, dict[str, Any], dict[str, Any]], None]
+    ) -> None:
         self.shell = shell
+        self.renewed = renewed
+        """Is told of each kernel that was loaded again: its name, and its names before and after."""
         self.on = False
-        self.failed: dict[str, dict[str, object]] = {}
-        """How a kernel's files were dated when it did not compile, by the kernel's path."""
+        self.failed: dict[str, tuple[dict[str, object], str]] = {}
+        """By the kernels' paths, how their files were dated when they did not compile, and what was said."""
 
     def start(self) -> None:
         """From the next cell on; a second call does nothing."""
@@ -40,24 +46,42 @@ class Auto:
             self.shell.events.unregister("pre_run_cell", self.refresh)
             self.on = False
 
-    def refresh(self, _info: object = None) -> None:
+    def refresh(self, info: object = None) -> None:
         """Reloads what has changed. What does not compile is told, and stays as it was."""
+        is_rust = re.search(r"^%%rsimport\b", str(getattr(info, "raw_cell", "")), re.MULTILINE) is not None
         for module in kernels():
             loader = loader_of(module)
-            failed = self.failed.get(loader.kernel)
-            if failed is not None and failed == _dates(failed):
-                continue  # It was told once, and would only fail again.
+            if is_rust and called(loader.kernel) != loader.kernel:
+                continue  # It may be just this cell that mends it.
+            dates, said = self.failed.get(loader.kernel, (None, ""))
+            if dates is not None and dates == _dates(dates):
+                # It would only fail again.
+                print(f"{module.__name__} stays as it was: {said}", file=sys.stderr)
+                continue
             try:
-                if _is_stale(loader):
+                if is_stale(loader):
                     before = loader.names
                     reload(module)
-                    self._rebind(before, loader_of(module).names)
+                    after = loader_of(module).names
+                    self._rebind(before, after)
+                    self.renewed(module.__name__, before, after)
                 self.failed.pop(loader.kernel, None)
             except RsimportError as error:
-                if isinstance(error, (CompileError, ConfigError)):
-                    self.failed[loader.kernel] = _dates(_files(loader, error))
+                self.was_told(module, error)
                 print(*error._render_traceback_(), sep="\n", file=sys.stderr)
                 print(f"{module.__name__} stays as it was", file=sys.stderr)
+
+    def was_told(self, module: ModuleType | None, error: RsimportError) -> None:
+        """Notes what is wrong with a kernel; until its files change, it is said in one line."""
+        if module is not None and isinstance(error, (CompileError, ConfigError)):
+            loader = loader_of(module)
+            said = next(
+                (found for found in getattr(error, "diagnostics", ()) if found.level == "error"), None
+            )
+            text = error.message.partition("\n")[0]
+            if said is not None:
+                text = f"{said.file}:{said.line}: {said.message}" if said.file else said.message
+            self.failed[loader.kernel] = _dates(_files(loader, error)), text
 
     def _rebind(self, before: dict[str, object], after: dict[str, object]) -> None:
         """Gives all who imported a function or class by its name the new one, as %autoreload 2 does."""
@@ -91,7 +115,8 @@ def _names(module: ModuleType) -> dict[str, Any]:
     return names
 
 
-def _is_stale(loader: KernelLoader) -> bool:
+def is_stale(loader: KernelLoader) -> bool:
+    """Has the source changed since it was loaded? A build that is only optimised more does not count."""
     settings = {**loader.settings, "force_rebuild": False}
     artifact = _engine.lookup(loader.kernel, loader.name.rpartition(".")[2], ABI, settings)
     if artifact is None or loader.artifact is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from rsimport import _engine
 from rsimport._progress import showing
 from rsimport._python import ABI, interpreter
+from rsimport._streams import is_coloured, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +26,20 @@ def build(kernel: str, module: str, settings: dict[str, object]) -> Artifact:
 
         logger = logging.getLogger("rsimport")
         name = os.path.basename(kernel)
-        logger.info("built %s in %.2f s: %s", name, artifact.seconds, artifact.reason)
+        with suppress(Exception):
+            logger.info("built %s in %.2f s: %s", name, artifact.seconds, artifact.reason)
         if artifact.warnings:
-            logger.warning("%s", "\n".join(found.rendered.rstrip() for found in artifact.warnings))
+            handled = logger.hasHandlers()
+            coloured = not handled and is_coloured(sys.stderr)
+            text = "\n".join(
+                (found.ansi if coloured else found.rendered).rstrip() for found in artifact.warnings
+            )
+            if handled:
+                with suppress(Exception):  # A handler whose stream is gone is no reason to refuse a kernel.
+                    logger.warning("%s", text)
+            elif logger.isEnabledFor(logging.WARNING):
+                # Python would do the same, but for a stream that cannot be written to.
+                say(text)
     return artifact
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 from rsimport import _api, _engine, _new
 from rsimport._cli_options import given, option_of, setting_options
 from rsimport._errors import ConfigError, RsimportError
+from rsimport._marker import advice
 from rsimport._python import ABI
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
     failures = [report.error for report in reports if report.error]
     for error in failures:
         _complain(error)
+    for note in _notes(paths):
+        click.echo(note, err=True)
     return 1 if failures else 0
 
 
@@ -119,6 +122,8 @@ def watch(paths: Sequence[str], **options: Any) -> None:
     from rsimport._watch import watch as follow
 
     with suppress(KeyboardInterrupt):
+        for note in _notes(paths):
+            click.echo(note)
         follow(paths, given(options), _report)
 
 
@@ -210,13 +215,23 @@ def settings() -> None:
     _show(["setting", "here", "option", "variable", "what it does"], rows)
 
 
-@cli.command()
+@cli.command(
+    epilog="""\b
+    Examples:
+      rsimport doctor
+      rsimport doctor step.rs    also: would `import step` find this file?
+    """
+)
+@click.argument("files", nargs=-1, type=click.Path(exists=True))
 @setting_options("cache_dir", "toolchain")
-def doctor(**options: Any) -> int:
-    """Check everything that a build or an import needs, and say what to do about what is missing."""
+def doctor(files: Sequence[str], **options: Any) -> int:
+    """Check everything that a build or an import needs, and say what to do about what is missing.
+
+    With files, also whether an import finds them.
+    """
     from rsimport._doctor import examine
 
-    findings = examine(given(options))
+    findings = examine(given(options), files)
     _show(
         ["", "what", "found"],
         [["ok" if found.ok else "FAILED", found.name, found.detail] for found in findings],
@@ -295,6 +310,12 @@ def _build(path: str, settings: dict[str, Any]) -> list[Report]:
         hint = "the first line of a kernel is `// rsimport`; a kernel that is named itself needs no marker"
         raise ConfigError(f"there is no marked kernel in {path}", hint=hint)
     return reports
+
+
+def _notes(paths: Sequence[str]) -> list[str]:
+    """What keeps files that were named from being imported; they are built all the same."""
+    found = [advice(path) for path in paths if os.path.isfile(path)]
+    return [f"note: no import finds it: {problem}\nhint: {hint}" for problem, hint in filter(None, found)]
 
 
 def _result(report: Report) -> list[str]:

@@ -9,11 +9,13 @@ from types import ModuleType
 
 from rsimport import _engine
 from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home, place_of
-from rsimport._loader import Home, KernelLoader, settle
-from rsimport._submodules import pickle_by_object
+from rsimport._loader import Home, KernelLoader
+from rsimport._places import is_submodule, name_module, pickle_by_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rsimport._arrival import Address
 
 _ARRIVALS = {"function": function_home, "class": class_home, "module": module_home}
@@ -77,8 +79,33 @@ def retire(loader: KernelLoader) -> None:
     old.shown = sys.modules[old.place] = ModuleType(old.place)
     vars(old.shown).update(loader.names)
     old.names = loader.names
-    settle(loader.names, loader)
+    move(loader)
+
+
+def move(loader: KernelLoader) -> None:
+    """Has what a loader has loaded be found where it is, which is not under the kernel's own name."""
+    rehome(loader)
     pickle_by_object()
+
+
+def rehome(loader: KernelLoader) -> None:
+    """Says of the classes of a kernel that they are where its loader has its place."""
+    home = Home(loader.place, loader, "class")
+    seen: set[object] = set()
+
+    def visit(names: Mapping[str, object]) -> None:
+        for value in list(names.values()):
+            if isinstance(value, type):
+                module: object = value.__module__
+                if value not in seen and type(module) is Home and module.loader.name == loader.name:
+                    seen.add(value)
+                    name_module(value, home)
+                    visit(vars(value))
+            elif is_submodule(value) and id(value) not in seen:
+                seen.add(id(value))
+                visit(vars(value))
+
+    visit(loader.names)
 
 
 def reduced_instance(self: object) -> tuple[object, ...]:

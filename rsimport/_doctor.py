@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rsimport import _engine
 from rsimport._errors import ConfigError
 from rsimport._finder import install
 from rsimport._loader import KernelLoader
+from rsimport._marker import advice
 from rsimport._python import ABI
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Finding:
     hint: str | None = None
 
 
-def examine(settings: dict[str, object]) -> list[Finding]:
+def examine(settings: dict[str, object], files: Sequence[str] = ()) -> list[Finding]:
     """Looks at everything. What is wrong with the settings is a finding as well."""
     python = f"{platform.python_implementation()} {platform.python_version()} ({ABI})"
     findings = [Finding("rsimport", True, _engine.__version__), Finding("python", True, python)]
@@ -36,7 +42,21 @@ def examine(settings: dict[str, object]) -> list[Finding]:
         findings.append(Finding("settings", False, exc.message, exc.hint))
     for check in _engine.checks(settings):
         findings.append(Finding(check.name, check.ok, check.detail, check.hint))
-    return [*findings, _hook()]
+    return [*findings, _hook(), *map(_file, files)]
+
+
+def _file(path: str) -> Finding:
+    """Would an import find it?"""
+    found = advice(path) if os.path.isfile(path) else None
+    if found is not None:
+        return Finding(path, False, found[0], found[1])
+    source = path if os.path.isfile(path) else _engine.crate_source(os.path.abspath(path))
+    if source is None:
+        problem = f"{path} is a folder without a marked src/lib.rs"
+        return Finding(path, False, problem, "make `// rsimport` the first line of its src/lib.rs")
+    name = Path(path).stem
+    detail = f"`import {name}` finds it from its folder, once the hook is on: rsimport.install()"
+    return Finding(path, True, detail)
 
 
 def _hook() -> Finding:

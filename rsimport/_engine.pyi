@@ -10,6 +10,7 @@ __all__ = [
     "Diagnostic",
     "Export",
     "Follower",
+    "Named",
     "Origin",
     "Setting",
     "__version__",
@@ -28,6 +29,7 @@ __all__ = [
     "lookup",
     "marked",
     "note",
+    "outline",
     "recall",
     "settings",
     "settings_table",
@@ -232,6 +234,29 @@ class Origin:
         """Has its build read more than what its key names?"""
 
 @final
+class Named:
+    """A part of a kernel's text that has a name."""
+
+    @property
+    def name(self) -> str:
+        """What Python calls it or, if Python does not see it, what Rust does."""
+    @property
+    def owner(self) -> str | None:
+        """The class that it is a part of."""
+    @property
+    def exported(self) -> bool:
+        """Is it marked for Python?"""
+    @property
+    def lines(self) -> tuple[int, int]:
+        """The first and the last line that it stands on, 1-based."""
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters whose types Python has names for, and these."""
+    @property
+    def returns(self) -> str | None:
+        """The type of what it returns, if Python has a name for that."""
+
+@final
 class Follower:
     """Tells which files were saved. Folders are followed with all that kernels can lie in below them."""
 
@@ -290,6 +315,9 @@ def claim(source: str, module: str, abi: str, settings: _Given) -> bool:
 
 def kernels(root: str) -> list[str]:
     """The marked kernel files and crate folders below a folder."""
+
+def outline(text: str) -> list[Named]:
+    """Everything in a kernel's text that has a name, in its order; nothing where the text does not parse."""
 
 def settings_table() -> list[Setting]:
     """Every setting that there is."""

@@ -45,14 +45,19 @@ class RsimportError(ImportError):
         self.kernel = kernel
 
     def __str__(self) -> str:
-        return self._text(coloured=_is_coloured())
+        from rsimport._streams import is_coloured
+
+        return self._text(coloured=is_coloured(sys.stderr))
 
     def _text(self, *, coloured: bool) -> str:
         return self.message if self.hint is None else f"{self.message}\nhint: {self.hint}"
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows these lines instead of a traceback, in which the user could change nothing anyway.
-        return f"{type(self).__name__}: {self._text(coloured='NO_COLOR' not in os.environ)}".splitlines()
+        from rsimport._streams import is_coloured
+
+        coloured = is_coloured(sys.stderr, otherwise=True)
+        return f"{type(self).__name__}: {self._text(coloured=coloured)}".splitlines()
 
 
 class CompileError(RsimportError):
@@ -110,14 +115,18 @@ for _error in (RsimportError, CompileError, ConfigError, ToolchainError, CacheEr
 
 
 def concise(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Keeps rsimport's frames out of the traceback of its errors: the user could change nothing there."""
+    """Keeps rsimport's frames out of the traceback of its errors and of Ctrl-C: the user could change nothing
+    there.
+    """
 
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
             return function(*args, **kwargs)
-        except RsimportError as exc:
-            raise exc.with_traceback(_outside(exc.__traceback__))  # noqa: B904
+        except (RsimportError, KeyboardInterrupt) as exc:
+            # A bare `raise` takes the traceback as it is and adds no frame, this one neither.
+            exc.__traceback__ = _outside(exc.__traceback__)
+            raise
 
     return call
 
@@ -131,7 +140,3 @@ def _outside(trace: TracebackType | None) -> TracebackType | None:
         return rest
     trace.tb_next = rest
     return trace
-
-
-def _is_coloured() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ

@@ -15,11 +15,11 @@ from importlib.machinery import (
 )
 
 from rsimport import _engine
-from rsimport._loader import KernelLoader, attend
+from rsimport._loader import KernelLoader, attend, disown, is_kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Callable, Iterator, Set
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
@@ -89,7 +89,20 @@ class KernelFinder(FileFinder):
             spec = None
         else:
             spec = _find_as_python(self, fullname, target)
-        return self._find_kernel(fullname, tail, spec) if tail in self._candidates else spec
+        if tail in self._candidates:
+            spec = self._find_kernel(fullname, tail, spec)
+        if target is not None and spec is not None:
+            self._succeed(target, spec)
+        elif tail == "pkgutil" and spec is not None:
+            _when_loaded(spec, _list_kernels)
+        return spec
+
+    def _succeed(self, module: ModuleType, spec: ModuleSpec) -> None:
+        """What is to be reloaded may have been something else before."""
+        if isinstance(spec.loader, KernelLoader):
+            spec.loader.before = vars(module).get("__spec__")
+        elif is_kernel(module) and isinstance(spec.loader, (SourceFileLoader, SourcelessFileLoader)):
+            disown(spec.loader)
 
     def _is_fresh(self) -> bool:
         try:
@@ -113,6 +126,13 @@ class KernelFinder(FileFinder):
             accompany_when_loaded(spec)
         return spec
 
+    def kernels(self) -> list[str]:
+        """The names of all kernels in the folder."""
+        if not self._is_fresh():
+            self._fill_cache()
+        names = [tail for tail in self._candidates if tail.isidentifier()]
+        return [tail for tail in names if self._find_kernel(tail, tail, None) is not None]
+
     def _fill_cache(self) -> None:
         super()._fill_cache()  # type: ignore[misc]
         self.note_candidates()
@@ -122,11 +142,6 @@ class KernelFinder(FileFinder):
         stems = {name: name.removesuffix(".rs") for name in self._path_cache}
         self._stems = {stem.partition(".")[0] for name, stem in stems.items() if stem == name or "." in stem}
         self._candidates = {stem for stem in stems.values() if "." not in stem}
-
-
-def is_installed() -> bool:
-    """Is the hook installed?"""
-    return bool(_hooks)
 
 
 def current_settings() -> dict[str, object]:
@@ -168,7 +183,42 @@ path_hook = KernelFinder.path_hook(
 _hooks: list[Hook] = []
 
 
+def is_installed() -> bool:
+    """Is the hook on?"""
+    return bool(_hooks)
+
+
+def _when_loaded(spec: ModuleSpec, what: Callable[[ModuleType], None]) -> None:
+    """Has something done to a module of Python's own as soon as it is loaded."""
+    loader: Any = spec.loader
+    execute = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        execute(module)
+        what(module)
+
+    loader.exec_module = exec_module
+
+
+def _list_kernels(pkgutil: Any) -> None:
+    """Has pkgutil list kernels among a folder's modules."""
+    of_python = pkgutil.iter_importer_modules.dispatch(FileFinder)
+
+    def modules(finder: KernelFinder, prefix: str = "") -> Iterator[tuple[str, bool]]:
+        seen = set()
+        for name, is_package in of_python(finder, prefix):
+            seen.add(name)
+            yield name, is_package
+        for tail in sorted(finder.kernels()):
+            if prefix + tail not in seen:
+                yield prefix + tail, False
+
+    pkgutil.iter_importer_modules.register(KernelFinder, modules)
+
+
 def _enter() -> None:
+    if "pkgutil" in sys.modules:
+        _list_kernels(sys.modules["pkgutil"])
     if path_hook not in sys.path_hooks:
         names = [getattr(hook, "__name__", None) for hook in sys.path_hooks]
         standard = path_hook.__name__

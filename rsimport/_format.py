@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -14,3 +16,11 @@ def duration(seconds: float) -> str:
     """Seconds in the largest unit of which there is one at least."""
     unit, size = next((pair for pair in UNITS if seconds >= pair[1]), UNITS[-1])
     return f"{digits(seconds / size)} {unit}"
+
+
+def called(file: str) -> str:
+    """What messages call a kernel's file: a cell by its name."""
+    folder, base = os.path.split(file)
+    if os.path.basename(os.path.dirname(folder)) == "cells":
+        return f"<cell {base.removesuffix('.rs')}>"
+    return file

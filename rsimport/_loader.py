@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
-from types import BuiltinFunctionType, ModuleType
+from types import FunctionType
 
 from rsimport import _engine
 from rsimport._python import ABI
@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.readers import FileReader
+    from types import ModuleType
     from typing import TypeVar
 
     from rsimport._arrival import Kernel
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
     Method = TypeVar("Method", bound=Callable[..., object])
 
-LOADED = "__rsimport__"
-"""Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`."""
+LOADED = "_rsimport_spec"
+"""Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`.
+
+With one underscore, because help() shows names with two.
+"""
 
 CAPSULES = "__pyx_capi__"
 """Where Cython, and who follows it, looks for the native functions of a module."""
@@ -59,9 +63,12 @@ class Home(str):
 def hidden(method: Method) -> Method:
     """Keeps a method out of the tracebacks of failed imports, as Python does for its own machinery.
 
-    Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError.
+    Python recognises that machinery by the file name of its code, and cuts its frames off an ImportError, and
+    off any exception as far as to a function of this name.
     """
-    code = method.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+    code = method.__code__.replace(
+        co_filename="<frozen importlib._bootstrap_external>", co_name="_call_with_frames_removed"
+    )
     method.__code__ = code
     return method
 
@@ -89,6 +96,10 @@ class KernelLoader(ExtensionFileLoader):
         self.place = fullname
         """Under which name of sys.modules pickle finds what this loads."""
         self.home: Home | None = None
+        self.created: ModuleType | None = None
+        """The module that was made for this loader, whose first contents are the artifact's."""
+        self.before: ModuleSpec | None = None
+        """The spec of the module that is to be reloaded, if something else has filled it."""
 
     # Each loader stands for one load; comparing their contents would compare what kernels define.
     __eq__ = object.__eq__
@@ -133,7 +144,7 @@ class KernelLoader(ExtensionFileLoader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         try:
             spec.origin, spec.loader_state = self.find_artifact().path, self.source
-        except ImportError as exc:
+        except (ImportError, KeyboardInterrupt) as exc:
             raise exc.with_traceback(None) from exc.__cause__
         try:
             module = super().create_module(spec)
@@ -144,14 +155,18 @@ class KernelLoader(ExtensionFileLoader):
             # imported it first, so the newcomer gets a module of its own.
             module = type(module)(self.name)
             vars(module).update(_pristine[self.path])
+        self.created = module
         return module
 
     @hidden
     def exec_module(self, module: ModuleType) -> None:
-        if LOADED in vars(module):
+        if module is not self.created:
             try:
-                renew(module, self.successor())
-            except ImportError as exc:
+                if is_kernel(module):
+                    renew(module, self.successor())
+                else:
+                    _adopt(module, self)
+            except (ImportError, KeyboardInterrupt) as exc:
                 raise exc.with_traceback(None) from exc.__cause__
             return
         try:
@@ -206,9 +221,7 @@ class KernelLoader(ExtensionFileLoader):
             else:
                 # Looking for them at each import would make that a fifth slower.
                 defined["__getattr__"] = self._absent
-        names = _names(module)
-        settle(names, self)
-        return names
+        return _names(module, self)
 
     def _absent(self, name: str) -> object:
         """The `__getattr__` of a module that may have native functions."""
@@ -255,10 +268,10 @@ def renew(module: ModuleType, loader: KernelLoader) -> None:
             if name not in loader.names and vars(module).get(name) is value:
                 delattr(module, name)
         if loader.names is not old.names:
-            from rsimport._departure import retire
+            from rsimport._departure import rehome, retire
 
             retire(old)
-            settle(loader.names, loader)
+            rehome(loader)
         vars(module).update(loader.names)
         spec = loader.spec()
     finally:
@@ -274,13 +287,70 @@ def loader_of(module: ModuleType) -> KernelLoader:
 
     Raises RsimportError if the module is no kernel.
     """
-    spec = getattr(module, "__dict__", {}).get(LOADED)
-    if spec is None:
+    if not is_kernel(module):
         from rsimport._errors import RsimportError
 
         raise RsimportError(f"{module!r} is not a kernel that rsimport loaded")
-    loader: KernelLoader = spec.loader
+    loader: KernelLoader = vars(module)[LOADED].loader
     return loader
+
+
+def is_kernel(module: ModuleType) -> bool:
+    """Does the module show a kernel, and not what something else has been loaded into it since?"""
+    names = getattr(module, "__dict__", {})
+    # A reload that finds nothing leaves a module without a spec, and as it was.
+    return LOADED in names and isinstance(
+        getattr(names.get("__spec__"), "loader", None), (KernelLoader, type(None))
+    )
+
+
+def _adopt(module: ModuleType, loader: KernelLoader) -> None:
+    """Makes a module that something else has filled, such as Python's source, show a kernel instead."""
+    names = vars(module)
+    before = loader.before
+    try:
+        loader.find_artifact()
+        loader.load_again()
+    except BaseException:
+        if before is not None:
+            # importlib.reload has said already that the module is a kernel.
+            names.update(_described(before))
+        raise
+    for name, value in list(names.items()):
+        # What the other source has defined would pass for the kernel's.
+        own = isinstance(value, (FunctionType, type)) and value.__module__ == module.__name__
+        if own and name not in loader.names:
+            del names[name]
+    for gone in ("__path__", "__cached__"):
+        names.pop(gone, None)
+    spec = loader.spec()
+    names.update({**loader.names, **_described(spec), LOADED: spec, **loader.marks()})
+
+
+def disown(loader: object) -> None:
+    """Sees to it that a module which shows a kernel shows nothing of it once another loader has filled it."""
+    execute = loader.exec_module  # type: ignore[attr-defined]
+
+    def exec_module(module: ModuleType) -> None:
+        kernel = vars(module)[LOADED].loader
+        execute(module)
+        for ours in (LOADED, "__reduce_ex__"):
+            vars(module).pop(ours, None)
+        for name, value in kernel.names.items():
+            if vars(module).get(name) is value:
+                delattr(module, name)
+
+    loader.exec_module = exec_module  # type: ignore[attr-defined]
+
+
+def _described(spec: ModuleSpec) -> dict[str, object]:
+    """What a module says of where it comes from."""
+    said: dict[str, object] = {"__spec__": spec, "__loader__": spec.loader, "__package__": spec.parent}
+    if spec.has_location:
+        said["__file__"] = spec.origin
+    if spec.cached is not None:
+        said["__cached__"] = spec.cached
+    return said
 
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
@@ -301,52 +371,56 @@ _IMPORT_OWNS = (
 )
 
 
-def _names(module: ModuleType) -> dict[str, object]:
-    """What a kernel defined in its new module."""
+# What the module `types` calls by these names; importing that takes as long as importing the hook.
+_Function, _Module = type(_engine.lookup), type(sys)
+
+
+def _names(module: ModuleType, loader: KernelLoader) -> dict[str, object]:
+    """What a kernel defined in its new module. Its classes and functions learn where they are, so that they
+    pickle.
+    """
     names = vars(module).copy()
+    fullname, tail = loader.name, loader.name.rpartition(".")[2]
     for name in _IMPORT_OWNS:
         names.pop(name, None)
-    return names
-
-
-def settle(names: dict[str, object], loader: KernelLoader) -> None:
-    """Tells functions and classes where they are, so that they pickle."""
-    place, tail = loader.place, loader.name.rpartition(".")[2]
-    functions, classes = Home(place, loader, "function"), Home(place, loader, "class")
-    # PyO3 names no module, or only the last part of its name.
-    own = ("builtins", tail, loader.name)
+    functions, classes = Home(fullname, loader, "function"), Home(fullname, loader, "class")
+    settled = True
     for name, value in names.items():
-        if type(value) is BuiltinFunctionType:
-            if value.__module__ in own and type(value.__module__) is str:
+        if isinstance(value, _Function):
+            if value.__module__ == fullname and value.__name__ == name:
                 value.__module__ = functions
+            else:
+                settled = False
         elif isinstance(value, type):
-            settle_class(value, classes, own)
-        elif type(value) is ModuleType and sys.modules.get(value.__name__) is not value:
-            from rsimport._submodules import settle_submodule
+            # PyO3 names no module, or only the last part of its name.
+            if value.__module__ in ("builtins", tail, fullname) and is_open(value):
+                if type(value.__module__) is not Home:
+                    value.__module__ = classes
+                complete(value)
+            # The variants of an enum are classes in its own.
+            below: list[type] = type.__subclasses__(value)
+            inner = any(sub.__name__ in vars(value) for sub in below)
+            if value.__module__ != fullname or value.__qualname__ != name or inner:
+                settled = False
+        elif isinstance(value, _Module):
+            settled = False
+    if not settled:
+        from rsimport._places import settle
 
-            settle_submodule(value, name, classes)
+        settle(module, names, functions, classes)
     if _attending:
         from rsimport._workers import adopt_panics
 
         adopt_panics()
+    return names
 
 
-def settle_class(kind: type, home: Home, own: tuple[str, ...]) -> None:
-    """Tells a class, and the variants of an enum, where it is."""
-    module = kind.__module__
-    # Copies of one kernel share their classes, which stay where they were first.
-    mine = module.loader.name == home.loader.name if type(module) is Home else module in own
-    if not mine or not _is_open(kind):
-        return
-    kind.__module__ = home
+def complete(kind: type) -> None:
+    """Gives a class a word on what it lacks to be pickled."""
     plain: object = object.__reduce__
     if kind.__base__ is object and kind.__reduce__ is plain and not _says_how(vars(kind)):
         # Python would say no more than that it cannot pickle an object.
         kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
-    variants: list[type] = kind.__subclasses__()
-    for variant in variants:
-        if variant.__qualname__.startswith(kind.__qualname__ + "."):
-            settle_class(variant, home, own)
 
 
 def _says_how(names: Mapping[str, object]) -> bool:
@@ -389,7 +463,7 @@ def _forked() -> None:
 _forking = _attending = False
 
 
-def _is_open(kind: type) -> bool:
-    # Of types that were made at run time, as those of PyO3 are, some can be changed; of all others, none.
+def is_open(kind: type) -> bool:
+    """Can attributes of this class be set? Of those made at run time, as PyO3's are, of some; else never."""
     immutable, heap = 1 << 8, 1 << 9
     return kind.__flags__ & (immutable | heap) == heap

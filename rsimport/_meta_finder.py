@@ -1,7 +1,10 @@
-"""What needs no import hook: reloading a loaded kernel, and importing those that come with rsimport."""
+"""What needs no import hook: reloading a loaded kernel, importing those that come with rsimport, and a word
+about modules that nobody has found.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -20,11 +23,27 @@ class MetaFinder:
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if target is not None:
-            return _reloaded(target)
+        if target is not None and (spec := _reloaded(target)) is not None:
+            return spec
         if path is not None and fullname.startswith(SHIPPED):
             return _shipped(fullname, path)
         return None
+
+
+class LastFinder:
+    """Stands behind all others: what is asked for here nobody has found."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        from rsimport._missing import find
+
+        try:
+            return find(fullname, path, LastFinder)
+        except ModuleNotFoundError as exc:
+            exc.__traceback__ = None
+            raise
 
 
 def go_first() -> None:
@@ -38,10 +57,13 @@ def go_first() -> None:
 
 
 def _reloaded(module: ModuleType) -> ModuleSpec | None:
-    if "__rsimport__" not in vars(module):
+    if "_rsimport_spec" not in vars(module):
         return None
-    from rsimport._loader import loader_of
+    from rsimport._loader import is_kernel, loader_of
 
+    # Where the kernel is gone, something else may have its name now.
+    if not is_kernel(module) or not os.path.exists(loader_of(module).kernel):
+        return None
     return loader_of(module).successor().spec()
 
 

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from argparse import SUPPRESS, RawDescriptionHelpFormatter
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,17 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from rsimport import _api, _engine, _progress
 from rsimport._autoreload import Auto
-from rsimport._errors import RsimportError
-from rsimport._loader import LOADED, KernelLoader
+from rsimport._errors import CompileError, RsimportError
+from rsimport._finder import install
+from rsimport._loader import LOADED, KernelLoader, loader_of
+from rsimport._notebook_completer import complete
+from rsimport._notebook_inspector import inspect_rust
+from rsimport._notebook_lexer import colour_cells
+from rsimport._notebook_notes import Strangers, elsewhere, no_rust, say
+from rsimport._rust_source import typed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -38,22 +46,29 @@ DESCRIPTION = """\
   %rsimport off
       No longer.
   %rsimport info [NAME]
-      Where a kernel came from, when and why it was built; without NAME, all that are loaded."""
+      Where a kernel came from, when and why it was built; without NAME, all that are loaded.
+  %rsimport doctor [FILE]
+      What a build or an import needs, and what to do about what is missing."""
+
+COMMANDS = ("auto", "off", "info", "doctor")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Registers the magics; `%load_ext rsimport` calls this."""
+    """Registers the magics and installs the import hook; `%load_ext rsimport` calls this."""
+    unload_ipython_extension(shell)  # `%reload_ext`, and who calls this twice.
+    magic = Magic(shell)
     register: Any = shell.register_magic_function
-    register(Magic(shell).rsimport, "line_cell", MAGIC)
+    register(magic.rsimport, "line_cell", MAGIC)
+    magic.enter()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Takes the magics away again and ends `%rsimport auto`; loaded kernels stay."""
+    """Takes away what loading has brought, and ends `%rsimport auto`; loaded kernels stay."""
     magics = shell.magics_manager.magics
     magics["line"].pop(MAGIC, None)
     registered = magics["cell"].pop(MAGIC, None)
     if registered is not None:
-        registered.__self__.auto.stop()
+        registered.__self__.leave()
 
 
 class Magic:
@@ -61,10 +76,33 @@ class Magic:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell: Any = shell  # Many of its methods have no types.
-        self.auto = Auto(shell)
+        self.strangers = Strangers(shell)
+        self.auto = Auto(shell, self.strangers.look)
+        self.cells: dict[str, tuple[object, str]] = {}
+        """Which cell of the notebook was compiled last under a name, and its text."""
+        self.input = ""
+        """What was typed into the cell that runs, its magics included."""
+        self.undo: list[Callable[[], object]] = []
+
+    def enter(self) -> None:
+        """Installs the import hook, and all that the shell is to know of Rust."""
+        shell, events = self.shell, self.shell.events
+        events.register("pre_run_cell", self._note_input)
+        self.undo = [
+            install().uninstall,
+            inspect_rust(shell),
+            colour_cells(shell, MAGIC),
+            complete(shell),
+            partial(events.unregister, "pre_run_cell", self._note_input),
+            self.auto.stop,
+        ]
+
+    def leave(self) -> None:
+        """Undoes that."""
+        while self.undo:
+            self.undo.pop()()
 
     def rsimport(self, line: str, cell: str | None = None) -> None:
-        """Compile a cell of Rust, or look after kernels; `%rsimport -h` says how."""
         parser = _parser()
         try:
             options = parser.parse_args(shlex.split(line))
@@ -73,11 +111,16 @@ class Magic:
         if options.help:
             print(parser.format_help())
         elif cell is None:
-            self._look_after(options.words)
+            _look_after(self.auto, line, options)
         elif options.words:
-            raise UsageError(f"%%rsimport takes no {options.words[0]!r}; {HELP}")
+            raise UsageError(_not_taken(options))
         else:
             self._compile(options, cell)
+
+    rsimport.__doc__ = "Compile a cell of Rust, or look after kernels.\n\n" + DESCRIPTION
+
+    def _note_input(self, info: Any) -> None:
+        self.input = str(info.raw_cell)
 
     def _compile(self, options: Any, cell: str) -> None:
         name = options.name or _default_name(cell)
@@ -90,26 +133,83 @@ class Magic:
             raise UsageError(f"a module named {name} is loaded already; give the kernel another name with -n")
         settings: dict[str, object] = {"profile": options.profile} if options.profile else {}
         before = _names(loaded)
-        module = _load(name, cell, _specs(options.deps or []), settings, options.force)
+        text = _lines_above(self.input, cell) * "\n" + cell
+        try:
+            module = _load(name, text, _specs(options.deps or []), settings, options.force)
+        except CompileError as error:
+            error.hint = no_rust(error, text) or elsewhere(error, name) or error.hint
+            self.auto.was_told(loaded, error)
+            raise
+        except KeyboardInterrupt as stopped:
+            raise _stopped(stopped, name) from None
         after = _names(module)
+        self._note_other_cell(name, cell, before, after)
         # Names that the last version of this cell has put here, and that the new one does not define.
         for gone in before.keys() - after.keys():
             if self.shell.user_ns.get(gone) is before[gone]:
                 self.shell.del_var(gone)
         self.shell.push(after)
+        self.strangers.look(name, before, after)
 
-    def _look_after(self, words: list[str]) -> None:
-        match words:
-            case ["auto"]:
-                self.auto.start()
-            case ["off"] | ["auto", "off"]:
-                self.auto.stop()
-            case ["info", *names] if len(names) < 2:
-                from rsimport._notebook_info import show
+    def _note_other_cell(self, name: str, text: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Tells if another cell had this name, whose functions are gone then."""
+        # Front ends name their cells. Where none does, an edit leaves at least one name of a cell as it was.
+        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
+        cell = (parent.get("metadata") or {}).get("cellId")
+        former, former_text = self.cells.get(name, (cell, text))
+        self.cells[name] = cell, text
+        gone = sorted(before.keys() - after.keys())
+        is_other = former != cell if cell and former else not before.keys() & after.keys()
+        if former_text != text and is_other and gone:
+            lost = f"{', '.join(gone)} of that cell {'are' if len(gone) > 1 else 'is'} gone"
+            say(f"another cell was called {name} before: {lost}; give one of them another name with -n")
 
-                show(*names)
-            case _:
-                raise UsageError(f"%rsimport takes auto, off, or info [NAME]; {HELP}")
+
+def _not_taken(options: Any) -> str:
+    """What is wrong with words after %%rsimport, which takes options only."""
+    first, *more = options.words
+    if first in COMMANDS:
+        return f"%%rsimport takes no {first!r}; did you mean %rsimport {first}, with one %?"
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", first) and not more and not options.name:
+        return f"%%rsimport takes no {first!r}; did you mean %%rsimport -n {first}?"
+    return f"%%rsimport takes no {first!r}; {HELP}"
+
+
+def _look_after(auto: Auto, line: str, options: Any) -> None:
+    words = options.words
+    if options.name or options.profile or options.force or options.deps:
+        raise UsageError(f"%rsimport {line} is for a cell of Rust: write %%rsimport {line} above it")
+    match words:
+        case ["auto"]:
+            auto.start()
+        case ["off"] | ["auto", "off"]:
+            auto.stop()
+        case ["info", *names] if len(names) < 2:
+            from rsimport._notebook_info import show
+
+            show(*names)
+        case ["doctor", *files]:
+            from rsimport._cli import main
+
+            main(["doctor", *files])
+        case _:
+            from difflib import get_close_matches
+
+            near = get_close_matches(words[0], COMMANDS, 1) if words else []
+            raise UsageError(
+                f"did you mean %rsimport {near[0]}?" if near else f"%rsimport takes {_CHOICE}; {HELP}"
+            )
+
+
+_CHOICE = "auto, off, info [NAME] or doctor [FILE]"
+
+
+def _stopped(interrupt: KeyboardInterrupt, name: str) -> KeyboardInterrupt:
+    """An interrupted build, of which IPython shows one line."""
+    interrupt._render_traceback_ = lambda: [  # type: ignore[attr-defined]
+        f"KeyboardInterrupt: {name} was not compiled to its end; run the cell again to go on"
+    ]
+    return interrupt.with_traceback(None)
 
 
 def _load(name: str, cell: str, deps: list[str], settings: dict[str, object], force: bool) -> ModuleType:
@@ -134,10 +234,17 @@ def _load_written(
         module = _api.imp_from_filepath(path, name, **settings)  # type: ignore[arg-type]
         with open(path, "rb") as file:
             if file.read() == written:
+                typed[path] = loader_of(module).path, written.decode()
                 return module
     raise RsimportError(
         f"cell {name} is being compiled by another process", hint="run the cell again", name=name
     )
+
+
+def _lines_above(typed_in: str, cell: str) -> int:
+    """How many lines stand above the line of the magic: blank ones, or those of other magics."""
+    above, found, _ = typed_in.rpartition(cell.rstrip())
+    return max(above.count("\n") - 1, 0) if found else 0
 
 
 _ITEM = re.compile(r"#\[py(?:function|class)\b[^{}]*?\b(?:fn|struct|enum)\s+(\w+)")

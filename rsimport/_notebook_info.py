@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from rsimport._autoreload import kernels
+from rsimport._format import called
 from rsimport._loader import loader_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,4 @@ def _facts(artifact: Artifact) -> dict[str, str]:
 
 def _short(source: str) -> str:
     """A cell by its name, a file in the current folder relative to it."""
-    folder, file = os.path.split(source)
-    if os.path.basename(os.path.dirname(folder)) == "cells":
-        return f"<cell {file.removesuffix('.rs')}>"
-    return source.removeprefix(os.getcwd() + os.sep)
+    return called(source).removeprefix(os.getcwd() + os.sep)

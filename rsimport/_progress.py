@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from rsimport._streams import is_notebook, is_plain, is_terminal, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PATIENCE = 0.5
 """Seconds after which something is shown."""
 
+SILENCE = 30.0
+"""Seconds after which a log is told that the build still goes on."""
+
 PREPARING = "preparing"
 
 owns_cell = False
@@ -26,16 +30,44 @@ owns_cell = False
 
 @contextmanager
 def showing(name: str, wanted: bool) -> Iterator[Progress | None]:
-    """Shows the progress of building `name` as long as the block runs; yields what the engine is to call."""
-    if not wanted or sys.stderr is None:
+    """Shows the progress of building `name` as long as the block runs; yields what the engine is to call.
+
+    Nothing that goes wrong here stops the build. After Ctrl-C one line says how far it came.
+    """
+    view = _view(name) if wanted else None
+    if view is None:
         yield None
         return
-    shell = _notebook()
-    view = _Notebook(name) if shell else _Terminal(name) if sys.stderr.isatty() else _Lines(name)
+
+    def report(stage: Stage, done: int, total: int, detail: str) -> None:
+        with suppress(Exception):
+            view.report(stage, done, total, detail)
+
+    outcome = "failed after"
     try:
-        yield view.report
+        yield report
+        outcome = "built in"
+    except KeyboardInterrupt:
+        outcome = "stopped after"
+        raise
     finally:
-        view.close()
+        with suppress(Exception):
+            view.close(outcome)
+        if outcome == "stopped after" and view.seconds() > PATIENCE:
+            far = f"stopped after {view.seconds():.1f} s, {view.what}"
+            say(f"rsimport: {name}: {far}; the next run goes on from there")
+
+
+def _view(name: str) -> _View | None:
+    """The view that fits the place; none where there is no place."""
+    try:
+        if is_notebook():
+            return _Notebook(name)
+        if sys.stderr is None:
+            return None
+        return _Terminal(name) if is_terminal(sys.stderr) and not is_plain() else _Lines(name)
+    except Exception:
+        return None  # As where no thread can be started.
 
 
 class _View:
@@ -62,12 +94,14 @@ class _View:
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def close(self) -> None:
+    def close(self, outcome: str) -> None:
         pass
 
 
-class _Patient(_View, ABC):
-    """A view that appears by itself, whether or not anything is reported at that moment."""
+class _Terminal(_View):
+    """One line that changes in place and disappears at the end."""
+
+    live: Any = None
 
     def __init__(self, name: str) -> None:
         from threading import Lock, Timer
@@ -75,43 +109,31 @@ class _Patient(_View, ABC):
         super().__init__(name)
         self.closed = False
         self.lock = Lock()
+        # It appears by itself, whether or not anything is reported at that moment.
         self.timer = Timer(PATIENCE, self.show)
         self.timer.daemon = True
         self.timer.start()
 
-    @abstractmethod
     def show(self) -> None:
-        """Appears, half a second after the build has begun."""
+        with suppress(Exception), self.lock:
+            from rich.console import Console
+            from rich.live import Live
+            from rich.spinner import Spinner
 
-    def close(self) -> None:
-        self.timer.cancel()
-        with self.lock:
-            self.closed = True
+            spinner = Spinner("dots")
 
+            def render() -> Spinner:
+                spinner.update(text=self.line())
+                return spinner
 
-class _Terminal(_Patient):
-    """One line that changes in place and disappears at the end."""
-
-    live: Any = None
-
-    def show(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.spinner import Spinner
-
-        spinner = Spinner("dots")
-
-        def render() -> Spinner:
-            spinner.update(text=self.line())
-            return spinner
-
-        with self.lock:
             if not self.closed:
                 self.live = Live(get_renderable=render, console=Console(stderr=True), transient=True)
                 self.live.start()
 
-    def close(self) -> None:
-        super().close()
+    def close(self, outcome: str) -> None:
+        self.timer.cancel()
+        with self.lock:
+            self.closed = True
         if self.live is not None:
             self.live.stop()
 
@@ -147,41 +169,50 @@ class _Notebook(_View):
         else:
             handle.update({}, raw=True)
 
-    def close(self) -> None:
+    def close(self, outcome: str) -> None:
         self.ended.set()
         self.thread.join()
 
 
-class _Lines(_Patient):
-    """Two lines in a log file, at the start and at the end."""
+class _Lines(_View):
+    """Lines in a log: one at the start, one at the end, and one each half a minute between them."""
 
-    shown = False
+    def __init__(self, name: str) -> None:
+        from threading import Event, Thread
+
+        super().__init__(name)
+        self.shown = False
+        self.ended = Event()
+        self.known = Event()
+        self.thread = Thread(target=self.show, daemon=True)
+        self.thread.start()
 
     def report(self, stage: Stage, done: int, total: int, detail: str) -> None:
         super().report(stage, done, total, detail)
-        if self.seconds() > PATIENCE:
-            self.show()
+        self.known.set()
 
     def show(self) -> None:
-        with self.lock:
-            # The first line says what takes so long, which is not known before anything was reported.
-            if not self.shown and not self.closed and self.what != PREPARING:
-                self.shown = True
-                self.say(self.what)
+        if self.ended.wait(PATIENCE):
+            return
+        # The first line says what takes so long, which is not known before anything was reported.
+        self.known.wait()
+        if self.ended.is_set():
+            return
+        self.shown = True
+        self.say(self.what)
+        while not self.ended.wait(SILENCE):
+            self.say(f"{self.what}, {self.seconds():.0f} s so far")
 
-    def close(self) -> None:
-        super().close()
-        if self.shown:
-            self.say(f"ended after {self.seconds():.1f} s")
+    def close(self, outcome: str) -> None:
+        self.ended.set()
+        self.known.set()
+        self.thread.join()
+        if self.shown and outcome != "stopped after":
+            self.say(f"{outcome} {self.seconds():.1f} s")
 
     def say(self, text: str) -> None:
-        print(f"rsimport: {self.name}: {text}", file=sys.stderr, flush=True)
+        say(f"rsimport: {self.name}: {text}")
 
 
 def _text(text: str) -> dict[str, str]:
     return {"text/plain": text}
-
-
-def _notebook() -> bool:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return hasattr(shell, "kernel")

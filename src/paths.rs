@@ -1,4 +1,4 @@
-//! Paths as they are written.
+//! Paths as they are written, and where they lead.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,6 +11,24 @@ pub fn normal(path: &Path) -> PathBuf {
             Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
                 out.pop();
             }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// Removes `.` and `..` as the operating system does: `..` leaves the folder that a link leads to, not the link's.
+pub fn followed(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                if out.is_symlink() {
+                    out = std::fs::canonicalize(&out).unwrap_or(out);
+                }
+                out.pop();
+            }
+            Component::CurDir => {}
             part => out.push(part),
         }
     }

@@ -124,3 +124,10 @@ fn the_changelog_knows_the_version() {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("CHANGELOG.md")).unwrap();
     assert!(text.contains(&format!("## {}", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn the_extension_of_jupyterlab_has_the_version_of_the_crate() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("labextension/data/share/jupyter/labextensions/rsimport");
+    let package = fs::read_to_string(folder.join("package.json")).unwrap();
+    assert!(package.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))), "{package}");
+}

@@ -29,13 +29,15 @@ def shell(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell of this process; what is imported in it is forgotten afterwards."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.syspath_prepend(str(project))
+    # On a busy machine any build may take long enough for its progress to be shown.
+    monkeypatch.setenv("RSIMPORT_PROGRESS", "false")
     known = set(sys.modules)
     with rsimport.install():
         started = Shell()
         yield started
         started.run("%unload_ext rsimport")
     for name in set(sys.modules) - known:
-        if "__rsimport__" in vars(sys.modules[name]) or (project / f"{name}.py").exists():
+        if "_rsimport_spec" in vars(sys.modules[name]) or (project / f"{name}.py").exists():
             del sys.modules[name]
 
 

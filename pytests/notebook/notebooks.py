@@ -7,7 +7,9 @@ from typing import Any
 
 from helpers import package
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
+CONFIG = Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}})
 USE = "use pyo3::prelude::*;\n"
 MODULE = """#[pymodule]
 fn {0}(m: &Bound<'_, PyModule>) -> PyResult<()> {{
@@ -29,10 +31,7 @@ class Shell:
     """An IPython shell in which the extension is loaded."""
 
     def __init__(self) -> None:
-        from traitlets.config import Config
-
-        config = Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}})
-        self.ip: Any = InteractiveShell(config=config)
+        self.ip: Any = InteractiveShell(config=CONFIG)
         self.run("%load_ext rsimport")
 
     def run(self, cell: str) -> Any:

@@ -49,7 +49,8 @@ def text_of(outputs: list[Any], name: str) -> str:
 def test_a_kernel_shows_the_compilers_colours_and_no_traceback(notebook, kernel, statement):
     kernel("k", value("WRONG"))
     cell = statement.replace("CELL", USE + value("WRONG"))
-    *_, (output,) = notebook("%load_ext rsimport\nimport rsimport.import_hook", cell)
+    *_, outputs = notebook("%load_ext rsimport", cell)
+    (output,) = (output for output in outputs if output["output_type"] == "error")
     shown = "\n".join(output["traceback"])
     assert output["ename"] == "CompileError" and "E0425" in shown and "\x1b[" in shown
     assert "Traceback" not in shown and "_loader.py" not in shown and "_notebook.py" not in shown
@@ -84,6 +85,7 @@ def test_warnings_of_a_kernel_are_shown_once_for_a_build_and_never_those_of_depe
     said = [text_of(found, "stderr") for found in outputs]
     assert "unused_here" in said[1] and "`unused`" not in said[1] and said[2] == ""
     assert "<cell c>:3:4" in said[3] and said[4] == ""
+    assert all("\x1b[" in text for text in (said[1], said[3]))
     assert text_of(outputs[6], "stdout").strip() == "1 1 <cell c>"
 
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use crate::digest::Digest;
-use crate::paths::normal;
+use crate::paths::{followed, normal};
 
 /// One input, with what it was when the artifact was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl Input {
 
 /// Relative to the kernel's folder unless all that they share is the root or the home folder.
 fn shortened(path: &Path, base: &Path) -> PathBuf {
-    let path = normal(path);
+    let path = followed(path);
     let home = dirs::home_dir();
     let shared: PathBuf =
         path.components().zip(base.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();

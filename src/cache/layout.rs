@@ -1,22 +1,4 @@
-//! The cache folder. The one place that writes below its root.
-//!
-//! ```text
-//! <root>/                          mode 0700, the user's own
-//!   CACHEDIR.TAG                   tells backup programs to leave it out
-//!   v1/                            raised when the layout changes; an older layout is left alone
-//!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards; the
-//!                                  entry is named by time, checksum, and a seal if the key has all inputs
-//!     kernels/<key>/newest         a link to the entry that was published last
-//!     work/<identity>/             per kernel: generated manifest, copies, last.json, scratch-*/ (output, incremental data)
-//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
-//!     recipes/<recipe>.json        recorded compiler calls
-//!     toolchains/<selection>.json  which rustc a folder gets
-//!     origins/<content>.json       where an artifact came from that one process has handed to others
-//!     python/<digest>.txt          what PyO3's build script is told about an interpreter
-//!     locks/<key>.lock             held by the operating system, never stale
-//!     tmp/<name>/                  builds that are under way; those of dead processes are collected
-//!     Cargo.lock                   the versions that were chosen so far, a seed for new lock files
-//! ```
+//! The cache folder. The one place that writes below its root. ARCHITECTURE.md draws all that is in it.
 
 use std::ffi::OsStr;
 use std::fs;

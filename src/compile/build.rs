@@ -16,10 +16,11 @@ use crate::config::abi::Python;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::exports::{Export, exports};
+use crate::kernel::source::Source;
 use crate::observer::{Observer, Phase};
 use crate::rustc::diagnostics::disk_full;
 use crate::rustc::toolchain::{Identity, Toolchain};
-use crate::stage::copies::readable;
+use crate::stage::copies::{Form, readable};
 use crate::stage::view::View;
 
 /// So many builds of a kernel are made of the plain text where the compiler takes that and refuses the pieces.
@@ -51,23 +52,45 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let name = format!("{}/plain", work.file_name().unwrap_or_default().to_string_lossy());
     let wanted = task.tier.is_in_pieces();
     let mut plain = if wanted { cache.kept::<u32>("work", &name).unwrap_or(0) } else { 0 };
-    let mut view = View::of(source, &config.manifest, cache, work, wanted && plain == 0)?;
+    // What is fast is for the tiers without pieces.
+    let whole = if wanted { Form::Plain } else { Form::Fast };
+    let form = if wanted && plain == 0 { Form::Pieces } else { whole };
+    let mut view = View::of(source, &config.manifest, cache, work, form)?;
     if view.in_pieces {
         match run_compiler(task, &view, observer) {
-            Ok(built) if built.diagnostics.is_empty() => return Ok(built),
+            Ok(built) if built.diagnostics.is_empty() => return Ok(told(built, view)),
             Err(error) if error.kind != Kind::Compile => return Err(error),
             _ => {}
         }
         plain = REFUSED;
-        view = View::of(source, &config.manifest, cache, work, false)?;
+        view = View::of(source, &config.manifest, cache, work, whole)?;
     }
-    let built = run_compiler(task, &view, observer)?;
+    let mut built = run_compiler(task, &view, observer);
+    if view.is_fast && built.as_ref().is_err_and(|error| is_generated(source, error)) {
+        // Some name in the kernel is not what it seems to be; PyO3's own functions see what the compiler sees.
+        view = View::of(source, &config.manifest, cache, work, Form::Plain)?;
+        built = run_compiler(task, &view, observer);
+    }
+    let built = built?;
     if plain > 0 {
         // An edit rarely takes a warning away, so the pieces rest until there is none.
         let rest = if built.diagnostics.is_empty() { plain - 1 } else { 1 };
         cache.keep("work", &name, &rest);
     }
-    Ok(built)
+    Ok(told(built, view))
+}
+
+/// Adds what was told before the compiler was asked.
+fn told(mut built: Built, view: View) -> Built {
+    built.diagnostics.extend(view.warnings);
+    built
+}
+
+/// Does the compiler complain of nothing but lines that the user did not write?
+fn is_generated(source: &Source, error: &Error) -> bool {
+    let last = source.text.lines().count();
+    let errors: Vec<_> = error.diagnostics.iter().filter(|found| found.level == "error").collect();
+    error.kind == Kind::Compile && !errors.is_empty() && errors.iter().all(|found| found.line > Some(last))
 }
 
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {

@@ -13,9 +13,10 @@ use crate::config::layers::Config;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
 use crate::kernel::source::Source;
+use crate::paths::followed;
 use crate::rustc::toolchain::Identity;
 
-/// The name of every generated package; the library in it has the kernel's name.
+/// The name of a generated package that its manifest gives none; the library in it has the kernel's name.
 const PACKAGE: &str = "rsimport-kernel";
 /// Names that cargo or rustc keep for themselves.
 const RESERVED: [&str; 8] = ["alloc", "build", "core", "deps", "incremental", "proc_macro", "std", "test"];
@@ -131,7 +132,7 @@ impl Manifest {
             Some(Value::Table(package)) => package,
             _ => Table::new(),
         };
-        package.insert("name".into(), PACKAGE.into());
+        package.entry("name").or_insert_with(|| PACKAGE.into());
         package.entry("version").or_insert_with(|| "0.0.0".into());
         package.entry("edition").or_insert_with(|| "2024".into());
         for part in ["dependencies", "patch", "target"] {
@@ -162,9 +163,7 @@ impl Manifest {
 fn absolute_paths(table: &mut Table, base: &Path) {
     for (key, value) in table.iter_mut() {
         match value {
-            Value::String(path) if key == "path" => {
-                *path = crate::paths::normal(&base.join(&*path)).to_string_lossy().into_owned()
-            }
+            Value::String(path) if key == "path" => *path = followed(&base.join(&*path)).to_string_lossy().into_owned(),
             Value::Table(inner) => absolute_paths(inner, base),
             _ => {}
         }

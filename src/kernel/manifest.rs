@@ -7,12 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
 use crate::kernel::cell;
-
-/// The top-level tables that a kernel's manifest may have.
-const TABLES: [&str; 7] = ["dependencies", "features", "lints", "package", "patch", "profile", "target"];
-/// The keys that a kernel's `[package]` may have: the name and the sources are the file's.
-const PACKAGE: [&str; 8] =
-    ["authors", "description", "edition", "license", "metadata", "repository", "rust-version", "version"];
+use crate::kernel::manifest_keys::{TABLES, misplaced, without_idle};
 
 /// The TOML of a manifest block, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +60,23 @@ impl Manifest {
         dependencies.is_some_and(|dependencies| dependencies.iter().any(is_pyo3)) || self.table.contains_key("patch")
     }
 
+    /// The name that Rust has for PyO3, and the first version that the manifest takes, as 0.30 is `(0, 30)`; it is that of
+    /// a crate where there is one.
+    pub fn pyo3(&self, of_crate: Option<&str>) -> (String, Option<(u64, u64)>) {
+        let of_crate: Option<toml::Table> = of_crate.map(|text| text.parse().unwrap_or_default());
+        let dependencies = of_crate.as_ref().unwrap_or(&self.table).get("dependencies").and_then(toml::Value::as_table);
+        let text = |spec: &toml::Value, key: &str| spec.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let found = dependencies
+            .into_iter()
+            .flatten()
+            .find(|(name, spec)| text(spec, "package").map_or(*name == "pyo3", |package| package == "pyo3"));
+        let Some((name, spec)) = found else { return ("pyo3".to_owned(), None) };
+        let version = spec.as_str().map(str::to_owned).or_else(|| text(spec, "version"));
+        let version = version.and_then(|version| semver::VersionReq::parse(&version).ok());
+        let first = version.and_then(|version| version.comparators.first().map(|first| (first.major, first.minor)));
+        (name.replace('-', "_"), first.and_then(|(major, minor)| Some((major, minor?))))
+    }
+
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {
         let Some(block) = find_block(path, text)? else { return Ok(Manifest::default()) };
         let fault =
@@ -73,14 +85,24 @@ impl Manifest {
         let spanned = DeTable::parse(&block.toml).map_err(|e| {
             fault(line_of(e.span().map_or(0, |s| s.start)), format!("the manifest block is not TOML: {}", e.message()))
         })?;
+        let misplaced = misplaced(spanned.get_ref(), path);
+        if let Some(first) = misplaced.first() {
+            let line = line_of(first.offset);
+            let all: Vec<String> =
+                misplaced.iter().map(|found| format!("`{}` (line {})", found.key, line_of(found.offset))).collect();
+            let what = match misplaced.len() {
+                1 => format!("a kernel's manifest has no key `{}`", first.key),
+                _ => format!("a kernel's manifest has no keys {}", all.join(", ")),
+            };
+            return Err(fault(line, what).hint(format!(
+                "it may have: {}; a folder with a Cargo.toml and a marked src/lib.rs is a kernel too, and may have all keys",
+                TABLES.join(", ")
+            )));
+        }
         let mut settings = Vec::new();
         for (key, value) in spanned.get_ref() {
             let name = key.get_ref().as_ref();
             let line = line_of(key.span().start);
-            if !TABLES.contains(&name) {
-                return Err(fault(line, format!("a kernel's manifest has no key `{name}`"))
-                    .hint(format!("it may have: {}", TABLES.join(", "))));
-            }
             let DeValue::Table(inner) = value.get_ref() else {
                 return Err(fault(line, format!("`{name}` has to be a table")));
             };
@@ -90,28 +112,16 @@ impl Manifest {
                         .map_err(|what| fault(line_of(dependency.span().start), what))?;
                 }
             }
-            if name == "package" {
-                for (key, value) in inner {
-                    let name = key.get_ref().as_ref();
-                    if !PACKAGE.contains(&name) {
-                        return Err(fault(
-                            line_of(key.span().start),
-                            format!("a kernel's [package] has no key `{name}`"),
-                        )
-                        .hint(format!("it may have: {}", PACKAGE.join(", "))));
-                    }
-                    if name == "metadata" {
-                        settings = own_settings(value.get_ref(), &line_of);
-                    }
-                }
+            if name == "package"
+                && let Some((_, value)) = inner.iter().find(|(key, _)| key.get_ref() == "metadata")
+            {
+                settings = own_settings(value.get_ref(), &line_of);
             }
         }
         let mut table: toml::Table = block.toml.parse().map_err(|e: toml::de::Error| {
             fault(line_of(e.span().map_or(0, |s| s.start)), format!("the manifest block is not TOML: {}", e.message()))
         })?;
-        if let Some(package) = table.get_mut("package").and_then(toml::Value::as_table_mut) {
-            package.remove("metadata");
-        }
+        without_idle(&mut table);
         Ok(Manifest { table, settings, block: Some(block) })
     }
 
@@ -325,13 +335,25 @@ mod tests {
             Err("k.rs:4: a kernel's manifest has no key `bin`"),
         );
         check(
-            "// rsimport\n//! ```cargo\n//! [package]\n//! name = 'x'\n//! ```\n",
-            Err("k.rs:4: a kernel's [package] has no key `name`"),
+            "// rsimport\n//! ```cargo\n//! [package]\n//! name = 'x'\n//! links = 'y'\n//! [[bin]]\n//! ```\n",
+            Err("k.rs:5: a kernel's manifest has no keys `[package] links` (line 5), `bin` (line 6)"),
         );
         check(
             "//! ```cargo\n//! ```\n//! ```cargo\n//! ```\n",
             Err("k.rs:4: this is a second manifest block; the first is on line 2"),
         );
+    }
+
+    #[test]
+    fn pyo3_is_known_by_its_name_and_version() {
+        let check = |toml: &str, name: &str, version: Option<(u64, u64)>| {
+            assert_eq!(Manifest::default().pyo3(Some(toml)), (name.to_owned(), version), "{toml}");
+        };
+        check("", "pyo3", None);
+        check("[dependencies]\npyo3 = '0.22.1'", "pyo3", Some((0, 22)));
+        check("[dependencies]\npyo3 = { version = '>=0.25, <0.30' }", "pyo3", Some((0, 25)));
+        check("[dependencies]\nmy-py = { package = 'pyo3', git = 'x' }", "my_py", None);
+        check("[dependencies]\npyo3 = { package = 'other', version = '1.0' }", "pyo3", None);
     }
 
     #[test]

@@ -4,7 +4,16 @@
 
 pub mod last_read;
 pub mod cell;
+pub mod manifest_keys;
 pub mod manifest;
 pub mod source;
+pub mod macros;
+pub mod mod_files;
+pub mod roles;
+pub mod uses;
+pub mod surface;
+pub mod walk;
 pub mod exports;
+pub mod python_types;
+pub mod outline;
 pub mod discover;

@@ -44,6 +44,8 @@ impl Source {
         let path = std::path::absolute(path).map_err(|e| unreadable(path, &e))?;
         // A crate is named by its folder; most kernels are files, and need not be looked at twice.
         if path.extension().is_none_or(|extension| extension != "rs") && path.is_dir() {
+            // Where cargo would be started, `..` leads to what lies beside the folder, not to what lies beside a link.
+            let path = std::fs::canonicalize(&path).map_err(|e| unreadable(&path, &e))?;
             let manifest_path = path.join("Cargo.toml");
             let manifest = read_text(&manifest_path)?;
             let lib = lib_path(&path, &manifest);

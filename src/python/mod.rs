@@ -5,6 +5,7 @@ mod artifact;
 mod convert;
 mod watcher;
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -39,9 +40,9 @@ use watcher::{Watcher, raised, watched};
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Origin, Setting, address, build, cache_clear,
+        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
         cache_dir, cache_entries, capsule, checks, claim, crate_source, inplace, kernels, key, lookup, marked, note,
-        recall, settings, settings_table, templates, warm, write_cell,
+        outline, recall, settings, settings_table, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -85,6 +86,17 @@ struct Origin {
     source: String,
     settings: Py<PyDict>,
     further: bool,
+}
+
+/// A part of a kernel's text that has a name.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Named {
+    name: String,
+    owner: Option<String>,
+    exported: bool,
+    lines: (usize, usize),
+    parameters: HashMap<String, String>,
+    returns: Option<String>,
 }
 
 /// Follows files as they are saved.
@@ -340,6 +352,22 @@ fn write_cell(
         Ok(path)
     };
     written().map(self::text).map_err(|e| raised(py, e))
+}
+
+/// Everything in a kernel's text that has a name, in its order; nothing where the text does not parse.
+#[pyfunction]
+fn outline(py: Python<'_>, text: &str) -> Vec<Named> {
+    let found = py.detach(|| crate::kernel::outline::outline(text)).into_iter();
+    found
+        .map(|part| Named {
+            name: part.name,
+            owner: part.owner,
+            exported: part.exported,
+            lines: part.lines,
+            parameters: part.parameters.into_iter().collect(),
+            returns: part.returns,
+        })
+        .collect()
 }
 
 /// Looks at everything that a build needs, with the default settings where those that were given are wrong.

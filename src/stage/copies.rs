@@ -10,13 +10,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Expr, Item, ItemMod, Lit, Meta};
+use syn::Item;
 
-use crate::error::Result;
+use crate::error::{Diagnostic, Result};
 use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
+use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
-use crate::paths::normal;
+use crate::paths::{followed, normal};
 use crate::stage::pymodule;
 use crate::stage::split::pieces;
 
@@ -25,35 +26,57 @@ use crate::stage::split::pieces;
 pub enum Stage {
     /// The user's own file is compiled.
     Direct,
-    /// Copies are compiled: relative path and text, the crate root first.
-    Copies(Vec<(PathBuf, String)>),
-    /// The same, and the crate root is in pieces.
-    Pieces(Vec<(PathBuf, String)>),
+    /// Copies are compiled.
+    Copies(Staged),
 }
 
-/// Decides what rustc is given for a kernel file; in pieces if that is wanted and pays.
-pub fn stage(source: &Source, manifest: &Manifest, in_pieces: bool) -> Result<Stage> {
+/// Copies of a kernel and its modules, with what is generated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// Relative path and text, the crate root first.
+    pub files: Vec<(PathBuf, String)>,
+    /// Is the crate root in pieces?
+    pub in_pieces: bool,
+    /// Are there functions for fast calls?
+    pub is_fast: bool,
+    /// What is told of the kernel before it is compiled.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What may be done to a kernel's text to make it faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing.
+    Plain,
+    /// Functions for fast calls are added.
+    Fast,
+    /// Cut into pieces, where that pays. Pieces are for edits, which are to be compiled soon, and so without fast calls.
+    Pieces,
+}
+
+/// Decides what rustc is given for a kernel file.
+pub fn stage(source: &Source, manifest: &Manifest, form: Form) -> Result<Stage> {
     let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
     let text = readable(source, manifest);
     let file = syn::parse_file(&text).ok();
-    // Pieces are for edits, which are to be compiled soon, and so without fast calls.
-    let appended = pymodule::generated(source, file.as_ref(), manifest, !in_pieces)?;
-    let cut = file.filter(|_| in_pieces).and_then(|file| pieces(&text, &file));
+    let generated = pymodule::generated(source, &text, file.as_ref(), manifest, form == Form::Fast)?;
+    let cut = file.filter(|_| form == Form::Pieces).and_then(|file| pieces(&text, &file));
     // rustc would look for what belongs to a cell beside the cell's file in the cache.
-    if hidden.is_none() && appended.is_none() && cut.is_none() && Cell::of(&source.path).is_none() {
+    if hidden.is_none() && generated.text.is_none() && cut.is_none() && Cell::of(&source.path).is_none() {
         return Ok(Stage::Direct);
     }
     let name = PathBuf::from(source.path.file_name().unwrap_or_default());
     let mut copies = Copies { base: &source.base, files: HashMap::new(), order: Vec::new() };
     copies.add(name, cut.as_ref().unwrap_or(&text), Path::new(""));
     let mut files = copies.order.into_iter().filter_map(|path| copies.files.remove_entry(&path)).collect::<Vec<_>>();
-    if let (Some(appended), Some((_, root))) = (appended, files.first_mut()) {
+    if let (Some(appended), Some((_, root))) = (&generated.text, files.first_mut()) {
         if !root.ends_with('\n') {
             root.push('\n');
         }
-        root.push_str(&appended);
+        root.push_str(appended);
     }
-    Ok(if cut.is_some() { Stage::Pieces(files) } else { Stage::Copies(files) })
+    let in_pieces = cut.is_some();
+    Ok(Stage::Copies(Staged { files, in_pieces, is_fast: generated.is_fast, warnings: generated.warnings }))
 }
 
 /// The text without the frontmatter that no parser of Rust takes; every line and column stays what it was.
@@ -100,22 +123,17 @@ impl Copies<'_> {
     fn add_modules(&mut self, items: &[Item], modules: &Path, own_folder: &Path) {
         for item in items {
             let Item::Mod(item) = item else { continue };
-            let name = item.ident.to_string().trim_start_matches("r#").to_owned();
-            match (&item.content, path_attribute(item)) {
-                (Some((_, inner)), path) => {
-                    let below = path.map_or_else(|| modules.join(&name), |path| own_folder.join(path));
-                    self.add_modules(inner, &below, &below);
+            match place(item, modules, own_folder) {
+                Place::Here(below) => {
+                    let items = item.content.as_ref().map_or(&[][..], |(_, items)| items);
+                    self.add_modules(items, &below, &below);
                 }
-                (None, Some(path)) => self.add_module(&own_folder.join(path), true),
-                (None, None) => {
-                    self.add_module(&modules.join(format!("{name}.rs")), false);
-                    self.add_module(&modules.join(&name).join("mod.rs"), true);
-                }
+                Place::Files(files) => files.iter().for_each(|(file, below)| self.add_module(file, below)),
             }
         }
     }
 
-    fn add_module(&mut self, path: &Path, is_mod_rs: bool) {
+    fn add_module(&mut self, path: &Path, modules: &Path) {
         let path = normal(path);
         // What lies outside of the kernel's folder is not copied: an absolute path is itself, and for a path that
         // climbs out of the folder the copy has to lie outside of the staging folder too, which nothing may do.
@@ -123,24 +141,8 @@ impl Copies<'_> {
             return;
         }
         let Ok(text) = std::fs::read_to_string(self.base.join(&path)) else { return };
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let modules = if is_mod_rs { folder } else { path.with_extension("") };
-        self.add(path, &text, &modules);
+        self.add(path, &text, &normal(modules));
     }
-}
-
-/// `#[path = "..."]` of a module.
-fn path_attribute(item: &ItemMod) -> Option<String> {
-    item.attrs.iter().find_map(|attribute| match &attribute.meta {
-        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    })
 }
 
 /// Makes the relative paths in `include!`, `include_str!` and `include_bytes!` absolute, also inside other macros, and
@@ -157,7 +159,7 @@ fn absolute_includes(text: &str, folder: &Path) -> String {
             continue;
         }
         out.push_str(&text[copied..range.start]);
-        out.push_str(&format!("{:?}", normal(&folder.join(path)).to_string_lossy()));
+        out.push_str(&format!("{:?}", followed(&folder.join(path)).to_string_lossy()));
         copied = range.end;
     }
     out + &text[copied..]
@@ -204,7 +206,7 @@ mod tests {
         std::fs::write(folder.path().join("a.rs"), text).unwrap();
         let source = Source::open(&folder.path().join("a.rs"), "a").unwrap();
         let manifest = Manifest::of_kernel(&source.path, text).unwrap();
-        let stage = stage(&source, &manifest, false).unwrap();
+        let stage = stage(&source, &manifest, Form::Plain).unwrap();
         (folder, stage)
     }
 
@@ -216,7 +218,7 @@ mod tests {
     #[test]
     fn lines_and_columns_before_the_generated_module_stay() {
         let text = "---\n[package.metadata.rsimport]\n---\n#[pyfunction] fn f() {}";
-        let Stage::Copies(copies) = staged(text, &[]).1 else { panic!("a copy is needed") };
+        let Stage::Copies(Staged { files: copies, .. }) = staged(text, &[]).1 else { panic!("a copy is needed") };
         let lines: Vec<&str> = copies[0].1.lines().collect();
         assert_eq!(lines[3], "#[pyfunction] fn f() {}");
         assert_eq!(lines[..3].concat().trim(), "");
@@ -235,7 +237,7 @@ mod tests {
                 ("z.rs", ""),
             ],
         );
-        let Stage::Copies(copies) = stage else { panic!("copies are needed") };
+        let Stage::Copies(Staged { files: copies, .. }) = stage else { panic!("copies are needed") };
         let mut names: Vec<String> = copies.iter().map(|(path, _)| path.display().to_string()).collect();
         assert_eq!(names.remove(0), "a.rs");
         names.sort();

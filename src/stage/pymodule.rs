@@ -1,151 +1,185 @@
 //! The `#[pymodule]` of a kernel: found where the user wrote one, generated where not.
+//!
+//! What is generated stands in a module of its own, which sees nothing of the user's but what it names by its full path: no
+//! constant, type, trait, macro or missing prelude of a kernel changes what it means.
 
-use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Item, Meta};
+use syn::{Attribute, Meta};
 
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
+use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
+use crate::kernel::surface::{Hidden, Kind, Shown, Surface};
+use crate::kernel::walk::surface;
 use crate::stage::fastcall::{FastCall, support};
 
-/// What has to be appended to a kernel's text so that it is a Python module: nothing where it has a `#[pymodule]`, or
-/// one line that makes one, and with `fast` the functions for fast calls. A text that does not parse is left for rustc to
-/// complain about.
-pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest, fast: bool) -> Result<Option<String>> {
-    let Some(file) = file else { return Ok(None) };
-    if let Some((name, line)) = declared(&file.items) {
-        if name == source.module {
-            return Ok(None);
-        }
-        return Err(Error::config(format!(
-            "{}:{line}: the #[pymodule] is called `{name}`, but the module is imported as `{}`",
-            source.path.display(),
-            source.module
-        ))
-        .hint(format!("rename one of them, or write #[pyo3(name = \"{}\")] below #[pymodule]", source.module))
-        .kernel(&source.path));
+/// The module that holds what is generated.
+const MODULE: &str = "__rsimport_module";
+
+/// What is added to a kernel's text so that it is a Python module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// What is appended, one line and functions for fast calls; nothing where the kernel has a `#[pymodule]`.
+    pub text: Option<String>,
+    /// Are there functions for fast calls in it?
+    pub is_fast: bool,
+    /// What was meant for Python, and cannot be shown by a generated module.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Makes the module of a kernel, with `fast` the functions for fast calls too. `text` is the kernel's, as a parser of Rust
+/// takes it, and `file` what that is; one that does not parse is left for rustc to complain about.
+pub fn generated(
+    source: &Source,
+    text: &str,
+    file: Option<&syn::File>,
+    manifest: &Manifest,
+    fast: bool,
+) -> Result<Generated> {
+    let Some(file) = file else { return Ok(Generated::default()) };
+    let surface = surface(source, text, file);
+    if is_declared(source, &surface)? {
+        return Ok(Generated::default());
     }
-    // A #[pymodule] that a macro or a cfg_attr makes is not seen above; two modules would be an error then.
-    if mentions(&source.text, "pymodule") {
-        return Ok(None);
+    if surface.shown.is_empty() {
+        // What only the compiler knows may be all that is needed.
+        return if surface.is_open { Ok(Generated::default()) } else { Err(nothing(source, &surface)) };
     }
+    let (pyo3, version) = &manifest.pyo3(source.manifest.as_ref().map(|manifest| manifest.text.as_str()));
+    // An older PyO3 gives types otherwise.
+    let has_types = version.is_none_or(|version| version >= (0, 23));
+    let is_ours = source.manifest.is_none() && !manifest.names_pyo3();
     // Another PyO3 may have other names for what is needed, and `forbid` cannot be undone for a part of the file.
-    let fast = fast && !manifest.names_pyo3() && !source.text.contains("forbid");
+    let fast = fast && is_ours && !text.contains("forbid");
     let (mut calls, mut functions) = (String::new(), Vec::new());
-    for item in &file.items {
-        let (attributes, name, call) = match item {
-            Item::Fn(item) if has(&item.attrs, "pyfunction") => {
-                (&item.attrs, &item.sig.ident, "m.add_function(::pyo3::wrap_pyfunction!(self::@, m)?)?;")
-            }
-            Item::Struct(item) if has(&item.attrs, "pyclass") => (&item.attrs, &item.ident, "m.add_class::<@>()?;"),
-            Item::Enum(item) if has(&item.attrs, "pyclass") => (&item.attrs, &item.ident, "m.add_class::<@>()?;"),
-            _ => continue,
-        };
-        let conditions: String = attributes.iter().filter(|a| a.path().is_ident("cfg")).filter_map(cfg).collect();
-        let call = match item {
-            Item::Fn(item) if fast => FastCall::of(item, &conditions),
-            _ => None,
-        }
-        .map_or_else(
-            || call.replace('@', &name.to_string()),
-            |found| {
-                let statement = found.statement.clone();
-                functions.push(found);
-                statement
-            },
-        );
+    for shown in surface.shown.iter().filter(|shown| has_types || shown.kind != Kind::Exception) {
+        let conditions = cfg(&shown.conditions);
+        let fast_call = shown.function.as_ref().filter(|_| fast).and_then(|function| {
+            let (attributes, signature) = &**function;
+            FastCall::of(attributes, signature, &shown.path, &conditions, &shown.types, functions.len())
+        });
+        let call = fast_call.as_ref().map_or_else(|| added(shown, pyo3), |call| call.statement.clone());
+        functions.extend(fast_call);
         calls.push_str(&format!("{conditions}{{ {call} }} "));
     }
-    if calls.is_empty() {
-        return Err(Error::config(format!(
-            "{}: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]",
-            source.path.display()
-        ))
-        .hint("put #[pyfunction] above a function that Python is to call; `rsimport new NAME` writes an example")
-        .kernel(&source.path));
-    }
-    let doc = documentation(&file.attrs, manifest);
-    // Who writes no module need not know PyO3's prelude either. A second import of it would be an unused one, and
-    // nothing may be allowed here that the kernel forbids; what is public counts as used.
-    let prelude = match mentions(&source.text, "prelude") {
-        true => "",
-        false => "pub use ::pyo3::prelude::*; ",
-    };
-    let methods = if calls.contains("m.add_") { "use ::pyo3::types::PyModuleMethods as _; " } else { "" };
     let mut fast_calls: String = functions.iter().map(|function| function.text.as_str()).collect();
     if !functions.is_empty() {
         fast_calls.push_str(&support(&functions));
     }
-    Ok(Some(format!(
-        "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
-         -> ::pyo3::PyResult<()> {{ {methods}{calls}Ok(()) }}\n\
-         {fast_calls}",
-        source.module
-    )))
+    let prelude = prelude(&surface.preludes, &file.attrs, pyo3);
+    let doc = documentation(&file.attrs, manifest);
+    let mut name = MODULE.to_owned();
+    while text.contains(&name) {
+        name.push('_');
+    }
+    let module = &source.module;
+    let renamed = if pyo3 == "pyo3" { String::new() } else { format!(", crate = \"::{pyo3}\"") };
+    let made = format!(
+        "{prelude}mod {name} {{ #[doc = {doc:?}] #[::{pyo3}::pymodule] #[pyo3(name = {module:?}{renamed})] \
+         fn {name}(m: &::{pyo3}::Bound<'_, ::{pyo3}::types::PyModule>) -> ::{pyo3}::PyResult<()> \
+         {{ {calls}::core::result::Result::Ok(()) }}\n{fast_calls}}}"
+    );
+    let warnings = surface.hidden.iter().map(|hidden| warning(hidden, module)).collect();
+    Ok(Generated { text: Some(made), is_fast: !functions.is_empty(), warnings })
 }
 
-/// The name that Python will see and the line of the first `#[pymodule]` among the items or the modules below them.
-fn declared(items: &[Item]) -> Option<(String, usize)> {
-    items.iter().find_map(|item| {
-        let (attributes, ident) = match item {
-            Item::Fn(item) => (&item.attrs, &item.sig.ident),
-            Item::Mod(item) => (&item.attrs, &item.ident),
-            _ => return None,
-        };
-        if has(attributes, "pymodule") {
-            let given = attributes
+/// Has the kernel a module of its own, under the name by which it is imported?
+fn is_declared(source: &Source, surface: &Surface) -> Result<bool> {
+    if surface.has_unknown_module || surface.modules.iter().any(|module| module.name == source.module) {
+        return Ok(true);
+    }
+    // A function `PyInit_NAME` beside functions for Python may be there for others.
+    let counts = |is_raw: bool| !is_raw || surface.shown.is_empty();
+    let others: Vec<_> = surface.modules.iter().filter(|module| counts(module.is_raw)).collect();
+    let Some(first) = others.first() else { return Ok(false) };
+    let place = format!("{}:{}", first.place.file.display(), first.place.line);
+    let mut names: Vec<String> = others.iter().map(|other| format!("`{}`", other.name)).collect();
+    names.dedup();
+    let (module, what) = (&source.module, if first.is_raw { "PyInit function" } else { "#[pymodule]" });
+    let (are, them) = match names.as_slice() {
+        [name] => (format!("the {what} is called {name}"), "rename one of them"),
+        _ => (format!("the {what}s are called {}", names.join(" and ")), "rename the one that holds the others"),
+    };
+    let hint = match first.is_raw {
+        true => format!("rename it to PyInit_{module}, or the file"),
+        false => format!("{them}, or write #[pyo3(name = \"{module}\")] below #[pymodule]"),
+    };
+    let message = format!("{place}: {are}, but the module is imported as `{module}`");
+    Err(Error::config(message).hint(hint).kernel(&source.path))
+}
+
+/// The error for a kernel in which nothing is meant for Python, or nothing that a generated module could show.
+fn nothing(source: &Source, surface: &Surface) -> Error {
+    let error = match surface.hidden.first() {
+        Some(Hidden { what, why, help, place }) => Error::config(format!(
+            "{}:{}: {what} is not in the module, and nothing else is: {why}",
+            place.file.display(),
+            place.line
+        ))
+        .hint(help.clone()),
+        None => Error::config(format!(
+            "{}: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]",
+            source.path.display()
+        ))
+        .hint("put #[pyfunction] above a function that Python is to call; `rsimport new NAME` writes an example"),
+    };
+    error.kernel(&source.path)
+}
+
+/// The statement that adds something to the module `m`.
+fn added(shown: &Shown, pyo3: &str) -> String {
+    let Shown { path, name, .. } = shown;
+    let methods = format!("::{pyo3}::types::PyModuleMethods");
+    match shown.kind {
+        Kind::Function => format!("{methods}::add_function(m, ::{pyo3}::wrap_pyfunction!(super::{path}, m)?)?;"),
+        Kind::Class => format!("{methods}::add_class::<super::{path}>(m)?;"),
+        Kind::Submodule => format!("{methods}::add_wrapped(m, ::{pyo3}::wrap_pymodule!(super::{path}))?;"),
+        Kind::Exception => {
+            format!(
+                "{methods}::add(m, {name:?}, ::{pyo3}::Python::get_type::<super::{path}>(::{pyo3}::Bound::py(m)))?;"
+            )
+        }
+    }
+}
+
+/// The import of PyO3's prelude into the root: who writes no module need not know it either. That nothing of it is needed
+/// is allowed, except where the kernel forbids that; there it is public, which counts as used.
+fn prelude(own: &[Vec<String>], attributes: &[Attribute], pyo3: &str) -> String {
+    if own.iter().any(Vec::is_empty) {
+        return String::new();
+    }
+    let own: Vec<String> = own.iter().map(|conditions| format!("all({})", conditions.join(", "))).collect();
+    let condition = if own.is_empty() { String::new() } else { format!("#[cfg(not(any({})))] ", own.join(", ")) };
+    let is_forbidden = attributes.iter().any(|attribute| match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("forbid") => {
+            let lints = list.tokens.to_string();
+            ["unused_imports", "unused", "warnings"]
                 .iter()
-                .filter(|a| ["pyo3", "pymodule"].iter().any(|name| is(a, name)))
-                .find_map(name_argument);
-            let plain = ident.to_string().trim_start_matches("r#").to_owned();
-            return Some((given.unwrap_or(plain), ident.span().start().line));
+                .any(|lint| lints.split([',', ' ']).any(|word| word == *lint))
         }
-        match item {
-            Item::Mod(item) => declared(&item.content.as_ref()?.1),
-            _ => None,
-        }
-    })
+        _ => false,
+    });
+    let shown = if is_forbidden { "pub" } else { "#[allow(unused_imports)]" };
+    format!("{condition}{shown} use ::{pyo3}::prelude::*; ")
 }
 
-fn has(attributes: &[Attribute], name: &str) -> bool {
-    attributes.iter().any(|attribute| is(attribute, name))
+fn cfg(conditions: &[String]) -> String {
+    conditions.iter().map(|condition| format!("#[cfg({condition})] ")).collect()
 }
 
-fn is(attribute: &Attribute, name: &str) -> bool {
-    attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
-}
-
-/// `name = "..."` among the arguments of an attribute.
-fn name_argument(attribute: &Attribute) -> Option<String> {
-    let Meta::List(list) = &attribute.meta else { return None };
-    let tokens: Vec<TokenTree> = list.tokens.clone().into_iter().collect();
-    tokens.windows(3).find_map(|three| match three {
-        [TokenTree::Ident(key), TokenTree::Punct(equals), TokenTree::Literal(text)]
-            if key == "name" && equals.as_char() == '=' =>
-        {
-            Some(text.to_string().trim_matches('"').to_owned())
-        }
-        _ => None,
-    })
-}
-
-fn cfg(attribute: &Attribute) -> Option<String> {
-    match &attribute.meta {
-        Meta::List(list) => Some(format!("#[cfg({})] ", list.tokens)),
-        _ => None,
-    }
-}
-
-/// Does the text have this identifier outside of comments and literals?
-fn mentions(text: &str, word: &str) -> bool {
-    fn search(tokens: TokenStream, word: &str) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(ident) => ident == word,
-            TokenTree::Group(group) => search(group.stream(), word),
-            _ => false,
-        })
-    }
-    text.contains(word) && text.parse::<TokenStream>().is_ok_and(|tokens| search(tokens, word))
+/// What is told of something that the module does not show, as rustc would say it.
+fn warning(hidden: &Hidden, module: &str) -> Diagnostic {
+    let Hidden { what, why, help, place } = hidden;
+    let file = Cell::of(&place.file).map_or_else(|| place.file.display().to_string(), |cell| cell.label);
+    let message = format!("{what} is not in module `{module}`: {why}");
+    let (bold, yellow, blue, end) = ("\x1b[1m", "\x1b[33m", "\x1b[94m", "\x1b[0m");
+    let ansi = format!(
+        "{bold}{yellow}warning{end}{bold}: {message}{end}\n  {bold}{blue}--> {end}{file}:{}:{}\n  \
+         {bold}{blue}= {end}{bold}help{end}: {help}\n",
+        place.line, place.column
+    );
+    let (line, column) = (Some(place.line), Some(place.column));
+    Diagnostic { level: "warning".into(), code: None, message, file: Some(file), line, column, ansi }
 }
 
 /// The file's own `//!` lines, without the manifest block, as the module's documentation.
@@ -170,48 +204,178 @@ fn documentation(attributes: &[Attribute], manifest: &Manifest) -> String {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: std::result::Result<Option<&str>, &str>) {
+    fn made(text: &str) -> Result<Generated> {
         let source =
             Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: text.into(), manifest: None };
         let file = syn::parse_file(text).ok();
         let manifest = Manifest::of_kernel(&source.path, text).unwrap();
-        match (generated(&source, file.as_ref(), &manifest, false), expected) {
-            (Ok(None), Ok(None)) => {}
-            (Ok(Some(made)), Ok(Some(part))) => assert!(made.contains(part), "{made}\n{part}"),
+        let made = generated(&source, text, file.as_ref(), &manifest, false);
+        if let Ok(Generated { text: Some(made), .. }) = &made {
+            syn::parse_file(made).unwrap();
+        }
+        made
+    }
+
+    fn check(text: &str, expected: std::result::Result<Option<&str>, &str>) {
+        match (made(text), expected) {
+            (Ok(Generated { text: None, .. }), Ok(None)) => {}
+            (Ok(Generated { text: Some(made), .. }), Ok(Some(part))) => assert!(made.contains(part), "{made}\n{part}"),
             (Err(error), Err(message)) => assert_eq!(error.message, message),
             (found, expected) => panic!("{text}\n{found:?}\n{expected:?}"),
         }
     }
 
+    /// What a text's module shows, and what is told of the rest.
+    fn shown(text: &str) -> (Vec<String>, Vec<String>) {
+        let Generated { text: Some(made), warnings, .. } = made(text).unwrap() else { panic!("{text}") };
+        let paths = made.split("super::").skip(1).map(|rest| rest.split([',', '>', ')']).next().unwrap().to_owned());
+        (paths.collect(), warnings.into_iter().map(|warning| warning.message).collect())
+    }
+
     #[test]
     fn a_module_is_generated_only_where_there_is_none() {
-        check("#[pyfunction] fn f() {}", Ok(Some("m.add_function(::pyo3::wrap_pyfunction!(self::f, m)?)?;")));
-        check("#[pyo3::pyfunction] fn r#fn() {}", Ok(Some("wrap_pyfunction!(self::r#fn, m)")));
-        check("#[pyclass] struct C; fn g() {}", Ok(Some("m.add_class::<C>()?;")));
-        check("#[cfg(unix)] #[pyclass] enum E { A }", Ok(Some("#[cfg(unix)] { m.add_class::<E>()?; }")));
+        check("#[pyfunction] fn f() {}", Ok(Some("add_function(m, ::pyo3::wrap_pyfunction!(super::f, m)?)?;")));
+        check("#[pyo3::pyfunction] fn r#fn() {}", Ok(Some("wrap_pyfunction!(super::r#fn, m)")));
+        check("#[pyclass] struct C; fn g() {}", Ok(Some("add_class::<super::C>(m)?;")));
+        check(
+            "#[cfg(unix)] #[pyclass] enum E { A }",
+            Ok(Some("#[cfg(unix)] { ::pyo3::types::PyModuleMethods::add_class::<super::E>")),
+        );
         check(
             "//! Title.\n//! ```cargo\n//! [features]\n//! ```\n#[pyfunction] fn f() {}",
             Ok(Some("#[doc = \"Title.\"]")),
         );
-        check("#[pyfunction] fn f() {}", Ok(Some("use ::pyo3::prelude::*; #[doc = \"\"]")));
-        check("use pyo3::prelude::*;\n#[pyfunction] fn f() {}", Ok(Some("#[doc = \"\"]")));
         check("#[pymodule] fn a() {}", Ok(None));
         check("#[pymodule] mod a {}", Ok(None));
         check("mod inner { #[pymodule] #[pyo3(name = \"a\")] fn b() {} }", Ok(None));
         check("make! { #[pymodule] fn a() {} }", Ok(None));
+        check("macro_rules! m { ($n:ident) => { #[pymodule] fn $n() {} } } m!(a);", Ok(None));
+        check("use pyo3::pymodule as export; #[export] mod a {}", Ok(None));
+        check("#[cfg_attr(all(), pymodule)] fn a() {}", Ok(None));
+        check("#[pymodule] fn child() {} #[pymodule] fn a() {}", Ok(None));
+        check("#[pymodule] fn a() {} mod inner { #[pymodule] fn child() {} }", Ok(None));
+        check("mod inner { pub mod deep { #[pymodule] fn a() {} } } #[pymodule] fn child() {}", Ok(None));
+        check("#[no_mangle] extern \"C\" fn PyInit_a() {}", Ok(None));
+        check("#[unsafe(export_name = \"PyInit_a\")] extern \"C\" fn init() {}", Ok(None));
         check("fn broken( {", Ok(None));
     }
 
     #[test]
     fn a_module_of_another_name_and_a_kernel_without_anything_are_errors() {
+        let check = |text, message| check(text, Err(message));
         check(
             "\n#[pymodule]\nfn b() {}",
-            Err("/k/a.rs:3: the #[pymodule] is called `b`, but the module is imported as `a`"),
+            "/k/a.rs:3: the #[pymodule] is called `b`, but the module is imported as `a`",
         );
         check(
             "#[pymodule]\n#[pyo3(name = \"c\")]\nmod a {}",
-            Err("/k/a.rs:3: the #[pymodule] is called `c`, but the module is imported as `a`"),
+            "/k/a.rs:3: the #[pymodule] is called `c`, but the module is imported as `a`",
         );
-        check("// pymodule\nfn f() {}", Err("/k/a.rs: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]"));
+        check(
+            "#[pymodule] fn b() {}\n#[pymodule] mod c { #[pymodule] mod a {} }",
+            "/k/a.rs:1: the #[pymodule]s are called `b` and `c`, but the module is imported as `a`",
+        );
+        check(
+            "extern \"C\" fn PyInit_b() {}",
+            "/k/a.rs:1: the PyInit function is called `b`, but the module is imported as `a`",
+        );
+        check("// pymodule\nfn f() {}", "/k/a.rs: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]");
+        check("use pyo3::pymodule; fn f() {}", "/k/a.rs: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]");
+        check(
+            "mod m {\n#[pyfunction] fn f() {} }",
+            "/k/a.rs:2: #[pyfunction] `f` is not in the module, and nothing else is: it is private in `mod m`",
+        );
+    }
+
+    #[test]
+    fn whatever_the_root_can_reach_is_shown() {
+        let check = |text: &str, expected: &[&str]| {
+            let (paths, told) = shown(text);
+            assert_eq!(paths, expected, "{text}");
+            assert!(told.is_empty(), "{told:?}");
+        };
+        check("mod m { #[pyfunction] pub fn f() {} #[pyclass] pub(crate) struct C; }", &["m::f", "m::C"]);
+        check("mod m { pub(super) mod n { #[pyfunction] pub(in super::super) fn f() {} } }", &["m::n::f"]);
+        check("mod m { #[pyfunction] pub fn f() {} } #[pyfunction] fn g() {}", &["g", "m::f"]);
+        check("mod m { #[pyfunction] pub fn f() {} } use m::f;", &["f"]);
+        check("mod m { #[pyfunction] pub fn f() {} } use m::*;", &["m::f"]);
+        check("mod m { mod n { #[pyfunction] pub fn f() {} } pub use n::f; }", &["m::f"]);
+        check("mod m { mod n { #[pyclass] pub struct C; } pub use self::n::*; }", &["m::C"]);
+        check("mod m { mod n { #[pyclass] pub struct C; } pub use n::C; } use crate::m::C;", &["m::C"]);
+        check("use pyo3::pyfunction as export; #[export] fn f() {}", &["f"]);
+        check("#[cfg_attr(any(unix, windows), pyfunction)] fn f() {}", &["f"]);
+        check("create_exception!(a, E, PyException); #[pyfunction] fn f() {}", &["E", "f"]);
+        check("pyo3::create_exception!(a, E, PyException, \"Text, more.\");", &["E"]);
+        check("#[pymodule(submodule)] mod child {} #[pyfunction] fn f() {}", &["child", "f"]);
+        check("macro_rules! m { ($($n:ident)*) => { $(#[pyfunction] fn $n() {})* } } m!(f g);", &["f", "g"]);
+        check(
+            "m!(f); macro_rules! m { ($n:ident) => { n!($n); } } macro_rules! n { ($n:ident) => { #[pyclass] struct $n; } }",
+            &["f"],
+        );
+        check("macro_rules! m { ($n:ident) => { #[pyclass] pub struct $n; } } mod x { m!(C); }", &["x::C"]);
+        check("fn g() { wrap_pyfunction!(h); #[pyfunction] fn h() {} } #[pyfunction] fn f() {}", &["f"]);
+        check("#[cfg(test)] mod tests { #[pyfunction] fn h() {} } #[pyfunction] fn f() {}", &["f"]);
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_told_by_its_name() {
+        let check = |text: &str, expected: &str| {
+            let (paths, told) = shown(&format!("#[pyfunction] fn first() {{}} {text}"));
+            assert_eq!(paths, ["first"], "{text}");
+            assert_eq!(told, [expected], "{text}");
+        };
+        check("mod m { #[pyclass] struct C; }", "#[pyclass] `C` is not in module `a`: it is private in `mod m`");
+        check(
+            "mod m { mod n { #[pyfunction] pub fn f() {} } }",
+            "#[pyfunction] `f` is not in module `a`: `mod n` is private",
+        );
+        check(
+            "cfg_if! { if #[cfg(unix)] { #[pyfunction] fn f() {} } }",
+            "#[pyfunction] `f` is not in module `a`: `cfg_if!` makes it, and what that makes is not known",
+        );
+        check(
+            "macro_rules! m { ($n:ident) => { paste! { #[pyfunction] fn [<get_ $n>]() {} } } } m!(x);",
+            "a #[pyfunction] is not in module `a`: `paste!` makes it, and what that makes is not known",
+        );
+        check(
+            "macro_rules! m { ($n:unheard) => { #[pyclass] struct $n; } } m!(X);",
+            "a #[pyclass] is not in module `a`: `m!` makes it, and what that makes is not known",
+        );
+        check(
+            "fn g() { #[pyfunction] fn f() {} }",
+            "#[pyfunction] `f` is not in module `a`: it stands inside of another item",
+        );
+        check(
+            "mod m { #[pyfunction] pub fn first() {} }",
+            "#[pyfunction] `m::first` is not in module `a`: `first` has the same name in Python",
+        );
+    }
+
+    #[test]
+    fn only_pyo3s_own_prelude_counts() {
+        let check = |text: &str, expected: &str| {
+            let Generated { text: made, .. } = made(&format!("{text} #[pyfunction] fn f() {{}}")).unwrap();
+            assert_eq!(made.unwrap().split("mod __rsimport").next().unwrap(), expected, "{text}");
+        };
+        let ours = "#[allow(unused_imports)] use ::pyo3::prelude::*; ";
+        check("", ours);
+        check("#![forbid(unsafe_code)]", ours);
+        check("#![forbid(unsafe_code, unused_imports)]", "pub use ::pyo3::prelude::*; ");
+        check("use rayon::prelude::*;", ours);
+        check("use std::io::prelude::*; mod prelude {}", ours);
+        check("mod prelude { pub fn g() {} } use prelude::*;", ours);
+        check("use pyo3::prelude::{PyResult, pyfunction};", ours);
+        check("mod inner { use pyo3::prelude::*; }", ours);
+        check("use pyo3::prelude::*;", "");
+        check("use ::pyo3::prelude::*;", "");
+        check("use pyo3::{prelude::*, types::*};", "");
+        check("use {std::fmt, pyo3::{types::{PyDict}, prelude::{*}}};", "");
+        check("use pyo3 as p; use p::prelude::*;", "");
+        check("extern crate pyo3 as p; use p::prelude::*;", "");
+        check("use pyo3::prelude; use prelude::*;", "");
+        check("use pyo3::prelude as p; use self::p::*;", "");
+        check("use numpy::pyo3::prelude::*;", "");
+        check("mod common { pub use pyo3::prelude::*; } use crate::common::*;", "");
+        check("#[cfg(unix)] use pyo3::prelude::*;", &format!("#[cfg(not(any(all(unix))))] {ours}"));
     }
 }

@@ -9,6 +9,7 @@
 //! kernels of 456, 846 and 2,276 lines (rustc 1.95). It risks that a function behaves otherwise in a module of its own, so
 //! only functions are moved of which it is known that they cannot tell; what is not in the lists below stays.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -163,6 +164,8 @@ struct Root<'a> {
     text: &'a str,
     tokens: Vec<(Range<usize>, TokenTree)>,
     macros: Vec<String>,
+    /// Names of what is no function. One that a function has too would be brought along when the function is imported.
+    others: HashSet<String>,
 }
 
 impl<'a> Root<'a> {
@@ -179,7 +182,18 @@ impl<'a> Root<'a> {
         if !bodies.into_iter().all(|body| is_movable(body.clone(), &macros)) {
             macros.retain(|name| !names.contains(name));
         }
-        Some(Root { text, tokens, macros })
+        let others = file.items.iter().filter_map(|item| match item {
+            Item::Mod(item) => Some(&item.ident),
+            Item::Struct(item) => Some(&item.ident),
+            Item::Enum(item) => Some(&item.ident),
+            Item::Union(item) => Some(&item.ident),
+            Item::Type(item) => Some(&item.ident),
+            Item::Trait(item) => Some(&item.ident),
+            Item::Macro(item) => item.ident.as_ref(),
+            _ => None,
+        });
+        let others = others.map(ToString::to_string).collect();
+        Some(Root { text, tokens, macros, others })
     }
 
     /// The function that an item is, if it may stand in a module.
@@ -201,6 +215,7 @@ impl<'a> Root<'a> {
         let is_free = ends_line(before, attribute) && ends_line(shown, head) && ends_line(end, next);
         let tokens = self.tokens[self.index(head)..self.index(end)].iter().map(|(_, token)| token.clone());
         let is_plain = item.sig.abi.is_none()
+            && !self.others.contains(&item.sig.ident.to_string())
             && others.iter().all(|attribute| self.is_plain(attribute))
             && is_movable(tokens.collect(), &self.macros);
         let first = &self.text[head..];
@@ -384,6 +399,15 @@ mod tests {
             "#[pyfunction(signature = (x = self::X))]\nfn g(x: u8) {}",
         ] {
             moved(function, None);
+        }
+    }
+
+    #[test]
+    fn a_function_with_the_name_of_something_else_stays() {
+        for other in ["struct g {}", "mod g {}", "type g = u8;", "macro_rules! g { () => {} }"] {
+            let text = format!("use a;\nfn f() {{}}\n{other}\nfn g() {{}}\nstruct T;\nfn h() {{}}\n");
+            let made = cut(&text, &syn::parse_file(&text).unwrap(), 4).unwrap();
+            assert!(!made.contains("__rsimport_from_g") && made.contains("__rsimport_from_h"), "{made}");
         }
     }
 

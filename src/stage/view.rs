@@ -7,10 +7,10 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
-use crate::paths::normal;
+use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::unstage;
-use crate::stage::copies::{Stage, stage};
+use crate::stage::copies::{Form, Stage, Staged, stage};
 use crate::stage::links::Links;
 use crate::stage::pymodule;
 
@@ -25,15 +25,30 @@ pub struct View {
     cell: Option<(PathBuf, String)>,
     /// Is the crate root in pieces, so that it is not what the user wrote?
     pub in_pieces: bool,
+    /// Are there functions for fast calls in the crate root?
+    pub is_fast: bool,
+    /// What is told of the kernel before it is compiled.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl View {
-    /// Prepares what the compiler is given, in the kernel's folder in the cache; in pieces if that is wanted and pays.
-    pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path, in_pieces: bool) -> Result<View> {
-        let plain = View { source: source.clone(), replaced: None, cell: None, in_pieces: false };
+    /// Prepares what the compiler is given, in the kernel's folder in the cache.
+    pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path, form: Form) -> Result<View> {
+        let source_of = source.clone();
+        let mut plain = View {
+            source: source_of,
+            replaced: None,
+            cell: None,
+            in_pieces: false,
+            is_fast: false,
+            warnings: Vec::new(),
+        };
         if source.manifest.is_some() {
             let below = work.join("links");
-            let lib = with_module(source, manifest);
+            let file = syn::parse_file(&source.text).ok();
+            let generated = pymodule::generated(source, &source.text, file.as_ref(), manifest, false)?;
+            let lib = generated.text.map(|appended| format!("{}\n{appended}", source.text));
+            plain.warnings = generated.warnings;
             return Ok(match Links::of(source, lib.as_deref(), cache, &below)? {
                 Some(links) => {
                     View { source: links.source(source), replaced: Some((below, PathBuf::from("/"))), ..plain }
@@ -41,11 +56,9 @@ impl View {
                 None => plain,
             });
         }
-        let stage = stage(source, manifest, in_pieces)?;
-        let in_pieces = matches!(stage, Stage::Pieces(_));
-        match stage {
+        match stage(source, manifest, form)? {
             Stage::Direct => Ok(plain),
-            Stage::Copies(files) | Stage::Pieces(files) => {
+            Stage::Copies(Staged { files, in_pieces, is_fast, warnings }) => {
                 let copies = work.join("src");
                 cache.empty(&copies)?;
                 for (path, text) in &files {
@@ -54,7 +67,7 @@ impl View {
                 let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
                 let source = Source { path: copies.join(&files[0].0), ..source.clone() };
                 let base = source.base.clone();
-                Ok(View { source, replaced: Some((copies, base)), cell, in_pieces })
+                Ok(View { source, replaced: Some((copies, base)), cell, in_pieces, is_fast, warnings })
             }
         }
     }
@@ -66,7 +79,7 @@ impl View {
 
     /// The user's name for a path that the compiler named.
     pub fn real(&self, path: &Path) -> PathBuf {
-        let path = normal(path);
+        let path = followed(path);
         if let Some((file, _)) = &self.cell
             && path == self.source.path
         {
@@ -120,17 +133,4 @@ impl View {
         }
         error
     }
-}
-
-/// The `lib.rs` of a crate with a generated module; `None` where the crate has one, or nothing to make one from. It may
-/// stand in any file of the crate, so one that names it anywhere is left alone.
-fn with_module(source: &Source, manifest: &Manifest) -> Option<String> {
-    let sources = walkdir::WalkDir::new(source.path.parent()?).into_iter().flatten().map(walkdir::DirEntry::into_path);
-    let mut rust = sources.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    if rust.any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("pymodule"))) {
-        return None;
-    }
-    let file = syn::parse_file(&source.text).ok();
-    let appended = pymodule::generated(source, file.as_ref(), manifest, false).ok()??;
-    Some(format!("{}\n{appended}", source.text))
 }

@@ -1,6 +1,6 @@
-mod __rsimport_fastcall {
+mod fastcall {
+    use ::std::prelude::v1::*;
     use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, Py_ssize_t, PyCFunctionObject, PyObject};
-    use ::pyo3::impl_::trampoline::get_trampoline_function;
     use ::pyo3::types::PyCFunction;
     use ::pyo3::{Bound, PyErr, PyResult, Python};
     use ::std::any::Any;
@@ -64,7 +64,7 @@ mod __rsimport_fastcall {
         let payload: *mut Payload = Box::into_raw(Box::new(payload));
         // SAFETY: Python calls functions only from attached threads; the arguments are handed through unread.
         unsafe {
-            get_trampoline_function!(fastcall_cfunction_with_keywords, again)(payload.cast(), null(), 0, null_mut())
+            ::pyo3::impl_::trampoline::get_trampoline_function!(fastcall_cfunction_with_keywords, again)(payload.cast(), null(), 0, null_mut())
         }
     }
 

@@ -1,0 +1,150 @@
+//! What a Rust type of a signature is called in Python, as PyO3 converts it.
+
+use syn::{GenericArgument, PathArguments, ReturnType, Type};
+
+/// The last part of a Rust type's path, and the type in Python. `0` and `1` stand for its arguments; lifetimes count for
+/// nothing.
+const TYPES: [(&str, &str); 59] = [
+    ("bool", "bool"),
+    ("char", "str"),
+    ("str", "str"),
+    ("String", "str"),
+    ("f32", "float"),
+    ("f64", "float"),
+    ("i8", "int"),
+    ("i16", "int"),
+    ("i32", "int"),
+    ("i64", "int"),
+    ("i128", "int"),
+    ("isize", "int"),
+    ("u8", "int"),
+    ("u16", "int"),
+    ("u32", "int"),
+    ("u64", "int"),
+    ("u128", "int"),
+    ("usize", "int"),
+    ("BigInt", "int"),
+    ("BigUint", "int"),
+    ("Complex32", "complex"),
+    ("Complex64", "complex"),
+    ("Decimal", "Decimal"),
+    ("Duration", "timedelta"),
+    ("Path", "Path"),
+    ("PathBuf", "Path"),
+    ("Vec", "list[0]"),
+    ("VecDeque", "list[0]"),
+    ("HashMap", "dict[0, 1]"),
+    ("BTreeMap", "dict[0, 1]"),
+    ("IndexMap", "dict[0, 1]"),
+    ("HashSet", "set[0]"),
+    ("BTreeSet", "set[0]"),
+    ("Option", "0 | None"),
+    ("Result", "0"),
+    ("PyResult", "0"),
+    ("Bound", "0"),
+    ("Borrowed", "0"),
+    ("Py", "0"),
+    ("PyRef", "0"),
+    ("PyRefMut", "0"),
+    ("Box", "0"),
+    ("Cow", "0"),
+    ("PyBackedStr", "str"),
+    ("PyBackedBytes", "bytes"),
+    ("PyAny", "object"),
+    ("PyBool", "bool"),
+    ("PyByteArray", "bytearray"),
+    ("PyBytes", "bytes"),
+    ("PyComplex", "complex"),
+    ("PyDict", "dict"),
+    ("PyFloat", "float"),
+    ("PyFrozenSet", "frozenset"),
+    ("PyInt", "int"),
+    ("PyList", "list"),
+    ("PySet", "set"),
+    ("PyString", "str"),
+    ("PyTuple", "tuple"),
+    ("PyType", "type"),
+];
+
+/// A type's name in Python, where it is known. `classes` are those of the kernel: their names in Rust and in Python.
+pub fn python_type(ty: &Type, classes: &[(String, String)]) -> Option<String> {
+    match ty {
+        Type::Paren(inner) => python_type(&inner.elem, classes),
+        Type::Group(inner) => python_type(&inner.elem, classes),
+        // PyO3 takes a slice of bytes from an object of bytes, and of nothing else a slice.
+        Type::Reference(inner) => match &*inner.elem {
+            Type::Slice(slice) if is_byte(&slice.elem) => Some("bytes".to_owned()),
+            elem => python_type(elem, classes),
+        },
+        Type::Array(array) => Some(format!("list[{}]", python_type(&array.elem, classes)?)),
+        Type::Tuple(tuple) if tuple.elems.is_empty() => Some("None".to_owned()),
+        Type::Tuple(tuple) => {
+            let parts: Option<Vec<_>> = tuple.elems.iter().map(|part| python_type(part, classes)).collect();
+            Some(format!("tuple[{}]", parts?.join(", ")))
+        }
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let name = last.ident.to_string();
+            if let Some((_, class)) = classes.iter().find(|(rust, _)| *rust == name) {
+                return Some(class.clone());
+            }
+            let (_, pattern) = TYPES.iter().find(|(rust, _)| *rust == name)?;
+            let types = match &last.arguments {
+                PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+                _ => Vec::new(),
+            };
+            let types = types.into_iter().filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            let mut filled = (*pattern).to_owned();
+            for (place, ty) in types.enumerate().take(2) {
+                if filled.contains(&place.to_string()) {
+                    filled = filled.replace(&place.to_string(), &python_type(ty, classes)?);
+                }
+            }
+            (!filled.contains(['0', '1'])).then_some(filled)
+        }
+        _ => None,
+    }
+}
+
+/// What a function gives back, in Python. Bytes come out of a vector of them, though they go in as a list.
+pub fn python_result(output: &ReturnType, classes: &[(String, String)]) -> Option<String> {
+    match output {
+        ReturnType::Default => Some("None".to_owned()),
+        ReturnType::Type(_, ty) => Some(python_type(ty, classes)?.replace("list[bytes]", "list[list[int]]")),
+    }
+}
+
+fn is_byte(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_called_what_python_calls_it() {
+        let classes = [("Counter".to_owned(), "Count".to_owned())];
+        let check = |rust: &str, python: Option<&str>| {
+            let ty: Type = syn::parse_str(rust).unwrap();
+            assert_eq!(python_type(&ty, &classes).as_deref(), python, "{rust}");
+        };
+        check("f64", Some("float"));
+        check("Vec<f64>", Some("list[float]"));
+        check("std::collections::HashMap<String, (u8, f32)>", Some("dict[str, tuple[int, float]]"));
+        check("PyResult<Option<&str>>", Some("str | None"));
+        check("Result<(), MyError>", Some("None"));
+        check("&Bound<'_, PyList>", Some("list"));
+        check("Bound<'py, PyAny>", Some("object"));
+        check("&[u8]", Some("bytes"));
+        check("[f64; 3]", Some("list[float]"));
+        check("PyRef<'_, Counter>", Some("Count"));
+        check("std::borrow::Cow<'_, str>", Some("str"));
+        check("Vec<Mine>", None);
+        check("PyReadonlyArray1<'_, f64>", None);
+        check("impl Iterator<Item = f64>", None);
+    }
+}
