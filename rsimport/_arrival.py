@@ -19,8 +19,8 @@ from types import ModuleType
 from rsimport import _engine
 from rsimport._errors import Panic, RsimportError
 from rsimport._loader import LOADED, Home, KernelLoader
-from rsimport._python import ABI
-from rsimport._workers import is_inherited, is_worker
+from rsimport._python import ABI, at, is_special
+from rsimport._serving import is_inherited, is_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rsimport._engine import Artifact, Origin
-
-    Address = tuple[str, bytes] | tuple[str, bytes, str]
+    from rsimport._serving import Address
 
 
 def function_home(name: str, content: bytes, root: str | None = None) -> str:
@@ -39,7 +38,7 @@ def function_home(name: str, content: bytes, root: str | None = None) -> str:
     kernel = kept(name, content, root)
     if kernel.names is not None:
         return kernel.entered()
-    place = place_of(name, content) + "()"
+    place = kernel.spare + "()"
     if place not in sys.modules:
         sys.modules[place] = _Functions(place, kernel)
     return place
@@ -111,6 +110,7 @@ class Kernel:
         self.name = name
         self.content = content
         self.root = root
+        self.spare = place_of(name, content)
         self.place = ""
         self.shown: ModuleType | None = None
         self.functions: dict[str, Function] = {}
@@ -123,7 +123,7 @@ class Kernel:
         """
         if self.shown is None or sys.modules.get(self.place) is not self.shown:
             mine = _is_free(self.name) and is_inherited(self.name, self.content)
-            self.place = self.name if mine else place_of(self.name, self.content)
+            self.place = self.name if mine else self.spare
             if self.shown is None:
                 self.shown = _Module(self.place, self)
             sys.modules[self.place] = self.shown
@@ -158,7 +158,7 @@ class Kernel:
                 shown.__class__ = ModuleType
                 self.names = loader.names
                 if loader.place != self.name:
-                    from rsimport._departure import move
+                    from rsimport._places import move
 
                     move(loader)
             return self.names
@@ -314,22 +314,6 @@ def _is_built(name: str, content: bytes | None = None) -> bool:
 def _is_free(name: str) -> bool:
     parent = name.rpartition(".")[0]
     return name not in sys.modules and (not parent or parent in sys.modules)
-
-
-def is_special(name: str) -> bool:
-    """Is it a name by which Python, and not a user, asks for something?"""
-    return name.startswith("__") and name.endswith("__") and name not in ("__all__", "__doc__")
-
-
-def at(names: dict[str, object], path: str) -> object:
-    """What is at a path in a kernel."""
-    first, *others = path.split(".")
-    if first not in names:
-        raise AttributeError(f"the kernel has no {path}")
-    value = names[first]
-    for name in others:
-        value = getattr(value, name)
-    return value
 
 
 def _spec_by_name(name: str) -> ModuleSpec | None:

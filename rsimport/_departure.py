@@ -8,15 +8,13 @@ from time import monotonic
 from types import ModuleType
 
 from rsimport import _engine
-from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home, place_of
+from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home
 from rsimport._loader import Home, KernelLoader
-from rsimport._places import is_submodule, name_module, pickle_by_object
+from rsimport._places import move
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rsimport._arrival import Address
+    from rsimport._serving import Address
 
 _ARRIVALS = {"function": function_home, "class": class_home, "module": module_home}
 
@@ -75,37 +73,11 @@ def retire(loader: KernelLoader) -> None:
     """Gives what a reload replaces a place of its own, since its name is now another content's."""
     artifact = loader.find_artifact()
     old = kept(loader.name, bytes.fromhex(artifact.content))
-    loader.place = old.place = place_of(old.name, old.content)
+    loader.place = old.place = old.spare
     old.shown = sys.modules[old.place] = ModuleType(old.place)
     vars(old.shown).update(loader.names)
     old.names = loader.names
     move(loader)
-
-
-def move(loader: KernelLoader) -> None:
-    """Has what a loader has loaded be found where it is, which is not under the kernel's own name."""
-    rehome(loader)
-    pickle_by_object()
-
-
-def rehome(loader: KernelLoader) -> None:
-    """Says of the classes of a kernel that they are where its loader has its place."""
-    home = Home(loader.place, loader, "class")
-    seen: set[object] = set()
-
-    def visit(names: Mapping[str, object]) -> None:
-        for value in list(names.values()):
-            if isinstance(value, type):
-                module: object = value.__module__
-                if value not in seen and type(module) is Home and module.loader.name == loader.name:
-                    seen.add(value)
-                    name_module(value, home)
-                    visit(vars(value))
-            elif is_submodule(value) and id(value) not in seen:
-                seen.add(id(value))
-                visit(vars(value))
-
-    visit(loader.names)
 
 
 def reduced_instance(self: object) -> tuple[object, ...]:

@@ -121,7 +121,7 @@ class KernelFinder(FileFinder):
             if _engine.marked(file):
                 return KernelLoader(fullname, file, current_settings(), file).spec()
         if fullname == "multiprocessing" and spec is not None:
-            from rsimport._workers import accompany_when_loaded
+            from rsimport._serving import accompany_when_loaded
 
             accompany_when_loaded(spec)
         return spec

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.readers import FileReader
     from types import ModuleType
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from rsimport._arrival import Kernel
     from rsimport._engine import Artifact
@@ -49,15 +49,15 @@ class Home(str):
         return home
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
-        from rsimport._departure import reduced
-
-        return reduced(self)
+        return _later("_departure").reduced(self)  # type: ignore[no-any-return]
 
     def module(self, protocol: object) -> tuple[object, ...]:
         """What a pickle says of the module itself, as its `__reduce_ex__`."""
-        from rsimport._departure import reduced_module
+        return _later("_departure").reduced_module(self)  # type: ignore[no-any-return]
 
-        return reduced_module(self)
+    def member(self, path: str, protocol: object = None) -> tuple[object, ...]:
+        """What a pickle says of something in it to which only its path leads."""
+        return _later("_departure").reduced_member(self, path)  # type: ignore[no-any-return]
 
 
 def hidden(method: Method) -> Method:
@@ -268,10 +268,8 @@ def renew(module: ModuleType, loader: KernelLoader) -> None:
             if name not in loader.names and vars(module).get(name) is value:
                 delattr(module, name)
         if loader.names is not old.names:
-            from rsimport._departure import rehome, retire
-
-            retire(old)
-            rehome(loader)
+            _later("_departure").retire(old)
+            _later("_places").rehome(loader)
         vars(module).update(loader.names)
         spec = loader.spec()
     finally:
@@ -405,13 +403,9 @@ def _names(module: ModuleType, loader: KernelLoader) -> dict[str, object]:
         elif isinstance(value, _Module):
             settled = False
     if not settled:
-        from rsimport._places import settle
-
-        settle(module, names, functions, classes)
+        _later("_places").settle(module, names, functions, classes)
     if _attending:
-        from rsimport._workers import adopt_panics
-
-        adopt_panics()
+        _later("_serving").adopt_panics()
     return names
 
 
@@ -435,9 +429,7 @@ def _says_how(names: Mapping[str, object]) -> bool:
 
 def reduce_instance(self: object) -> tuple[object, ...]:
     """The `__reduce__` of a kernel's class that has none."""
-    from rsimport._departure import reduced_instance
-
-    return reduced_instance(self)
+    return _later("_departure").reduced_instance(self)  # type: ignore[no-any-return]
 
 
 def attend() -> None:
@@ -447,20 +439,23 @@ def attend() -> None:
         os.register_at_fork(after_in_child=_forked)
     _forking = True
     if not _attending and "multiprocessing.process" in sys.modules:
-        from rsimport._workers import accompany
-
         _attending = True
-        accompany()
+        _later("_workers").accompany()
 
 
 def _forked() -> None:
     if "multiprocessing.process" in sys.modules:
-        from rsimport._workers import expect_work
-
-        expect_work()
+        _later("_serving").expect_work()
 
 
 _forking = _attending = False
+
+
+def _later(name: str) -> Any:
+    """A module that stands above this one and is rarely needed."""
+    from importlib import import_module
+
+    return import_module(f"rsimport.{name}")
 
 
 def is_open(kind: type) -> bool:

@@ -19,7 +19,10 @@ from rsimport._loader import Home, complete, is_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
+
+    from rsimport._loader import KernelLoader
 
 _functions: dict[int, tuple[BuiltinFunctionType, Home, str]] = {}
 """Functions that are found elsewhere than their name says: in which kernel, and where in it."""
@@ -48,7 +51,7 @@ class _Kernel:
             if module not in self.modules:
                 assert isinstance(module, ModuleType)
                 # Older protocols write a class down as the attribute of what it is in.
-                vars(module)["__reduce_ex__"] = partial(_reduced_member, self.home, prefix + name)
+                vars(module)["__reduce_ex__"] = partial(self.home.member, prefix + name)
                 self.visit(module, vars(module), f"{prefix}{name}.")
         for name, value in names.items():
             if isinstance(value, BuiltinFunctionType):
@@ -119,6 +122,32 @@ def _can_be_imported(name: str) -> bool:
         return True
 
 
+def move(loader: KernelLoader) -> None:
+    """Has what a loader has loaded be found where it is, which is not under the kernel's own name."""
+    rehome(loader)
+    pickle_by_object()
+
+
+def rehome(loader: KernelLoader) -> None:
+    """Says of the classes of a kernel that they are where its loader has its place."""
+    home = Home(loader.place, loader, "class")
+    seen: set[object] = set()
+
+    def visit(names: Mapping[str, object]) -> None:
+        for value in list(names.values()):
+            if isinstance(value, type):
+                module: object = value.__module__
+                if value not in seen and type(module) is Home and module.loader.name == loader.name:
+                    seen.add(value)
+                    name_module(value, home)
+                    visit(vars(value))
+            elif is_submodule(value) and id(value) not in seen:
+                seen.add(id(value))
+                visit(vars(value))
+
+    visit(loader.names)
+
+
 def name_module(kind: type, module: str) -> None:
     """Says of a class in which module it is."""
     if is_open(kind):
@@ -142,13 +171,7 @@ def pickle_by_object() -> None:
 def _reduced(function: BuiltinFunctionType) -> str | tuple[Any, ...]:
     """How a function of C is pickled."""
     known, home, path = _functions.get(id(function), (None, function.__module__, function.__name__))
-    if known is not function and type(home) is not Home:
-        reduced: str | tuple[Any, ...] = function.__reduce__()
-        return reduced
-    return _reduced_member(home, path)
-
-
-def _reduced_member(home: Any, path: str, _protocol: object = None) -> tuple[Any, ...]:
-    from rsimport._departure import reduced_member
-
-    return reduced_member(home, path)
+    if type(home) is Home and (known is function or known is None):
+        return home.member(path)
+    reduced: str | tuple[Any, ...] = function.__reduce__()
+    return reduced

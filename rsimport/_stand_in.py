@@ -8,19 +8,21 @@ from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 
-from rsimport._arrival import Kernel, at, is_special, place_of
 from rsimport._loader import Home
-from rsimport._workers import is_worker
+from rsimport._python import at, is_special
+from rsimport._serving import is_worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from rsimport._arrival import Kernel
+
 
 def stand_ins(kernel: Kernel) -> str:
     """The module in which a pickle finds classes that stand in for those of a kernel."""
-    place = place_of(kernel.name, kernel.content) + "?"
+    place = kernel.spare + "?"
     if place not in sys.modules:
         sys.modules[place] = _StandIns(place, kernel)
     return place

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 
 from rsimport import _loader
-from rsimport._errors import Panic
+from rsimport._serving import adopt_panics, expect_work, inherited, serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from rsimport._arrival import Address
+    from rsimport._serving import Address
 
 
 class Luggage:
@@ -30,7 +30,7 @@ class Luggage:
 def unpack(hook: dict[str, object] | None, kernels: dict[str, Address]) -> Luggage:
     """What a child process does with it before its first task. It must not fail: the parent would wait."""
     serve()
-    Inherited.kernels.update(kernels)
+    inherited.update(kernels)
     if Inherited not in sys.meta_path:
         sys.meta_path.insert(0, Inherited)
     if hook is not None:
@@ -45,24 +45,16 @@ def unpack(hook: dict[str, object] | None, kernels: dict[str, Address]) -> Lugga
 class Inherited:
     """Finds kernels as the parent had them when this process was started, wherever the parent found them."""
 
-    kernels: dict[str, Address] = {}  # noqa: RUF012
-
-    @classmethod
+    @staticmethod
     def find_spec(
-        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in cls.kernels or target is not None:
+        if fullname not in inherited or target is not None:
             return None
         from rsimport._arrival import recalled
 
-        loader = recalled(*cls.kernels[fullname])
+        loader = recalled(*inherited[fullname])
         return None if loader is None else loader.spec()
-
-
-def is_inherited(name: str, content: bytes) -> bool:
-    """Did the parent show this content under this name when this process was started?"""
-    address = Inherited.kernels.get(name)
-    return address is not None and address[1] == content
 
 
 def loaded() -> dict[str, Address]:
@@ -85,58 +77,3 @@ def accompany() -> None:
         process.current_process()._config.setdefault("rsimport", Luggage())
     adopt_panics()
     expect_work()
-
-
-_serving = False
-
-
-def expect_work() -> None:
-    """Notices when this process begins to work for another one, or that it does."""
-    process: Any = sys.modules["multiprocessing.process"]
-    util: Any = sys.modules.get("multiprocessing.util")
-    if process.parent_process() is not None:
-        serve()
-    elif util is not None:
-        # This is called when a process that multiprocessing has started begins to run.
-        util.register_after_fork(serve, lambda serve: serve())
-
-
-def serve() -> None:
-    """From now on this process works for others."""
-    global _serving
-    if not _serving:
-        _serving = True
-        adopt_panics()
-
-
-def is_worker() -> bool:
-    """Does this process work for others?"""
-    process: Any = sys.modules.get("multiprocessing.process")
-    return _serving or (process is not None and process.parent_process() is not None)
-
-
-def adopt_panics() -> None:
-    """Sees to it that panics of kernels travel and, in a process that works for others, are exceptions."""
-    for kind in BaseException.__subclasses__():
-        if kind.__module__ == "pyo3_runtime":
-            kind.__reduce__ = _reduced_panic  # type: ignore[method-assign, assignment]
-            if _serving:
-                # Where a task raises what is no Exception, pools wait for ever, and futures give up a worker.
-                kind.__bases__ = (Panic,)
-
-
-def _reduced_panic(self: BaseException) -> tuple[object, ...]:
-    return Panic, self.args
-
-
-def accompany_when_loaded(spec: ModuleSpec) -> None:
-    """Does so as soon as multiprocessing has been imported, which this is the spec of."""
-    loader: Any = spec.loader
-
-    class Loader(type(loader)):  # type: ignore[misc]
-        def exec_module(self, module: ModuleType) -> None:
-            super().exec_module(module)
-            _loader.attend()
-
-    with suppress(TypeError):
-        loader.__class__ = Loader
