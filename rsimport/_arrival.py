@@ -18,7 +18,7 @@ from types import ModuleType
 
 from rsimport import _engine
 from rsimport._errors import Panic, RsimportError
-from rsimport._loader import LOADED, Home, KernelLoader
+from rsimport._loader import LOADED, KernelLoader, home_of
 from rsimport._python import ABI, at, is_special
 from rsimport._serving import is_inherited, is_worker
 
@@ -265,7 +265,7 @@ class _Module(ModuleType):
 
     def __init__(self, place: str, kernel: Kernel) -> None:
         super().__init__(place)
-        home = Home(place, kernel, "module")
+        home = home_of(kernel, place, "module")
         vars(self).update(_kernel=kernel, __name__=home, __reduce_ex__=home.module)
 
     def __getattr__(self, name: str) -> object:

@@ -43,11 +43,6 @@ class Home(str):
     loader: KernelLoader | Kernel
     kind: str
 
-    def __new__(cls, name: str, loader: KernelLoader | Kernel, kind: str) -> Home:
-        home = super().__new__(cls, name)
-        home.loader, home.kind = loader, kind
-        return home
-
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return _later("_departure").reduced(self)  # type: ignore[no-any-return]
 
@@ -58,6 +53,13 @@ class Home(str):
     def member(self, path: str, protocol: object = None) -> tuple[object, ...]:
         """What a pickle says of something in it to which only its path leads."""
         return _later("_departure").reduced_member(self, path)  # type: ignore[no-any-return]
+
+
+def home_of(loader: KernelLoader | Kernel, place: str, kind: str) -> Home:
+    """The home of a kernel's functions or classes, or of its module, at a place in sys.modules."""
+    home = Home(place)
+    home.loader, home.kind = loader, kind
+    return home
 
 
 def hidden(method: Method) -> Method:
@@ -182,7 +184,7 @@ class KernelLoader(ExtensionFileLoader):
     def marks(self) -> dict[str, object]:
         """By what the module itself travels. cloudpickle sends no more of one than its name."""
         if self.home is None or self.home != self.place:
-            self.home = Home(self.place, self, "module")
+            self.home = home_of(self, self.place, "module")
         return {"__name__": self.home, "__reduce_ex__": self.home.module}
 
     def load_again(self) -> None:
@@ -381,7 +383,7 @@ def _names(module: ModuleType, loader: KernelLoader) -> dict[str, object]:
     fullname, tail = loader.name, loader.name.rpartition(".")[2]
     for name in _IMPORT_OWNS:
         names.pop(name, None)
-    functions, classes = Home(fullname, loader, "function"), Home(fullname, loader, "class")
+    functions, classes = home_of(loader, fullname, "function"), home_of(loader, fullname, "class")
     settled = True
     for name, value in names.items():
         if isinstance(value, _Function):

@@ -15,7 +15,7 @@ import sys
 from functools import partial
 from types import BuiltinFunctionType, ModuleType
 
-from rsimport._loader import Home, complete, is_open
+from rsimport._loader import Home, complete, home_of, is_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def move(loader: KernelLoader) -> None:
 
 def rehome(loader: KernelLoader) -> None:
     """Says of the classes of a kernel that they are where its loader has its place."""
-    home = Home(loader.place, loader, "class")
+    home = home_of(loader, loader.place, "class")
     seen: set[object] = set()
 
     def visit(names: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 
-from rsimport._loader import Home
+from rsimport._loader import home_of
 from rsimport._python import at, is_special
 from rsimport._serving import is_worker
 
@@ -190,7 +190,7 @@ class StandIn(type):
         made = cls(path.rpartition(".")[2], (Instance,), {"__slots__": (), "kernel": kernel})
         made.path, made.inner = path, {}
         made.__qualname__ = path
-        made.__module__ = Home(stand_ins(kernel), kernel, "class")
+        made.__module__ = home_of(kernel, stand_ins(kernel), "class")
         return made
 
     def __getattr__(cls, name: str) -> object:
