@@ -10,9 +10,10 @@ use crate::compile::lockfile;
 use crate::compile::recipe::{RECORDER, Recipe, Recorded};
 use crate::error::{Diagnostic, Error, Result};
 use crate::observer::Observer;
+use crate::rustc::cargo_errors::cargo_error;
 use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::dep_info::DepInfo;
-use crate::rustc::diagnostics::{cargo_error, compile_error};
+use crate::rustc::diagnostics::compile_error;
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 

@@ -5,6 +5,10 @@
 pub mod toolchain;
 pub mod process;
 pub mod linker;
+pub mod paste;
+pub mod missing_crates;
+pub mod hints;
 pub mod diagnostics;
+pub mod cargo_errors;
 pub mod dep_info;
 pub mod cargo_messages;
