@@ -3,7 +3,9 @@
 /// The name among these that is most like a given one, if any is like it: a letter in four may be wrong.
 pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.into_iter().map(|other| (distance(name, other), other));
-    near.filter(|(distance, _)| *distance > 0 && *distance <= 1 + name.len() / 4)
+    // Or the rest of it was left out.
+    let cut = |other: &str| name.len() > 3 && other.starts_with(name);
+    near.filter(|(distance, other)| *distance > 0 && (*distance <= 1 + name.len() / 4 || cut(other)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, other)| other)
 }
@@ -35,6 +37,7 @@ mod tests {
             ("dependancies", Some("dependencies")),
             ("dependency", Some("dependencies")),
             ("profiles", Some("profile")),
+            ("depend", Some("dependencies")),
             ("rayon", None),
             ("package", None),
         ] {

@@ -138,7 +138,7 @@ fn attempt(
     command.arg("--").args(flags(job, staging));
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     let package = manifest.parent().unwrap_or(manifest);
-    let mut output = CargoOutput::of(job.view.root(), package, &job.compiler_folder());
+    let mut output = CargoOutput::of(job.view.root(), package, job.view.names_folder(&job.compiler_folder()));
     let status = run(command, observer, |observer, pipe, line| match pipe {
         Pipe::Out => output.message(line),
         Pipe::Err => output.line(line, observer),

@@ -84,7 +84,7 @@ impl Replay<'_> {
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         let status = run(command, observer, |_, pipe, line| {
             if pipe == Pipe::Err {
-                diagnostics.extend(from_rustc(line, recipe.folder()));
+                diagnostics.extend(from_rustc(line, view.names_folder(recipe.folder())));
             }
         });
         let status = match status {

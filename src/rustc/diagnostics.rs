@@ -110,6 +110,32 @@ pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error
     error.diagnostics(diagnostics).kernel(&source.path)
 }
 
+/// Writes the whole paths of files that rustc names as seen from a folder.
+pub fn name_folder(diagnostics: &mut [Diagnostic], folder: &Path) {
+    // Where rustc shows a place, what is in front of it may be followed by the end of a colour.
+    let marks = ["--> ", "::: ", "closure@"];
+    let whole = |text: &str| {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((at, mark)) = marks.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
+            let after = &rest[at + mark.len()..];
+            let (before, after) = rest.split_at(rest.len() - after.strip_prefix("\u{1b}[0m").unwrap_or(after).len());
+            out.push_str(before);
+            let name = after.split([':', '\n']).next().unwrap_or_default();
+            let own = !name.is_empty() && !name.starts_with(['/', '<']) && folder.join(name).is_file();
+            if own {
+                out.push_str(&folder.join("").to_string_lossy());
+            }
+            rest = after;
+        }
+        out + rest
+    };
+    for diagnostic in diagnostics {
+        diagnostic.ansi = whole(&diagnostic.ansi);
+        diagnostic.message = whole(&diagnostic.message);
+    }
+}
+
 /// Is a diagnostic about what the user wrote, and not about the module that was generated below his last line?
 pub fn is_users(source: &Source, diagnostic: &Diagnostic) -> bool {
     diagnostic.line <= Some(source.text.lines().count())
@@ -155,6 +181,36 @@ mod tests {
         };
         check(&[2, 3], &[2]);
         check(&[3], &[3]);
+    }
+
+    #[test]
+    fn names_from_a_folder_become_whole_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.rs"), "").unwrap();
+        let of = |text: &str| {
+            let mut one = [Diagnostic {
+                level: "error".into(),
+                code: None,
+                message: String::new(),
+                file: None,
+                line: None,
+                column: None,
+                ansi: text.into(),
+            }];
+            name_folder(&mut one, folder.path());
+            one[0].ansi.replace(&*folder.path().to_string_lossy(), "F")
+        };
+        for (text, whole) in [
+            ("  --> a.rs:1:2\n", "  --> F/a.rs:1:2\n"),
+            ("\u{1b}[94m--> \u{1b}[0ma.rs:1:2", "\u{1b}[94m--> \u{1b}[0mF/a.rs:1:2"),
+            ("  ::: a.rs:1:2\n --> a.rs:3:4", "  ::: F/a.rs:1:2\n --> F/a.rs:3:4"),
+            ("{closure@a.rs:1:2: 1:4}", "{closure@F/a.rs:1:2: 1:4}"),
+            ("--> /x/a.rs:1:2", "--> /x/a.rs:1:2"),
+            ("--> <cell a>:1:2", "--> <cell a>:1:2"),
+            ("--> b.rs:1:2", "--> b.rs:1:2"),
+        ] {
+            assert_eq!(of(text), whole);
+        }
     }
 
     #[test]

@@ -256,23 +256,26 @@ const TABLE: &[(In, &str, Say)] = &[
     (Message, "cannot find function `{}` in this scope", Of(builtin)),
 ];
 
-/// The paths in front of names are left out, and so are lifetimes without a name.
+/// The modules in front of the names of types are left out: rustc's versions differ in whether they are written.
 fn without_paths(text: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut parts = text.split("::").peekable();
     let mut out = String::with_capacity(text.len());
-    for part in text.split("::") {
-        let kept = out.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
-        // Only where a name follows: `Vec::<f64>` and `use a::{b}` stay.
-        let follows = part.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        let foreign =
-            ["pyo3", "types", "std", "core", "alloc", "vec", "string", "collections", "hash_map", "cmp", "instance"];
-        if !out.is_empty() {
-            if follows && foreign.contains(&&out[kept..]) {
-                out.truncate(kept);
-            } else {
-                out.push_str("::");
+    while let Some(part) = parts.next() {
+        out.push_str(part);
+        if let Some(next) = parts.peek() {
+            out.push_str("::");
+            if next.starts_with(char::is_uppercase) {
+                // Back to the beginning of the path, as far as it consists of modules.
+                while let Some(before) = out.strip_suffix("::") {
+                    let start = before.trim_end_matches(is_word).len();
+                    if start == before.len() || before[start..].starts_with(char::is_uppercase) {
+                        break;
+                    }
+                    out.truncate(start);
+                }
             }
         }
-        out.push_str(part);
     }
     out
 }
@@ -674,6 +677,9 @@ mod tests {
             ),
             ("`std::collections::HashMap<std::string::String, f64>`", "`HashMap<String, f64>`"),
             ("`Vec::<f64>` and my::own", "`Vec::<f64>` and my::own"),
+            ("trait `pyo3::impl_::pyclass::PyMethods<P>` for", "trait `PyMethods<P>` for"),
+            ("`HashMap::new` and ::std::vec::Vec", "`HashMap::new` and ::Vec"),
+            ("Option::Some", "Option::Some"),
             ("plain", "plain"),
         ] {
             assert_eq!(without_paths(text), plain);

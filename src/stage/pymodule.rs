@@ -71,13 +71,19 @@ pub fn generated(source: &Source, file: Option<&syn::File>, manifest: &Manifest,
         true => "",
         false => "pub use ::pyo3::prelude::*; ",
     };
-    let methods = if calls.contains("m.add_") { "use ::pyo3::types::PyModuleMethods as _; " } else { "" };
+    // PyO3 0.20 and older know no `Bound`, and hand a module over together with the interpreter.
+    let old = manifest.has_pyo3_before(21);
+    let parameters = match old {
+        true => "_py: ::pyo3::Python<'_>, m: &::pyo3::types::PyModule",
+        false => "m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>",
+    };
+    let methods = if !old && calls.contains("m.add_") { "use ::pyo3::types::PyModuleMethods as _; " } else { "" };
     let mut fast_calls: String = functions.iter().map(|function| function.text.as_str()).collect();
     if !functions.is_empty() {
         fast_calls.push_str(&support(&functions));
     }
     Ok(Some(format!(
-        "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module(m: &::pyo3::Bound<'_, ::pyo3::types::PyModule>) \
+        "{prelude}#[doc = {doc:?}] #[::pyo3::pymodule] #[pyo3(name = {:?})] fn __rsimport_module({parameters}) \
          -> ::pyo3::PyResult<()> {{ {methods}{calls}Ok(()) }}\n\
          {fast_calls}",
         source.module
@@ -195,6 +201,12 @@ mod tests {
         );
         check("#[pyfunction] fn f() {}", Ok(Some("use ::pyo3::prelude::*; #[doc = \"\"]")));
         check("use pyo3::prelude::*;\n#[pyfunction] fn f() {}", Ok(Some("#[doc = \"\"]")));
+        check(
+            "//! ```cargo\n//! [dependencies]\n//! pyo3 = \"0.20\"\n//! ```\n#[pyfunction] fn f() {}",
+            Ok(Some(
+                "fn __rsimport_module(_py: ::pyo3::Python<'_>, m: &::pyo3::types::PyModule) -> ::pyo3::PyResult<()> { { m.add_function",
+            )),
+        );
         check("#[pymodule] fn a() {}", Ok(None));
         check("#[pymodule] mod a {}", Ok(None));
         check("mod inner { #[pymodule] #[pyo3(name = \"a\")] fn b() {} }", Ok(None));
