@@ -57,7 +57,8 @@ const PARTS: [(&str, &str, &str); 31] = [
 /// What to do about the crates that these errors miss; `None` where none is missing.
 pub fn hint(source: &Source, errors: &[&Diagnostic], declared: &[String]) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
-    let lookalike = block::lookalike(&source.text).filter(|_| source.manifest.is_none());
+    let without = source.manifest.is_none() && matches!(block::find(&source.path, &source.text), Ok(None));
+    let lookalike = block::lookalike(&source.text).filter(|_| without);
     let lookalike = |at_all: bool| {
         let (line, why) = lookalike.as_ref()?;
         let blamed = errors.iter().any(|error| error.line == Some(*line));
@@ -143,5 +144,7 @@ fn lies_beside(source: &Source, name: &str) -> bool {
 fn part(error: &Diagnostic) -> Option<&'static (&'static str, &'static str, &'static str)> {
     let words = ["cannot find macro `", "cannot find derive macro `", "no method named `"];
     let name = words.iter().find_map(|words| error.message.strip_prefix(words))?.split('`').next()?;
-    PARTS.iter().find(|(known, ..)| *known == name)
+    // A trait of that name is there: what is missing is a feature.
+    let only_trait = error.rendered().contains("without a derive macro");
+    PARTS.iter().find(|(known, ..)| *known == name && !only_trait)
 }

@@ -30,7 +30,7 @@ pub const MINIMUM: &str = "1.85";
 pub const INSTALL: &str = if cfg!(windows) {
     "this installs it: winget install Rustlang.Rustup"
 } else {
-    "this installs it: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
+    "this installs it: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env"
 };
 
 /// The tools that build kernels.
