@@ -11,7 +11,7 @@ pub fn hint(source: &Source, errors: &[&Diagnostic]) -> Option<String> {
         .iter()
         .map(|error| {
             let line = error.line.filter(|_| error.file.as_deref() == source.path.to_str());
-            let line = line.and_then(|line| source.text.lines().nth(line - 1)).unwrap_or_default();
+            let line = line.and_then(|line| source.text.lines().nth(line.checked_sub(1)?)).unwrap_or_default();
             (without_paths(&error.message), without_paths(&error.rendered()), line)
         })
         .collect();

@@ -118,7 +118,7 @@ fn missing(error: &Diagnostic) -> Option<String> {
 fn is_foreign(source: &Source, errors: &[&Diagnostic], name: &str) -> bool {
     let wraps = |line: &str| line.contains("wrap_pyfunction!") || line.contains("wrap_pymodule!");
     let of_macro = errors.iter().filter(|error| missing(error).as_deref() == Some(name)).all(|error| {
-        let line = error.line.and_then(|line| source.text.lines().nth(line - 1));
+        let line = error.line.and_then(|line| source.text.lines().nth(line.checked_sub(1)?));
         line.is_some_and(wraps)
     });
     let known = crates::version(name).is_some();

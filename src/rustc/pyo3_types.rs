@@ -29,8 +29,8 @@ pub fn argument(case: &Case<'_>) -> Option<String> {
     if inner.starts_with('&') && (NATIVE.contains(&plain) || plain.starts_with("PyArray")) {
         return Some(format!("since PyO3 0.21 it is taken by `&Bound<'_, {plain}>`"));
     }
-    if inner.starts_with("&mut ") && plain.starts_with("Vec<") {
-        let element = &plain[4..plain.len() - 1];
+    let element = plain.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>'));
+    if let Some(element) = element.filter(|_| inner.starts_with("&mut ")) {
         return Some(format!(
             "a change of it would not reach the list: take `mut a: {plain}` and return it; an array of NumPy is changed in place \
              by `PyReadwriteArray1<'_, {element}>` of the crate numpy"
