@@ -27,6 +27,7 @@ use crate::history::{Last, identity, remember};
 use crate::kernel::exports::mentioned;
 use crate::kernel::source::Source;
 use crate::observer::Observer;
+use crate::rustc::diagnostics::is_users;
 
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
@@ -303,7 +304,11 @@ fn publish(
         reason,
         seconds: started.elapsed().as_secs_f64(),
         exports,
-        warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
+        warnings: built
+            .diagnostics
+            .into_iter()
+            .filter(|found| found.level == "warning" && is_users(source, found))
+            .collect(),
         checksum: (0, String::new()),
         stamp: None,
         created: now().as_secs_f64(),

@@ -6,6 +6,7 @@
 pub mod error;
 pub mod digest;
 pub mod paths;
+pub mod similar;
 pub mod observer;
 pub mod kernel;
 pub mod config;

@@ -4,9 +4,9 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::kernel::block::frontmatter;
 use crate::kernel::cell::{Cell, folder_of};
 use crate::kernel::last_read;
-use crate::kernel::manifest::frontmatter;
 
 /// How much of a file is looked at for the marker.
 const HEAD: u64 = 64 * 1024;
