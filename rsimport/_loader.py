@@ -334,17 +334,25 @@ def _names(module: ModuleType) -> dict[str, object]:
     fullname = module.__name__
     for name in _IMPORT_OWNS:
         names.pop(name, None)
+    # PyO3 names no module, or only the last part of its name.
+    unnamed = ("builtins", fullname.rpartition(".")[2])
     for name, value in names.items():
         if isinstance(value, _Function):
             settled = value.__module__ == fullname and value.__name__ == name
         elif isinstance(value, type):
-            # PyO3 names no module, or only the last part of its name.
-            if value.__module__ in ("builtins", fullname.rpartition(".")[2]) and is_open(value):
+            if value.__module__ in unnamed and is_open(value):
                 value.__module__ = fullname
-            # The variants of an enum are classes in its own.
+            settled = value.__module__ == fullname and value.__qualname__ == name
             below: list[type] = type.__subclasses__(value)
-            inner = any(sub.__name__ in vars(value) for sub in below)
-            settled = value.__module__ == fullname and value.__qualname__ == name and not inner
+            for variant in below:
+                # The variants of an enum are classes in its own.
+                if vars(value).get(variant.__name__) is variant:
+                    if variant.__module__ in unnamed and is_open(variant):
+                        variant.__module__ = fullname
+                    settled &= (
+                        variant.__module__ == fullname
+                        and variant.__qualname__ == f"{name}.{variant.__name__}"
+                    )
         else:
             settled = not isinstance(value, _Module)
         if not settled:
