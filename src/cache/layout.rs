@@ -54,6 +54,11 @@ impl Cache {
         Ok(Cache { root })
     }
 
+    /// The cache in which a published library lies: below the folders of its layout, its key and its entry.
+    pub fn of(library: &Path) -> Option<Cache> {
+        library.ancestors().nth(5).map(|root| Cache { root: root.to_path_buf() })
+    }
+
     /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root

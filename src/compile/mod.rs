@@ -13,4 +13,5 @@ pub mod task;
 pub mod replay;
 pub mod build;
 pub mod symbol;
+pub mod room;
 pub mod verify;
