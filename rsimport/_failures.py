@@ -34,8 +34,8 @@ def _unloadable(loader: KernelLoader, why: str) -> tuple[str, str | None, type[R
     head = f"kernel {loader.name} cannot be loaded"
     if "static TLS" in why:
         return (
-            f"{head}: a process has little room for thread-local memory that is taken at loading, as allocators"
-            " written in C do, and what was loaded before has used it up",
+            f"{head}: a process has little room for thread-local memory that is taken at loading, as by"
+            " allocators written in C, and what was loaded before has used it up",
             _without_static_tls(loader.source),
             RsimportError,
         )

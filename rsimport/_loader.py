@@ -84,7 +84,7 @@ class KernelLoader(ExtensionFileLoader):
                 if self.artifact is None:
                     from rsimport._build import build
 
-                    self.artifact = build(self.kernel, module, self.settings)
+                    self.artifact = build(self.kernel, module, self.settings, self.name)
             except ImportError as exc:
                 exc.name, exc.path = self.name, self.source
                 raise

@@ -69,5 +69,10 @@ mod tests {
         keep_now();
         std::fs::write(&path, "new").unwrap();
         assert_eq!(take(&described(&path)), None, "edited");
+        std::thread::sleep(CLOCK_LAG * 3);
+        let held = LAST.lock();
+        keep(&described(&path), b"new".to_vec());
+        assert_eq!(take(&described(&path)), None, "somebody has it, for ever if this is the child of a fork");
+        drop(held);
     }
 }
