@@ -13,5 +13,4 @@ pub mod task;
 pub mod replay;
 pub mod build;
 pub mod symbol;
-pub mod room;
 pub mod verify;

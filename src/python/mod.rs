@@ -16,7 +16,6 @@ use pyo3::types::{PyCapsule, PyDict};
 use crate::cache::entries;
 use crate::cache::images;
 use crate::cache::layout::{Cache, copy_out, size_of};
-use crate::compile::room;
 use crate::compile::symbol;
 use crate::config::ancestors::Ancestors;
 use crate::config::environment::Environment;
@@ -28,6 +27,7 @@ use crate::error::{self, Error};
 use crate::kernel::cell::{self, CELLS, FOLDER_FILE};
 use crate::kernel::discover;
 use crate::kernel::source;
+use crate::limits;
 use crate::tools::doctor;
 use crate::tools::templates::TEMPLATES;
 use crate::tools::watch;
@@ -352,7 +352,7 @@ fn discard_images() {
 /// no room for.
 #[pyfunction]
 fn lacking(loaded: usize) -> Option<String> {
-    room::lacking(loaded)
+    limits::lacking(loaded)
 }
 
 fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {
