@@ -68,6 +68,9 @@ impl Cache {
     /// Creates the folders that a build needs and collects what killed builds have left behind.
     pub fn prepare(&self) -> Result<()> {
         check_files()?;
+        if is_roots(&self.root) {
+            return Err(self.unwritable(&io::ErrorKind::PermissionDenied.into()));
+        }
         let made = (|| -> io::Result<()> {
             if !self.root.join("CACHEDIR.TAG").exists() {
                 create_private(&self.root)?;
