@@ -37,3 +37,9 @@ def interpreter() -> dict[str, object]:
         "build_flags": ",".join(flags),
         "python_framework_prefix": config.get("PYTHONFRAMEWORKPREFIX") or None,
     }
+
+
+def renew_lock() -> None:
+    """In the child of a fork, where whoever had the lock does not exist."""
+    global _alone
+    _alone = allocate_lock()

@@ -121,7 +121,7 @@ pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<A
     if resolved.config.settings.force_rebuild {
         return Ok(None);
     }
-    Ok(found(&resolved, resolved.tiers, observer).hit)
+    Ok(found(&resolved, resolved.tiers, observer)?.hit)
 }
 
 /// Is it this process that should have the optimised build of a kernel made in the background? Only where the kernel is
@@ -129,7 +129,7 @@ pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<A
 pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
     let resolved = resolve(request)?;
     let rest = resolved.tiers.contains(&Tier::Fast) && resolved.config.settings.tier == "auto";
-    if !rest || found(&resolved, &[Tier::Optimized], observer).hit.is_some() {
+    if !rest || found(&resolved, &[Tier::Optimized], observer)?.hit.is_some() {
         return Ok(false);
     }
     let name = format!("{}/claimed", identity(&resolved.source, Tier::Optimized));
@@ -158,7 +158,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         let last = Last::of(&resolved.source, &resolved.cache);
         let mut reason = None;
         if !resolved.config.settings.force_rebuild {
-            let found = found(&resolved, resolved.tiers, observer);
+            let found = found(&resolved, resolved.tiers, observer)?;
             if let Some(artifact) = found.hit {
                 return Ok(artifact);
             }
@@ -166,7 +166,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         }
         if tier == Tier::Optimized {
             // What was built fast is optimised for the reason for which it was built.
-            reason = reason.or(self::found(&resolved, &[Tier::Fast], observer).hit.map(|fast| fast.reason()));
+            reason = reason.or(self::found(&resolved, &[Tier::Fast], observer)?.hit.map(|fast| fast.reason()));
         }
         let reason = reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref()));
         let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
@@ -222,11 +222,11 @@ fn resolve(request: &Request) -> Result<Resolved> {
     Ok(Resolved { source, config, cargo, cache, fingerprint, tiers })
 }
 
-fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Lookup {
+fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Result<Lookup> {
     let mut lookup = Lookup::default();
     for tier in tiers {
         let key = resolved.fingerprint.key_of(*tier);
-        let found = entries::find(&resolved.cache, &key, &resolved.library(), &resolved.source.base);
+        let found = entries::find(&resolved.cache, &key, &resolved.library(), &resolved.source.base)?;
         found.damaged.iter().for_each(|text| observer.warning(text));
         lookup.damaged |= !found.damaged.is_empty();
         if let Some(hit) = found.hit {
@@ -234,7 +234,7 @@ fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Lo
             break;
         }
     }
-    lookup
+    Ok(lookup)
 }
 
 fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool) -> Artifact {

@@ -4,6 +4,7 @@
 //! Folders and files stand in the order in which they may use one another: each only those above it.
 
 pub mod error;
+pub mod limits;
 pub mod digest;
 pub mod paths;
 pub mod similar;
