@@ -229,7 +229,7 @@ def test_other_functions_of_c_pickle_as_before(kernel, run):
         for function in (math.sqrt, len, [].append, dict.fromkeys, {}.get, k.f, k.child.g):
             assert pickle.loads(pickle.dumps(function))
         try:
-            pickle.dumps(k.Shape.Circle(1.0).__reduce__)
+            pickle.dumps((nothing for nothing in ()).__next__)
         except TypeError as error:
             print(type(error).__name__)
     """
