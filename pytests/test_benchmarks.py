@@ -25,7 +25,17 @@ def test_every_way_to_call_gives_the_same_and_is_measured(tmp_path: Path, shared
     command = [sys.executable, str(REPOSITORY / "benchmarks" / "calls.py"), "--rounds", "1"]
     report = tmp_path / "calls.json"
     done = subprocess.run(
-        [*command, "--only", "python", "capi", "rsimport", "--json", str(report), "--cache", str(shared_cache)],
+        [
+            *command,
+            "--only",
+            "python",
+            "capi",
+            "rsimport",
+            "--json",
+            str(report),
+            "--cache",
+            str(shared_cache),
+        ],
         capture_output=True,
         text=True,
         timeout=LIMIT,

@@ -23,7 +23,7 @@ FILES = {
 }
 SAID = {
     "plain": "its first line is `fn f() {}`, not `// rsimport`",
-    "second": "the marker stands on line 3",
+    "second": "its first line is `use std::fs;`, and the marker stands on line 3",
     "hash": "its first line is `# rsimport`",
     "doc": "its first line is `//! rsimport`",
     "loud": "its first line is `// RSIMPORT`",

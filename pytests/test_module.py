@@ -164,7 +164,8 @@ def test_inner_attributes_and_documentation_lines_are_accepted(kernel, run, head
 def test_a_panic_in_a_generated_module_names_the_users_file_and_line(kernel, run):
     path = kernel("k", '#[pyfunction]\nfn fail() {\n    panic!("boom");\n}\n', block=block("[dependencies]"))
     stderr = run("import rsimport.import_hook, k; k.fail()", check=False).stderr
-    assert f"{path}:{line_of(path, 'panic!')}" in stderr
+    # As seen from its folder: a copy in another one loads the same library.
+    assert f"panicked at k.rs:{line_of(path, 'panic!')}:" in stderr
 
 
 def test_frontmatter_carries_the_marker_and_keeps_the_line_numbers(run, project):

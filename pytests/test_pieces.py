@@ -252,8 +252,8 @@ fn fail(which: bool) -> i64 { if which { first(&[]) } else { second(None) } }
                 print(error)
     """
     seen = run(program).text
-    assert f"{path}:{line_of(path, 'x[0]')}:30" in seen
-    assert f"{path}:{line_of(path, 'x.unwrap()')}:38" in seen
+    assert f"panicked at k.rs:{line_of(path, 'x[0]')}:30" in seen
+    assert f"panicked at k.rs:{line_of(path, 'x.unwrap()')}:38" in seen
     assert pieces()
 
 

@@ -73,6 +73,18 @@ class Waiting:
 _order = Lock()
 
 
+def _forget() -> None:
+    """In the child of a fork: what waits is the parent's, and whoever had the lock does not exist here."""
+    global _order
+    _order = Lock()
+    _waiting.clear()
+    _started.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def _schedule(task: Task, key: str) -> None:
     kernel = task[0]
     with _order:

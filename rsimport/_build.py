@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from importlib import _bootstrap
+from threading import get_ident
 
 from rsimport import _engine
 from rsimport._progress import showing
-from rsimport._python import ABI, interpreter
+from rsimport._python import ABI, interpreter, renew_lock
 from rsimport._streams import is_coloured, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rsimport._engine import Artifact
 
 
-def build(kernel: str, module: str, settings: dict[str, object]) -> Artifact:
-    """Builds a kernel's artifact, or waits for whoever builds it; shows progress and logs what was done."""
-    with showing(module, bool(_engine.settings(kernel, settings)["progress"])) as progress:
+def build(kernel: str, module: str, settings: dict[str, object], importing: str | None = None) -> Artifact:
+    """Builds a kernel's artifact, or waits for whoever builds it; shows progress and logs what was done.
+
+    `importing` is the full name of the module that is being imported, if one is.
+    """
+    with _noted(importing), showing(module, bool(_engine.settings(kernel, settings)["progress"])) as progress:
         artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
     # As long as nobody has imported logging, nobody has asked for more than its warnings.
     if artifact.built and ("logging" in sys.modules or artifact.warnings):
@@ -47,3 +54,37 @@ def warm(deps: list[str], settings: dict[str, object]) -> float:
     """Compiles dependencies ahead of the first kernel that needs them; returns the seconds that it took."""
     with showing("warm", bool(_engine.settings(None, settings)["progress"])) as progress:
         return _engine.warm(deps, ABI, interpreter(), settings, progress)
+
+
+_importing: list[tuple[str, int]] = []
+"""The modules whose import waits for a build, each with its thread."""
+
+
+@contextmanager
+def _noted(name: str | None) -> Iterator[None]:
+    if name is None:
+        yield
+        return
+    noted = name, get_ident()
+    _importing.append(noted)
+    try:
+        yield
+    finally:
+        _importing.remove(noted)
+
+
+def _forget() -> None:
+    """In the child of a fork: gives up the locks of imports whose thread does not exist here.
+
+    Python keeps them, so that the child would wait for ever for a module that was being imported. That of a
+    kernel may take minutes.
+    """
+    renew_lock()
+    for name, thread in list(_importing):
+        if thread != get_ident():
+            _importing.remove((name, thread))
+            getattr(_bootstrap, "_module_locks", {}).pop(name, None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

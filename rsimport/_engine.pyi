@@ -23,9 +23,12 @@ __all__ = [
     "checks",
     "claim",
     "crate_source",
+    "discard_images",
+    "image",
     "inplace",
     "kernels",
     "key",
+    "lacking",
     "lookup",
     "marked",
     "note",
@@ -275,6 +278,15 @@ def address(library: str, name: str) -> int:
 
 def capsule(library: str, name: str, signature: str) -> object:
     """A capsule of a function in a library that is loaded, named by its signature in C."""
+
+def image(library: str) -> str:
+    """Copies a published library for one load; the copy lives as long as the process."""
+
+def discard_images() -> None:
+    """Removes these copies; what is loaded stays loaded."""
+
+def lacking(loaded: int) -> str | None:
+    """What a process that has loaded so many libraries has no room left for; None if one more fits."""
 
 def marked(path: str) -> bool:
     """Is this file a marked kernel? Never raises."""

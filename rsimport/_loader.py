@@ -86,6 +86,9 @@ class KernelLoader(ExtensionFileLoader):
     names: dict[str, object]
     """What the artifact defined in the module."""
 
+    image: str
+    """The file that was loaded: the artifact, or a copy of it."""
+
     def __init__(
         self, fullname: str, kernel: str, settings: dict[str, object], source: str | None = None
     ) -> None:
@@ -127,7 +130,7 @@ class KernelLoader(ExtensionFileLoader):
                 if self.artifact is None:
                     from rsimport._build import build
 
-                    self.artifact = build(self.kernel, module, self.settings)
+                    self.artifact = build(self.kernel, module, self.settings, self.name)
             except ImportError as exc:
                 exc.name, exc.path = self.name, self.source
                 raise
@@ -146,19 +149,10 @@ class KernelLoader(ExtensionFileLoader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         try:
             spec.origin, spec.loader_state = self.find_artifact().path, self.source
+            self.created = self._create(spec)
+            return self.created
         except (ImportError, KeyboardInterrupt) as exc:
             raise exc.with_traceback(None) from exc.__cause__
-        try:
-            module = super().create_module(spec)
-        except BaseException as exc:  # A panic of Rust is no Exception.
-            raise self._failure(exc) from exc
-        if LOADED in vars(module):
-            # PyO3 before 0.28 knows one module per image and returns it again. It belongs to those who
-            # imported it first, so the newcomer gets a module of its own.
-            module = type(module)(self.name)
-            vars(module).update(_pristine[self.path])
-        self.created = module
-        return module
 
     @hidden
     def exec_module(self, module: ModuleType) -> None:
@@ -172,11 +166,9 @@ class KernelLoader(ExtensionFileLoader):
                 raise exc.with_traceback(None) from exc.__cause__
             return
         try:
-            super().exec_module(module)
-        except BaseException as exc:
-            raise self._failure(exc) from exc
-        self.names = self._defined(module)
-        _pristine.setdefault(self.path, self.names)
+            self._execute(module)
+        except ImportError as exc:
+            raise exc.with_traceback(None) from exc.__cause__
         vars(module).update(self.marks(), **{LOADED: module.__spec__})
         if not _attending and (not _forking or "multiprocessing.process" in sys.modules):
             attend()
@@ -189,21 +181,37 @@ class KernelLoader(ExtensionFileLoader):
 
     def load_again(self) -> None:
         """Fills `names` from the artifact without touching any module that is in use."""
-        if self.path in _pristine:
-            # The image is mapped already and knows nothing but the state in which its functions left it.
-            self.names = _pristine[self.path]
-            return
-        spec = self.spec()
         in_use = sys.modules.get(self.name)
         try:
-            fresh = super().create_module(spec)
-            super().exec_module(fresh)
+            self._execute(self._create(self.spec()))
+        finally:
+            # PyO3 before 0.28 makes modules that enter themselves into sys.modules.
+            if in_use is not None:
+                sys.modules[self.name] = in_use
+            else:
+                sys.modules.pop(self.name, None)
+
+    def _create(self, spec: ModuleSpec) -> ModuleType:
+        """A new module of the artifact, in an image of its own: with statics that nobody else has."""
+        image = spec.origin = self.find_artifact().path
+        if image in _mapped or len(_mapped) > MANY:
+            from rsimport._images import image_for
+
+            image = image_for(self, _mapped)
+            spec = ModuleSpec(self.name, self, origin=image)
+        _mapped.add(image)
+        self.image = image
+        try:
+            return super().create_module(spec)
+        except BaseException as exc:  # A panic of Rust is no Exception.
+            raise self._failure(exc) from exc
+
+    def _execute(self, module: ModuleType) -> None:
+        try:
+            super().exec_module(module)
         except BaseException as exc:
             raise self._failure(exc) from exc
-        if in_use is not None:
-            # PyO3 before 0.28 makes modules that enter themselves into sys.modules.
-            sys.modules[self.name] = in_use
-        self.names = _pristine[self.path] = self._defined(fresh)
+        self.names = self._defined(module)
 
     def get_resource_reader(self, name: str | None = None) -> FileReader:
         """Resources lie beside the source, not in the cache."""
@@ -236,7 +244,7 @@ class KernelLoader(ExtensionFileLoader):
         if self.capsules is None:
             signed = {export.name: export.signature for export in self.find_artifact().exports}
             self.capsules = {
-                name: _engine.capsule(self.path, name, signature)
+                name: _engine.capsule(self.image, name, signature)
                 for name, signature in signed.items()
                 if signature is not None
             }
@@ -246,26 +254,26 @@ class KernelLoader(ExtensionFileLoader):
         """What to raise where a kernel's initialisation raised this."""
         if isinstance(exc, (KeyboardInterrupt, SystemExit)):
             raise exc
-        from rsimport._errors import RsimportError
+        from rsimport._failures import failure
 
         trace = exc.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename in _MACHINERY:
             trace = trace.tb_next
         exc.__traceback__ = trace
-        why = str(exc) or type(exc).__name__
-        message = f"kernel {self.name} failed to initialise: {why}"
-        return RsimportError(message, kernel=self.source, name=self.name, path=self.path)
+        if isinstance(exc, ImportError) and exc.path == self.image:
+            _mapped.discard(self.image)  # It is Python that could not load it.
+        return failure(self, exc)
 
 
 def renew(module: ModuleType, loader: KernelLoader) -> None:
     """Makes a loaded module show what a new loader finds or, if that fails, what it showed before."""
+    from rsimport._images import tell_threads
+
     old = loader_of(module)
     spec: ModuleSpec = vars(module)[LOADED]
     try:
-        if loader.find_artifact().path == old.path:
-            loader.names = old.names
-        else:
-            loader.load_again()
+        loader.load_again()
+        tell_threads(loader.name)
         for name, value in old.names.items():
             if name not in loader.names and vars(module).get(name) is value:
                 delattr(module, name)
@@ -309,7 +317,6 @@ def _adopt(module: ModuleType, loader: KernelLoader) -> None:
     names = vars(module)
     before = loader.before
     try:
-        loader.find_artifact()
         loader.load_again()
     except BaseException:
         if before is not None:
@@ -355,8 +362,11 @@ def _described(spec: ModuleSpec) -> dict[str, object]:
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
-_pristine: dict[str, dict[str, object]] = {}
-"""What each artifact in this process defined at first, by its path."""
+_mapped: set[str] = set()
+"""The libraries that this process has loaded. They stay loaded, with what their functions leave in them."""
+
+MANY = 64
+"""So many are loaded without a look at whether there is room for more."""
 
 _IMPORT_OWNS = (
     "__name__",
@@ -392,16 +402,15 @@ def _names(module: ModuleType, loader: KernelLoader) -> dict[str, object]:
             else:
                 settled = False
         elif isinstance(value, type):
-            # PyO3 names no module, or only the last part of its name.
-            if value.__module__ in ("builtins", tail, fullname) and is_open(value):
-                if type(value.__module__) is not Home:
-                    value.__module__ = classes
-                complete(value)
-            # The variants of an enum are classes in its own.
+            _house(value, classes, tail)
+            settled &= value.__module__ == fullname and value.__qualname__ == name
             below: list[type] = type.__subclasses__(value)
-            inner = any(sub.__name__ in vars(value) for sub in below)
-            if value.__module__ != fullname or value.__qualname__ != name or inner:
-                settled = False
+            for variant in below:
+                # The variants of an enum are classes in its own.
+                if vars(value).get(variant.__name__) is variant:
+                    _house(variant, classes, tail)
+                    inside = variant.__qualname__ == f"{name}.{variant.__name__}"
+                    settled &= variant.__module__ == fullname and inside
         elif isinstance(value, _Module):
             settled = False
     if not settled:
@@ -458,6 +467,14 @@ def _later(name: str) -> Any:
     from importlib import import_module
 
     return import_module(f"rsimport.{name}")
+
+
+def _house(kind: type, home: Home, tail: str) -> None:
+    """Tells a class where it is, unless its kernel says so itself."""
+    # PyO3 names no module, or only the last part of its name.
+    if kind.__module__ in ("builtins", tail, home) and is_open(kind):
+        kind.__module__ = home
+        complete(kind)
 
 
 def is_open(kind: type) -> bool:

@@ -39,10 +39,11 @@ def _first(path: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "it is UTF-16, and Rust is UTF-8"
     lines = data.decode("utf-8-sig", "replace").splitlines()
-    where = next((number for number, line in enumerate(lines, 1) if line.strip() == MARKER), None)
-    if where is not None:
-        return f"the marker stands on line {where}"
     first = next((line.strip() for line in lines if line.strip()), "")
+    if not first:
+        return "it is empty"
     # It comes from outside and may hold anything, escape codes included.
     shown = first[:_LONG].encode("unicode_escape").decode("ascii") + ("..." if len(first) > _LONG else "")
-    return f"its first line is `{shown}`, not `{MARKER}`" if shown else "it is empty"
+    where = next((number for number, line in enumerate(lines, 1) if line.strip() == MARKER), None)
+    rest = f"not `{MARKER}`" if where is None else f"and the marker stands on line {where}"
+    return f"its first line is `{shown}`, {rest}"

@@ -74,10 +74,11 @@ class Native:
     """
 
     def __init__(self, module: ModuleType) -> None:
-        artifact = loader_of(module).find_artifact()
+        loader = loader_of(module)
+        artifact = loader.find_artifact()
         self._module = artifact.module
         self._source = artifact.source
-        self._library = artifact.path
+        self._library = loader.image
         self._exports = {export.name: export for export in artifact.exports}
 
     def __repr__(self) -> str:

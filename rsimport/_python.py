@@ -53,3 +53,9 @@ def at(names: dict[str, object], path: str) -> object:
     for name in others:
         value = getattr(value, name)
     return value
+
+
+def renew_lock() -> None:
+    """In the child of a fork, where whoever had the lock does not exist."""
+    global _alone
+    _alone = allocate_lock()

@@ -27,6 +27,7 @@ use crate::history::{Last, identity, remember};
 use crate::kernel::exports::mentioned;
 use crate::kernel::source::Source;
 use crate::observer::Observer;
+use crate::rustc::diagnostics::is_users;
 
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
@@ -125,7 +126,7 @@ pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<A
     if resolved.config.settings.force_rebuild {
         return Ok(None);
     }
-    Ok(found(&resolved, resolved.tiers, observer).hit)
+    Ok(found(&resolved, resolved.tiers, observer)?.hit)
 }
 
 /// Is it this process that should have the optimised build of a kernel made in the background? Only where the kernel is
@@ -133,7 +134,7 @@ pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<A
 pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
     let resolved = resolve(request)?;
     let rest = resolved.tiers.contains(&Tier::Fast) && resolved.config.settings.tier == "auto";
-    if !rest || found(&resolved, &[Tier::Optimized], observer).hit.is_some() {
+    if !rest || found(&resolved, &[Tier::Optimized], observer)?.hit.is_some() {
         return Ok(false);
     }
     let name = format!("{}/claimed", identity(&resolved.source, Tier::Optimized));
@@ -162,7 +163,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         let last = Last::of(&resolved.source, &resolved.cache);
         let mut reason = None;
         if !resolved.config.settings.force_rebuild {
-            let found = found(&resolved, resolved.tiers, observer);
+            let found = found(&resolved, resolved.tiers, observer)?;
             if let Some(artifact) = found.hit {
                 return Ok(artifact);
             }
@@ -170,7 +171,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         }
         if tier == Tier::Optimized {
             // What was built fast is optimised for the reason for which it was built.
-            reason = reason.or(self::found(&resolved, &[Tier::Fast], observer).hit.map(|fast| fast.reason()));
+            reason = reason.or(self::found(&resolved, &[Tier::Fast], observer)?.hit.map(|fast| fast.reason()));
         }
         let reason = reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref()));
         let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
@@ -226,11 +227,11 @@ fn resolve(request: &Request) -> Result<Resolved> {
     Ok(Resolved { source, config, cargo, cache, fingerprint, tiers })
 }
 
-fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Lookup {
+fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Result<Lookup> {
     let mut lookup = Lookup::default();
     for tier in tiers {
         let key = resolved.fingerprint.key_of(*tier);
-        let found = entries::find(&resolved.cache, &key, &resolved.library(), &resolved.source.base);
+        let found = entries::find(&resolved.cache, &key, &resolved.library(), &resolved.source.base)?;
         found.damaged.iter().for_each(|text| observer.warning(text));
         lookup.damaged |= !found.damaged.is_empty();
         if let Some(hit) = found.hit {
@@ -238,7 +239,7 @@ fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Lo
             break;
         }
     }
-    lookup
+    Ok(lookup)
 }
 
 fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool) -> Artifact {
@@ -308,7 +309,11 @@ fn publish(
         reason,
         seconds: started.elapsed().as_secs_f64(),
         exports,
-        warnings: built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning").collect(),
+        warnings: built
+            .diagnostics
+            .into_iter()
+            .filter(|found| found.level == "warning" && is_users(source, found))
+            .collect(),
         checksum: (0, String::new()),
         stamp: None,
         created: now().as_secs_f64(),

@@ -4,8 +4,10 @@
 //! Folders and files stand in the order in which they may use one another: each only those above it.
 
 pub mod error;
+pub mod limits;
 pub mod digest;
 pub mod paths;
+pub mod similar;
 pub mod observer;
 pub mod kernel;
 pub mod config;

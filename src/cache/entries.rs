@@ -12,8 +12,9 @@ use crate::cache::layout::{Cache, now, read_bounded, size_of};
 use crate::cache::staging::Staging;
 use crate::config::tier::Tier;
 use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
-use crate::error::{Diagnostic, Result};
+use crate::error::{Diagnostic, Kind, Result};
 use crate::kernel::exports::Export;
+use crate::limits::{failed, is_out_of_files};
 
 /// A hit renews the date of its entry at most that often, so that a warm import does not write.
 const DATE_PRECISION: Duration = Duration::from_secs(24 * 3600);
@@ -76,7 +77,7 @@ pub struct Hit {
 
 /// Looks for an artifact under a key whose further inputs hold; `library` is the file name that it has where nothing is
 /// damaged. Starts no process and takes no lock.
-pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Found {
+pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Found> {
     let mut found = Found::default();
     let of_key = cache.layout().join("kernels").join(key);
     // It nearly always is the newest one, and the link to it spares listing the folder.
@@ -84,7 +85,7 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Found {
         let folder = of_key.join(newest);
         found.hit = sealed(cache, &folder, library).or_else(|| hit(cache, &folder, base).ok().flatten());
         if found.hit.is_some() {
-            return found;
+            return Ok(found);
         }
     }
     let mut folders = folders(&of_key);
@@ -95,7 +96,11 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Found {
             Ok(None) => {}
             Ok(hit) => {
                 found.hit = hit;
-                return found;
+                return Ok(found);
+            }
+            // What cannot be opened for want of a descriptor is not damaged.
+            Err(error) if is_out_of_files(&error) => {
+                return Err(failed(Kind::Cache, format_args!("{} cannot be read", folder.display()), &error));
             }
             Err(damage) => {
                 found.damaged.push(format!(
@@ -107,7 +112,7 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Found {
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// The artifact in an entry whose seal holds: no file in it was touched since it was published, and it needs nothing
@@ -121,13 +126,13 @@ fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
 }
 
 /// The artifact in an entry, if the entry's inputs hold; the error says what is damaged.
-fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Option<Hit>, String> {
+fn hit(cache: &Cache, folder: &Path, base: &Path) -> io::Result<Option<Hit>> {
     let entry = read_entry(folder)?;
     if !entry.inputs.iter().all(|input| input.holds(base)) {
         return Ok(None);
     }
     let library = folder.join(&entry.library);
-    let metadata = std::fs::metadata(&library).map_err(|e| format!("it cannot be read: {e}"))?;
+    let metadata = std::fs::metadata(&library).map_err(|e| unreadable("it", e))?;
     check(&library, &metadata, &entry)?;
     Ok(Some(used(cache, folder, library, &metadata, entry.inputs)))
 }
@@ -235,14 +240,14 @@ fn is_ago(time: io::Result<SystemTime>, age: Duration) -> bool {
 
 /// Is the library what was published? If nothing has touched the file since, its content need not be read again;
 /// otherwise, as after a copy of the whole cache, its checksum tells.
-fn check(library: &Path, metadata: &Metadata, entry: &Entry) -> std::result::Result<(), String> {
+fn check(library: &Path, metadata: &Metadata, entry: &Entry) -> io::Result<()> {
     if entry.stamp.is_some() && stamp_of(metadata) == entry.stamp {
         return Ok(());
     }
     match checksum(library) {
         Ok(sum) if sum == entry.checksum => Ok(()),
-        Ok(_) => Err("its content is not what was written".to_owned()),
-        Err(e) => Err(format!("it cannot be read: {e}")),
+        Ok(_) => Err(io::Error::other("its content is not what was written")),
+        Err(e) => Err(unreadable("it", e)),
     }
 }
 
@@ -251,16 +256,20 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
 }
 
-fn read_entry(folder: &Path) -> std::result::Result<Entry, String> {
-    let unreadable = "its metadata cannot be read";
-    let file = File::open(folder.join(METADATA)).map_err(|_| unreadable)?;
-    let text = read_bounded(file).ok_or(unreadable)?;
-    let entry: Entry = serde_json::from_slice(&text).map_err(|_| "its metadata is garbled")?;
+fn read_entry(folder: &Path) -> io::Result<Entry> {
+    let garbled = || io::Error::other("its metadata is garbled");
+    let file = File::open(folder.join(METADATA)).map_err(|e| unreadable("its metadata", e))?;
+    let text = read_bounded(file).ok_or_else(|| io::Error::other("its metadata cannot be read"))?;
+    let entry: Entry = serde_json::from_slice(&text).map_err(|_| garbled())?;
     // The name comes from a file; it must not lead out of the entry.
     match Path::new(&entry.library).components().collect::<Vec<_>>().as_slice() {
         [Component::Normal(_)] => Ok(entry),
-        _ => Err("its metadata is garbled".into()),
+        _ => Err(garbled()),
     }
+}
+
+fn unreadable(what: &str, error: io::Error) -> io::Error {
+    if is_out_of_files(&error) { error } else { io::Error::other(format!("{what} cannot be read: {error}")) }
 }
 
 #[cfg(test)]
@@ -309,7 +318,7 @@ mod tests {
     }
 
     fn found(cache: &Cache) -> Option<PathBuf> {
-        find(cache, "key", "k.so", Path::new("/")).hit.map(|hit| hit.library)
+        find(cache, "key", "k.so", Path::new("/")).unwrap().hit.map(|hit| hit.library)
     }
 
     #[test]
@@ -346,10 +355,10 @@ mod tests {
     fn a_damaged_build_is_reported_once_and_the_older_one_is_taken() {
         let (_root, cache, libraries) = two_builds();
         std::fs::write(&libraries[1], "damaged").unwrap();
-        let first = find(&cache, "key", "k.so", Path::new("/"));
+        let first = find(&cache, "key", "k.so", Path::new("/")).unwrap();
         assert_eq!(first.damaged.len(), 1, "{:?}", first.damaged);
         assert_eq!(first.hit.map(|hit| hit.library).as_ref(), Some(&libraries[0]));
-        assert!(find(&cache, "key", "k.so", Path::new("/")).damaged.is_empty());
+        assert!(find(&cache, "key", "k.so", Path::new("/")).unwrap().damaged.is_empty());
     }
 
     #[test]
@@ -388,7 +397,7 @@ mod tests {
             let (_root, cache, libraries) = two_builds();
             let metadata = libraries[1].with_file_name(METADATA);
             std::fs::write(&metadata, damage(std::fs::read(&metadata).unwrap())).unwrap();
-            let first = find(&cache, "key", "k.so", Path::new("/"));
+            let first = find(&cache, "key", "k.so", Path::new("/")).unwrap();
             assert_eq!(first.hit.map(|hit| hit.library).as_ref(), Some(&libraries[0]), "{how}");
             assert_eq!(first.damaged.len(), 1, "{how}: {:?}", first.damaged);
             assert!(!metadata.exists(), "{how}");
@@ -409,7 +418,7 @@ mod tests {
             std::fs::create_dir_all(metadata.parent().unwrap()).unwrap();
             std::fs::write(&library, "content").unwrap();
             std::fs::write(&metadata, flipped).unwrap();
-            let found = find(&cache, "key", "k.so", Path::new("/")).hit.map(|hit| hit.library);
+            let found = find(&cache, "key", "k.so", Path::new("/")).unwrap().hit.map(|hit| hit.library);
             assert!(found.is_none_or(|found| std::fs::read(found).unwrap() == b"content"), "byte {at}");
         }
     }

@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cache::owner::{check_owner, create_private};
+use crate::cache::owner::{check_executable, check_owner, create_private, is_roots};
 use crate::config::settings::Settings;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::limits::{check_files, failed, is_out_of_files};
 
 const LAYOUT: &str = "v1";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds compiled kernels of rsimport; it can be deleted at any time.\n";
@@ -37,6 +38,11 @@ impl Cache {
         Ok(Cache { root })
     }
 
+    /// The cache in which a published library lies: below the folders of its layout, its key and its entry.
+    pub fn of(library: &Path) -> Option<Cache> {
+        library.ancestors().nth(5).map(|root| Cache { root: root.to_path_buf() })
+    }
+
     /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -44,6 +50,10 @@ impl Cache {
 
     /// Creates the folders that a build needs and collects what killed builds have left behind.
     pub fn prepare(&self) -> Result<()> {
+        check_files()?;
+        if is_roots(&self.root) {
+            return Err(self.unwritable(&io::ErrorKind::PermissionDenied.into()));
+        }
         let made = (|| -> io::Result<()> {
             if !self.root.join("CACHEDIR.TAG").exists() {
                 create_private(&self.root)?;
@@ -56,7 +66,7 @@ impl Cache {
             Ok(())
         })();
         made.map_err(|e| self.unwritable(&e))?;
-        Ok(())
+        check_executable(&self.root)
     }
 
     /// Makes a folder visible at its final place, by one rename. Nothing is flushed to the disk before: should a power
@@ -229,6 +239,11 @@ impl Cache {
         let root = self.root.display();
         let hint = "RSIMPORT_CACHE_DIR names another folder";
         match error.kind() {
+            _ if is_out_of_files(error) => failed(Kind::Cache, "the cache cannot be written to", error),
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied if is_roots(&self.root) => {
+                Error::cache(format!("the cache folder {root} belongs to root: what it has is used, but not added to"))
+                    .hint(format!("root builds into it, and `chmod -R a+rX {root}` shows it to others; {hint}"))
+            }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Error::cache(format!("the disk of the cache folder {root} is full"))
                     .hint(format!("`rsimport cache clear` frees it; {hint}"))

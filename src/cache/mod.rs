@@ -6,5 +6,6 @@ pub mod lock;
 pub mod owner;
 pub mod layout;
 pub mod staging;
+pub mod images;
 pub mod inputs;
 pub mod entries;

@@ -5,6 +5,9 @@ use std::{fs, io};
 
 use crate::error::{Error, Result};
 
+#[cfg(unix)]
+const ROOT: u32 = 0;
+
 /// Creates a folder that only the user can enter. One that exists has to be empty or his own already: the mode of a
 /// folder that he uses for something else is not ours to change.
 pub fn create_private(root: &Path) -> io::Result<()> {
@@ -32,7 +35,8 @@ pub fn create_private(root: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a folder that others own or can write to.
+/// Refuses a folder that others own or can write to. One of root's is as good as the folder that Python itself lies in, for
+/// whoever can read it: so an image of a container has its kernels.
 #[cfg(unix)]
 pub fn check_owner(root: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -46,13 +50,50 @@ pub fn check_owner(root: &Path) -> Result<()> {
             Error::cache(format!("{} is not a folder", root.display())).hint("RSIMPORT_CACHE_DIR names another folder")
         );
     }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return refused("belongs to another user");
+    let owner = metadata.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        if owner != ROOT {
+            return refused("belongs to another user");
+        }
+        if fs::read_dir(root).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+            let root = root.display();
+            return Err(Error::cache(format!("the cache folder {root} belongs to root, and nobody else can read it"))
+                .hint(format!("as root: chmod -R a+rX {root}; or RSIMPORT_CACHE_DIR names a folder of your own")));
+        }
     }
     // An empty folder is about to become ours and gets its mode then.
     if metadata.mode() & 0o022 != 0 && fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
         return refused("can be written to by others");
     }
+    Ok(())
+}
+
+/// Is the folder root's, and this process somebody else's?
+#[cfg(unix)]
+pub fn is_roots(root: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let owner = fs::metadata(root).map(|metadata| metadata.uid());
+    rustix::process::geteuid().as_raw() != ROOT && owner.is_ok_and(|owner| owner == ROOT)
+}
+
+/// There is no root.
+#[cfg(not(unix))]
+pub fn is_roots(_: &Path) -> bool {
+    false
+}
+
+/// Refuses a folder from whose file system nothing can be executed: build scripts would fail there, and libraries could
+/// not be loaded.
+pub fn check_executable(root: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::statvfs(root).is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC)) {
+        let root = root.display();
+        return Err(Error::cache(format!(
+            "the cache folder {root} is on a file system that is mounted noexec, from which no library can be loaded"
+        ))
+        .hint("RSIMPORT_CACHE_DIR names a folder on another file system"));
+    }
+    let _ = root;
     Ok(())
 }
 

@@ -97,6 +97,10 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     let Task { source, config, cache, work, .. } = task;
     let toolchain = Toolchain::find(&config.settings)?;
     let rustc = rustc_identity(&toolchain, cache, &source.base)?;
+    // An own manifest, or an older edition with an older PyO3, may well do with an older compiler.
+    if source.manifest.is_none() && !(config.manifest.names_pyo3() && config.manifest.edition().is_some()) {
+        rustc.check_age().map_err(|error| error.kernel(&source.path))?;
+    }
     let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
     let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
     let mut stale = Vec::new();

@@ -10,9 +10,10 @@ use crate::compile::lockfile;
 use crate::compile::recipe::{RECORDER, Recipe, Recorded};
 use crate::error::{Diagnostic, Error, Result};
 use crate::observer::Observer;
+use crate::rustc::cargo_errors::{cannot_be_started, cargo_error};
 use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::dep_info::DepInfo;
-use crate::rustc::diagnostics::{cargo_error, compile_error};
+use crate::rustc::diagnostics::compile_error;
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 
@@ -34,10 +35,7 @@ pub fn build(
         match attempt(toolchain, &manifest_path, &target, recorder.as_deref(), staging, job, observer)? {
             // A cache on a file system that starts no programs costs the recording, not the build.
             (output, false, _)
-                if recorder.as_deref().is_some_and(|recorder| {
-                    output.text.contains("could not execute process")
-                        && output.text.contains(&*recorder.to_string_lossy())
-                }) =>
+                if recorder.as_deref().is_some_and(|recorder| cannot_be_started(&output.text, recorder)) =>
             {
                 attempt(toolchain, &manifest_path, &target, None, staging, job, observer)?
             }
@@ -137,7 +135,7 @@ fn attempt(
     command.arg("--").args(flags(job, staging));
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     let package = manifest.parent().unwrap_or(manifest);
-    let mut output = CargoOutput::of(job.view.root(), package, &job.compiler_folder());
+    let mut output = CargoOutput::of(job.view.root(), package, job.view.names_folder(&job.compiler_folder()));
     let status = run(command, observer, |observer, pipe, line| match pipe {
         Pipe::Out => output.message(line),
         Pipe::Err => output.line(line, observer),

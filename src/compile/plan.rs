@@ -12,6 +12,7 @@ use crate::config::fingerprint::PYO3;
 use crate::config::layers::Config;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
+use crate::kernel::manifest::has_origin;
 use crate::kernel::source::Source;
 use crate::paths::followed;
 use crate::rustc::toolchain::Identity;
@@ -134,7 +135,9 @@ impl Manifest {
         };
         package.entry("name").or_insert_with(|| PACKAGE.into());
         package.entry("version").or_insert_with(|| "0.0.0".into());
-        package.entry("edition").or_insert_with(|| "2024".into());
+        // What the macros of an older PyO3 write is of the older edition too.
+        let edition = if config.manifest.has_pyo3_before(23) { "2021" } else { "2024" };
+        package.entry("edition").or_insert_with(|| edition.into());
         for part in ["dependencies", "patch", "target"] {
             if let Some(Value::Table(table)) = user.get_mut(part) {
                 absolute_paths(table, &source.base);
@@ -143,6 +146,12 @@ impl Manifest {
         let dependencies = user.entry("dependencies").or_insert_with(|| Table::new().into());
         if let Value::Table(dependencies) = dependencies {
             let renamed = |spec: &Value| spec.get("package").and_then(Value::as_str) == Some("pyo3");
+            // Who only asks for features means the PyO3 that kernels have.
+            if let Some(Value::Table(spec)) = dependencies.get_mut("pyo3")
+                && !has_origin(&Value::Table(spec.clone()))
+            {
+                spec.insert("version".into(), PYO3.into());
+            }
             if !dependencies.contains_key("pyo3") && !dependencies.values().any(renamed) {
                 dependencies.insert("pyo3".into(), PYO3.into());
             }
@@ -234,6 +243,8 @@ mod tests {
         check("", &format!("pyo3 = \"{PYO3}\""));
         check("[dependencies]\npyo3 = \"0.26\"", "pyo3 = \"0.26\"");
         check("[dependencies]\np = { package = \"pyo3\", version = \"0.26\" }", "0.26");
+        check("[dependencies]\npyo3 = { features = [\"hashbrown\"] }", &format!("version = \"{PYO3}\""));
+        check("[dependencies]\npyo3 = \"0.22\"", "edition = \"2021\"");
         check("[package]\nedition = \"2021\"", "edition = \"2021\"");
         check("[profile.release]\npanic = \"unwind\"", "[profile.release]");
     }

@@ -10,14 +10,11 @@ use crate::config::abi::Platform;
 use crate::error::{Diagnostic, Kind, Result};
 use crate::observer::Observer;
 use crate::rustc::dep_info::DepInfo;
-use crate::rustc::diagnostics::{compile_error, from_rustc};
+use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::linker;
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::view::View;
-
-/// Errors of rustc that blame the compiled dependencies, not the kernel's code.
-const STALE_LIBRARY: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
 
 /// A recorded call that is to be repeated for a kernel.
 pub struct Replay<'a> {
@@ -84,7 +81,7 @@ impl Replay<'_> {
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
         let status = run(command, observer, |_, pipe, line| {
             if pipe == Pipe::Err {
-                diagnostics.extend(from_rustc(line, recipe.folder()));
+                diagnostics.extend(from_rustc(line, view.names_folder(recipe.folder())));
             }
         });
         let status = match status {
@@ -95,8 +92,7 @@ impl Replay<'_> {
         view.restore(&mut diagnostics);
         if !status.success() {
             let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
-            let blames = |d: &Diagnostic| d.code.as_deref().is_some_and(|code| STALE_LIBRARY.contains(&code));
-            if errors().any(blames) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
+            if errors().any(blames_a_library) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
                 return Ok(None);
             }
             return Ok(Some(Err(compile_error(task.source, diagnostics))));

@@ -17,7 +17,7 @@ use crate::kernel::source::Source;
 /// The PyO3 that kernels get which name none: the version that rsimport was tested with.
 pub const PYO3: &str = "0.30.1";
 /// Raised whenever an artifact of an older engine must not be used any more.
-const FORMAT: &str = "5";
+const FORMAT: &str = "6";
 
 /// The inputs of a build that are known before it, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

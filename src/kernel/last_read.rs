@@ -6,11 +6,13 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use crate::digest::{Stamp, is_settled, stamp_of};
 
-static LAST: Mutex<Option<(Stamp, Vec<u8>)>> = Mutex::new(None);
+type Kept = Option<(Stamp, Vec<u8>)>;
+
+static LAST: Mutex<Kept> = Mutex::new(None);
 
 /// Reads a file up to a limit; `expected` bytes will probably do.
 pub fn read(path: &Path, limit: u64, expected: u64) -> io::Result<Vec<u8>> {
@@ -22,13 +24,25 @@ pub fn read(path: &Path, limit: u64, expected: u64) -> io::Result<Vec<u8>> {
 /// Keeps the content of the file that had this description before it was read.
 pub fn keep(metadata: &Metadata, content: Vec<u8>) {
     let kept = stamp_of(metadata).filter(is_settled).map(|stamp| (stamp, content));
-    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+    if let Some(mut last) = last() {
+        *last = kept;
+    }
 }
 
 /// The content of the file that has this description, if it was read last and nothing has touched it since.
 pub fn take(metadata: &Metadata) -> Option<Vec<u8>> {
-    let (kept, content) = LAST.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let (kept, content) = last()?.take()?;
     (stamp_of(metadata)? == kept).then_some(content)
+}
+
+/// What is kept, unless somebody has it just now. Nobody waits for a shortcut: in the child of a fork whoever had it does
+/// not exist, and would never give it back.
+fn last() -> Option<MutexGuard<'static, Kept>> {
+    match LAST.try_lock() {
+        Ok(last) => Some(last),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -55,5 +69,10 @@ mod tests {
         keep_now();
         std::fs::write(&path, "new").unwrap();
         assert_eq!(take(&described(&path)), None, "edited");
+        std::thread::sleep(CLOCK_LAG * 3);
+        let held = LAST.lock();
+        keep(&described(&path), b"new".to_vec());
+        assert_eq!(take(&described(&path)), None, "somebody has it, for ever if this is the child of a fork");
+        drop(held);
     }
 }

@@ -1,24 +1,14 @@
-//! The manifest block: Cargo's own TOML inside a kernel file, in its doc comment or as the frontmatter of a cargo script.
+//! The manifest of a kernel: Cargo's own TOML, checked.
 
-use std::ops::Range;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
-use crate::kernel::cell;
-use crate::kernel::manifest_keys::{TABLES, misplaced, without_idle};
-
-/// The TOML of a manifest block, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The TOML, line by line as it stands in the file.
-    pub toml: String,
-    /// The 1-based line of the file on which the TOML's first line stands.
-    pub line: usize,
-    /// Bytes of the file that rustc must not see: the frontmatter, fences included.
-    pub hidden: Option<Range<usize>>,
-}
+use crate::kernel::block::{self, Block, TABLES, newlines};
+use crate::kernel::manifest_keys::{PACKAGE, misplaced, without_idle};
+use crate::kernel::{cell, crates};
+use crate::similar::similar;
 
 /// A kernel's manifest, checked: only keys that mean something here.
 #[derive(Debug, Clone, Default)]
@@ -51,13 +41,36 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Does it say itself which PyO3 it wants?
+    /// Does it say itself which PyO3 it wants? Features alone do not.
     pub fn names_pyo3(&self) -> bool {
+        self.own_pyo3().is_some_and(has_origin) || self.table.contains_key("patch")
+    }
+
+    /// Is the PyO3 that it names older than this version, of which the part behind the `0.` counts?
+    pub fn has_pyo3_before(&self, minor: u64) -> bool {
+        let version = self.own_pyo3().and_then(|spec| spec.as_str().or_else(|| spec.get("version")?.as_str()));
+        let wanted = version.and_then(|version| semver::VersionReq::parse(version).ok());
+        wanted.is_some_and(|wanted| wanted.comparators.first().is_some_and(|first| older(first, minor)))
+    }
+
+    /// Which edition of Rust it asks for.
+    pub fn edition(&self) -> Option<&str> {
+        self.table.get("package")?.get("edition")?.as_str()
+    }
+
+    /// The crates that it declares, as Rust code calls them.
+    pub fn crates(&self) -> Vec<String> {
         let dependencies = self.table.get("dependencies").and_then(toml::Value::as_table);
-        let is_pyo3 = |(name, spec): (&String, &toml::Value)| {
-            name == "pyo3" || spec.get("package").and_then(toml::Value::as_str) == Some("pyo3")
+        dependencies.into_iter().flatten().map(|(name, _)| name.replace('-', "_")).collect()
+    }
+
+    fn own_pyo3(&self) -> Option<&toml::Value> {
+        let is_pyo3 = |name: &str, spec: &toml::Value| match spec.get("package").and_then(toml::Value::as_str) {
+            Some(package) => package == "pyo3",
+            None => name == "pyo3",
         };
-        dependencies.is_some_and(|dependencies| dependencies.iter().any(is_pyo3)) || self.table.contains_key("patch")
+        let dependencies = self.table.get("dependencies")?.as_table()?;
+        dependencies.iter().find(|(name, spec)| is_pyo3(name, spec)).map(|(_, spec)| spec)
     }
 
     /// The name that Rust has for PyO3, and the first version that the manifest takes, as 0.30 is `(0, 30)`; it is that of
@@ -78,7 +91,7 @@ impl Manifest {
     }
 
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {
-        let Some(block) = find_block(path, text)? else { return Ok(Manifest::default()) };
+        let Some(block) = block::find(path, text)? else { return Ok(Manifest::default()) };
         let fault =
             |line: usize, what: String| Error::config(format!("{}:{line}: {what}", path.display())).kernel(path);
         let line_of = |offset: usize| block.line + newlines(&block.toml[..offset.min(block.toml.len())]);
@@ -94,10 +107,12 @@ impl Manifest {
                 1 => format!("a kernel's manifest has no key `{}`", first.key),
                 _ => format!("a kernel's manifest has no keys {}", all.join(", ")),
             };
-            return Err(fault(line, what).hint(format!(
-                "it may have: {}; a folder with a Cargo.toml and a marked src/lib.rs is a kernel too, and may have all keys",
-                TABLES.join(", ")
-            )));
+            let only =
+                spanned.get_ref().iter().find(|(key, _)| misplaced.len() == 1 && key.get_ref() == first.key.as_str());
+            if let Some((key, value)) = only {
+                return Err(fault(line, what).hint(unplaced(key.get_ref(), value.get_ref(), &block)));
+            }
+            return Err(fault(line, what).hint(places()));
         }
         let mut settings = Vec::new();
         for (key, value) in spanned.get_ref() {
@@ -108,8 +123,10 @@ impl Manifest {
             };
             if name == "dependencies" {
                 for (dependency, spec) in inner {
-                    check_dependency(dependency.get_ref(), spec.get_ref(), path)
-                        .map_err(|what| fault(line_of(dependency.span().start), what))?;
+                    check_dependency(dependency.get_ref(), spec.get_ref(), path).map_err(|wrong| {
+                        let error = fault(line_of(dependency.span().start), wrong.what);
+                        Error { hint: wrong.hint, ..error }
+                    })?;
                 }
             }
             if name == "package"
@@ -138,80 +155,12 @@ impl Manifest {
     }
 }
 
-/// The frontmatter of a cargo script (RFC 3502) at the start of a text, after an optional shebang.
-pub fn frontmatter(text: &str) -> Option<Block> {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut at = text.len() - body.len();
-    let mut open: Option<(usize, usize, usize)> = None;
-    let mut line = 1;
-    for piece in body.split_inclusive('\n') {
-        let trimmed = piece.trim_end();
-        match open {
-            None if trimmed.starts_with("---") => {
-                let dashes = trimmed.len() - trimmed.trim_start_matches('-').len();
-                open = Some((at, at + piece.len(), dashes));
-                line += 1;
-            }
-            None if trimmed.trim().is_empty()
-                || (line == 1 && trimmed.starts_with("#!") && !trimmed.starts_with("#![")) =>
-            {
-                line += 1
-            }
-            None => return None,
-            Some((start, inner, dashes)) if trimmed.len() == dashes && trimmed.bytes().all(|b| b == b'-') => {
-                return Some(Block { toml: text[inner..at].to_owned(), line, hidden: Some(start..at + trimmed.len()) });
-            }
-            Some(_) => {}
-        }
-        at += piece.len();
-    }
-    None
-}
-
-/// Finds the one manifest block of a file, in its frontmatter or its leading doc comment.
-fn find_block(path: &Path, text: &str) -> Result<Option<Block>> {
-    let front = frontmatter(text);
-    let skip = front.as_ref().and_then(|b| b.hidden.clone()).map_or(0, |hidden| hidden.end);
-    let mut blocks: Vec<Block> = front.into_iter().collect();
-    let mut open: Option<Block> = None;
-    let first = newlines(&text[..skip]);
-    for (number, line) in text[skip..].lines().enumerate().map(|(at, line)| (first + at + 1, line)) {
-        let line = line.trim_start_matches('\u{feff}').trim_start();
-        let comment = line.strip_prefix("//!");
-        match (&mut open, comment) {
-            (Some(block), Some(content)) if content.trim() == "```" => {
-                let _ = block;
-                blocks.extend(open.take());
-            }
-            (Some(block), Some(content)) => {
-                block.toml.push_str(content.strip_prefix(' ').unwrap_or(content));
-                block.toml.push('\n');
-            }
-            (Some(block), None) => return Err(unclosed(path, block.line - 1)),
-            (None, Some(content)) if content.trim() == "```cargo" => {
-                open = Some(Block { toml: String::new(), line: number + 1, hidden: None });
-            }
-            (None, Some(_)) => {}
-            // Inner doc comments can only stand before the first item, so the search ends there.
-            (None, None) if line.is_empty() || line.starts_with("//") || line.starts_with("#!") => {}
-            (None, None) => break,
-        }
-    }
-    if let Some(block) = open {
-        return Err(unclosed(path, block.line - 1));
-    }
-    match <[Block; 1]>::try_from(blocks) {
-        Ok([block]) => Ok(Some(block)),
-        Err(blocks) if blocks.is_empty() => Ok(None),
-        Err(blocks) => Err(Error::config(format!(
-            "{}:{}: this is a second manifest block; the first is on line {}",
-            path.display(),
-            blocks[1].line,
-            blocks[0].line
-        ))
-        .hint("put all dependencies into one block")
-        .kernel(path)),
-    }
+/// What a manifest block may have, and where the rest has a place.
+fn places() -> String {
+    let tables = TABLES.join(", ");
+    format!(
+        "it may have: {tables}; a folder with a Cargo.toml and a marked src/lib.rs is a kernel too, and may have all keys"
+    )
 }
 
 /// Finds the faults of the dependencies that the magic of a cell asks for.
@@ -220,44 +169,114 @@ fn check_dependencies(toml: &str, kernel: &Path) -> Result<()> {
     let tables = spanned.get_ref().iter().filter_map(|(_, value)| value.get_ref().as_table());
     for (name, spec) in tables.flatten() {
         check_dependency(name.get_ref(), spec.get_ref(), kernel)
-            .map_err(|what| Error::config(format!("{}:1: {what}", kernel.display())).kernel(kernel))?;
+            .map_err(|wrong| Error::config(format!("{}:1: {}", kernel.display(), wrong.what)).kernel(kernel))?;
     }
     Ok(())
 }
 
+/// What is wrong with a dependency, and how it is written.
+struct Wrong {
+    what: String,
+    hint: Option<String>,
+}
+
 /// Finds the faults of a dependency that cargo would report against the generated manifest, which the user never sees.
-fn check_dependency(name: &str, spec: &DeValue<'_>, kernel: &Path) -> std::result::Result<(), String> {
+fn check_dependency(name: &str, spec: &DeValue<'_>, kernel: &Path) -> std::result::Result<(), Wrong> {
+    let wrong = |what: String, hint: Option<String>| Err(Wrong { what, hint });
     let check_version = |value: &DeValue<'_>| match value {
-        DeValue::String(text) => {
-            semver::VersionReq::parse(text).map(drop).map_err(|e| format!("`{name} = {text:?}` is not a version: {e}"))
+        DeValue::String(text) => match semver::VersionReq::parse(text) {
+            Ok(_) => Ok(()),
+            Err(e) => wrong(format!("`{name} = {text:?}` is not a version: {e}"), None),
+        },
+        DeValue::Float(number) => {
+            let hint = format!("write it in quotes: {name} = \"{}\"", number.as_str());
+            wrong(format!("the version of dependency `{name}` has to be a text"), Some(hint))
         }
-        _ => Err(format!("the version of dependency `{name}` has to be a text")),
+        DeValue::Integer(number) => {
+            let hint = format!("write it in quotes: {name} = \"{}\"", number.as_str());
+            wrong(format!("the version of dependency `{name}` has to be a text"), Some(hint))
+        }
+        _ => {
+            let version = crates::version(name).unwrap_or("1");
+            let what = format!("dependency `{name}` has to be a version or a table, such as {name} = \"{version}\"");
+            wrong(what, None)
+        }
     };
-    let table = match spec {
-        DeValue::Table(table) => table,
-        DeValue::String(_) => return check_version(spec),
-        _ => return Err(format!("dependency `{name}` has to be a version or a table, such as {name} = \"1\"")),
-    };
+    let DeValue::Table(table) = spec else { return check_version(spec) };
     let value =
         |key: &str| table.iter().find(|(known, _)| known.get_ref().as_ref() == key).map(|(_, value)| value.get_ref());
     if let Some(version) = value("version") {
         check_version(version)?;
+    } else if !ORIGINS.iter().any(|key| value(key).is_some()) && name != "pyo3" {
+        let version = crates::version(name).unwrap_or("*");
+        let rest: Vec<String> =
+            table.iter().map(|(key, value)| format!("{} = {}", key.get_ref(), plain(value.get_ref()))).collect();
+        let rest = rest.iter().map(|part| format!(", {part}")).collect::<String>();
+        let hint = format!("add one: {name} = {{ version = \"{version}\"{rest} }}");
+        return wrong(format!("dependency `{name}` has no version"), Some(hint));
     }
     match value("path") {
         Some(DeValue::String(path)) => {
             let folder = cell::folder_of(kernel).join(path.as_ref());
             let found = folder.join("Cargo.toml").is_file();
-            if found { Ok(()) } else { Err(format!("dependency `{name}`: there is no crate in {}", folder.display())) }
+            if found {
+                Ok(())
+            } else {
+                wrong(format!("dependency `{name}`: there is no crate in {}", folder.display()), None)
+            }
         }
-        Some(_) => Err(format!("the path of dependency `{name}` has to be a text")),
+        Some(_) => wrong(format!("the path of dependency `{name}` has to be a text"), None),
         None => Ok(()),
     }
 }
 
-fn unclosed(path: &Path, line: usize) -> Error {
-    Error::config(format!("{}:{line}: the manifest block that starts here is not closed", path.display()))
-        .hint("end it with a line `//! ```")
-        .kernel(path)
+/// What to do with a key that stands outside of every table.
+fn unplaced(name: &str, value: &DeValue<'_>, block: &Block) -> String {
+    let is_version = |table: &toml::de::DeTable<'_>| {
+        table.keys().any(|key| key.get_ref() == "version" || ORIGINS.contains(&key.get_ref().as_ref()))
+    };
+    match value {
+        DeValue::String(_) if crates::version(name).is_some() || !PACKAGE.contains(&name) => {
+            format!(
+                "crates stand below their heading; write below line {}:\n{}[dependencies]",
+                block.line - 1,
+                block.prefix
+            )
+        }
+        DeValue::Table(table)
+            if is_version(table) && table.keys().all(|key| !TABLES.contains(&key.get_ref().as_ref())) =>
+        {
+            format!(
+                "crates stand below their heading; write below line {}:\n{}[dependencies]",
+                block.line - 1,
+                block.prefix
+            )
+        }
+        _ => match similar(name, TABLES) {
+            Some(meant) => format!("did you mean [{meant}]?"),
+            None => places(),
+        },
+    }
+}
+
+/// The keys of a dependency that say where it comes from, besides its version.
+const ORIGINS: [&str; 3] = ["path", "git", "workspace"];
+
+/// Does a dependency say which version of a crate it is, or where that lies?
+pub fn has_origin(spec: &toml::Value) -> bool {
+    let has = |key: &str| spec.get(key).is_some();
+    spec.is_str() || has("version") || ORIGINS.iter().any(|key| has(key))
+}
+
+/// Does a requirement ask for a version of PyO3 below this one?
+fn older(wanted: &semver::Comparator, minor: u64) -> bool {
+    use semver::Op;
+    let known = wanted.minor.filter(|_| wanted.major == 0);
+    known.is_some_and(|version| match wanted.op {
+        Op::Greater | Op::GreaterEq => false,
+        Op::Less => version <= minor,
+        _ => version < minor,
+    })
 }
 
 fn own_settings(metadata: &DeValue<'_>, line_of: &dyn Fn(usize) -> usize) -> Vec<(String, toml::Value, usize)> {
@@ -287,10 +306,6 @@ fn plain(value: &DeValue<'_>) -> toml::Value {
             table.iter().map(|(key, value)| (key.get_ref().to_string(), plain(value.get_ref()))).collect(),
         ),
     }
-}
-
-fn newlines(text: &str) -> usize {
-    memchr::memchr_iter(b'\n', text.as_bytes()).count()
 }
 
 #[cfg(test)]
@@ -354,6 +369,47 @@ mod tests {
         check("[dependencies]\npyo3 = { version = '>=0.25, <0.30' }", "pyo3", Some((0, 25)));
         check("[dependencies]\nmy-py = { package = 'pyo3', git = 'x' }", "my_py", None);
         check("[dependencies]\npyo3 = { package = 'other', version = '1.0' }", "pyo3", None);
+    }
+
+    #[test]
+    fn what_is_written_wrongly_is_told_with_what_to_write() {
+        let hint = |lines: &str| {
+            let block: String = lines.lines().map(|line| format!("//! {line}\n")).collect();
+            let text = format!("// rsimport\n//! ```cargo\n{block}//! ```\n");
+            let error = Manifest::of_kernel(Path::new("k.rs"), &text).unwrap_err();
+            error.hint.unwrap_or_default()
+        };
+        assert_eq!(hint("rayon = \"1\""), "crates stand below their heading; write below line 2:\n//! [dependencies]");
+        assert_eq!(hint("[dependecies]\nrayon = \"1\""), "did you mean [dependencies]?");
+        assert_eq!(hint("[dependencies]\nnumpy = 0.30"), "write it in quotes: numpy = \"0.30\"");
+        assert_eq!(hint("[dependencies]\nrand = 1"), "write it in quotes: rand = \"1\"");
+        assert_eq!(
+            hint("[dependencies]\nrand = { features = [\"std\"] }"),
+            "add one: rand = { version = \"0.9\", features = [\"std\"] }"
+        );
+    }
+
+    #[test]
+    fn an_old_pyo3_is_known_by_its_version() {
+        let of = |dependency: &str| {
+            let text = format!("//! ```cargo\n//! [dependencies]\n//! {dependency}\n//! ```\n");
+            Manifest::of_kernel(Path::new("k.rs"), &text).unwrap()
+        };
+        for (dependency, named, old) in [
+            ("pyo3 = \"0.20\"", true, true),
+            ("pyo3 = \"=0.20.3\"", true, true),
+            ("pyo3 = { version = \"0.20\", features = [\"abi3\"] }", true, true),
+            ("py = { package = \"pyo3\", version = \"0.19\" }", true, true),
+            ("pyo3 = \"<0.21\"", true, true),
+            ("pyo3 = \"0.21\"", true, false),
+            ("pyo3 = \">=0.20\"", true, false),
+            ("pyo3 = \"*\"", true, false),
+            ("pyo3 = { features = [\"hashbrown\"] }", false, false),
+            ("itoa = \"1\"", false, false),
+        ] {
+            let manifest = of(dependency);
+            assert_eq!((manifest.names_pyo3(), manifest.has_pyo3_before(21)), (named, old), "{dependency}");
+        }
     }
 
     #[test]

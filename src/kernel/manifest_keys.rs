@@ -8,8 +8,8 @@ use std::path::Path;
 use toml::Value;
 use toml::de::{DeTable, DeValue};
 
-/// The top-level tables that mean something in a kernel's manifest.
-pub const TABLES: [&str; 7] = ["dependencies", "features", "lints", "package", "patch", "profile", "target"];
+use crate::kernel::block::TABLES;
+
 /// The keys of `[package]` that cargo is given.
 pub const PACKAGE: [&str; 15] = [
     "authors",

@@ -4,6 +4,8 @@
 
 pub mod last_read;
 pub mod cell;
+pub mod block;
+pub mod crates;
 pub mod manifest_keys;
 pub mod manifest;
 pub mod source;

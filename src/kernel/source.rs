@@ -3,10 +3,11 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::kernel::block::frontmatter;
 use crate::kernel::cell::{Cell, folder_of};
 use crate::kernel::last_read;
-use crate::kernel::manifest::frontmatter;
+use crate::limits::{failed, is_out_of_files};
 
 /// How much of a file is looked at for the marker.
 const HEAD: u64 = 64 * 1024;
@@ -84,7 +85,8 @@ impl Source {
 }
 
 /// Is this file a kernel, that is, is its first line that is not blank the marker? Never fails: a file that
-/// cannot be read is not one.
+/// cannot be read is not one, unless that is because no file can be opened: then it is for the import to say so, as for
+/// any module of Python.
 pub fn is_marked(path: &Path) -> bool {
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return false };
     // Opening a FIFO would block, so only regular files are opened at all.
@@ -94,7 +96,10 @@ pub fn is_marked(path: &Path) -> bool {
     }
     // One that is no longer than it said is read in one go. Some file systems do not know how long a file is.
     let limit = if metadata.is_file() && metadata.len() > 0 { metadata.len().min(HEAD) } else { HEAD };
-    let Ok(head) = last_read::read(path, limit, limit) else { return false };
+    let head = match last_read::read(path, limit, limit) {
+        Ok(head) => head,
+        Err(error) => return is_out_of_files(&error),
+    };
     let marked = has_marker(&head);
     if marked && metadata.is_file() && head.len() as u64 == metadata.len() {
         last_read::keep(&metadata, head);
@@ -168,7 +173,7 @@ fn read_described(path: &Path, metadata: &Metadata) -> Result<String> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::config(format!("{} cannot be read: {error}", path.display())).kernel(path)
+    failed(Kind::Config, format_args!("{} cannot be read", path.display()), error).kernel(path)
 }
 
 /// Refuses a name that no Rust module for Python can have.

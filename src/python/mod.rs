@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
 use crate::cache::entries;
+use crate::cache::images;
 use crate::cache::layout::{Cache, copy_out, size_of};
 use crate::compile::symbol;
 use crate::config::ancestors::Ancestors;
@@ -27,6 +28,7 @@ use crate::error::{self, Error};
 use crate::kernel::cell::{self, CELLS, FOLDER_FILE};
 use crate::kernel::discover;
 use crate::kernel::source;
+use crate::limits;
 use crate::tools::doctor;
 use crate::tools::templates::TEMPLATES;
 use crate::tools::watch;
@@ -41,8 +43,8 @@ mod _engine {
     #[pymodule_export]
     use super::{
         Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
-        cache_dir, cache_entries, capsule, checks, claim, crate_source, inplace, kernels, key, lookup, marked, note,
-        outline, recall, settings, settings_table, templates, warm, write_cell,
+        cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels, key,
+        lacking, lookup, marked, note, outline, recall, settings, settings_table, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -417,6 +419,25 @@ fn capsule<'py>(py: Python<'py>, library: PathBuf, name: &str, signature: CStrin
 #[pyfunction]
 fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<()> {
     copy_out(&artifact_path, &target).map_err(|e| raised(py, e))
+}
+
+/// Copies a published library for one load, into a folder that lives as long as the process.
+#[pyfunction]
+fn image(py: Python<'_>, library: PathBuf) -> PyResult<String> {
+    images::image(&library).map(text).map_err(|e| raised(py, e))
+}
+
+/// Removes the copies that `image` has made in this process.
+#[pyfunction]
+fn discard_images() {
+    images::discard_images();
+}
+
+/// Can one more image be loaded after so many without running into what ends a process? None if so, else what there is
+/// no room for.
+#[pyfunction]
+fn lacking(loaded: usize) -> Option<String> {
+    limits::lacking(loaded)
 }
 
 fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {

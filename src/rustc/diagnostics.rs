@@ -1,12 +1,13 @@
 //! What rustc and cargo say, turned into diagnostics and errors. The one place that knows their wording.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cargo_metadata::diagnostic::{Diagnostic as Message, DiagnosticLevel, DiagnosticSpan};
 
 use crate::error::{Diagnostic, Error, Kind};
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
+use crate::rustc::{hints, missing_crates};
 
 /// Reads a line that rustc wrote with `--error-format=json`; `None` where it is something else.
 pub fn from_rustc(line: &str, folder: &Path) -> Option<Diagnostic> {
@@ -43,20 +44,31 @@ pub fn from_message(message: Message, folder: &Path) -> Option<Diagnostic> {
     })
 }
 
-/// The place in the user's code: of what a macro of the standard library wrote, the place where it was called.
+/// The place in the user's code: of what a macro of somebody else wrote, the place where it was called.
 fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
     match &span.expansion {
-        Some(expansion) if span.file_name.starts_with("/rustc/") || span.file_name.starts_with('<') => {
-            users_own(&expansion.span)
-        }
+        Some(expansion) if is_foreign(&span.file_name) => users_own(&expansion.span),
         _ => span,
     }
+}
+
+/// Does a file belong to the standard library or to a crate that cargo has fetched?
+fn is_foreign(file: &str) -> bool {
+    let fetched = ["/registry/src/", "/git/checkouts/", "/lib/rustlib/"];
+    let file = file.replace('\\', "/");
+    file.starts_with("/rustc/") || file.starts_with('<') || fetched.iter().any(|part| file.contains(part))
 }
 
 /// Says a text that the disk ran full while a compiler wrote to the cache?
 pub fn disk_full(text: &str) -> bool {
     let full = ["No space left on device", "Disk quota exceeded", "not enough space on the disk"];
     full.iter().any(|words| text.contains(words))
+}
+
+/// Does an error blame the compiled dependencies, not the kernel's code?
+pub fn blames_a_library(diagnostic: &Diagnostic) -> bool {
+    const CODES: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
+    diagnostic.code.as_deref().is_some_and(|code| CODES.contains(&code))
 }
 
 /// Writes the user's own paths where the text names the copies that rustc was given.
@@ -72,10 +84,8 @@ pub fn unstage(diagnostics: &mut [Diagnostic], staged: &Path, real: &Path) {
 /// The error for a compilation that failed with these diagnostics.
 pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error {
     // What is wrong in a function is wrong once more in the module that was generated below the user's last line.
-    let last = source.text.lines().count();
-    let is_users = |d: &Diagnostic| d.line <= Some(last) || d.file.as_deref().map(Path::new) != Some(&source.path);
-    if diagnostics.iter().any(|d| d.level == "error" && is_users(d)) {
-        diagnostics.retain(is_users);
+    if diagnostics.iter().any(|d| d.level == "error" && is_users(source, d)) {
+        diagnostics.retain(|d| is_users(source, d));
     }
     let linker = diagnostics.iter().find(|d| d.message.starts_with("linker `") && d.message.ends_with("not found"));
     if let Some(missing) = linker {
@@ -94,110 +104,60 @@ pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error
         1 => "1 error".to_owned(),
         count => format!("{count} errors"),
     };
-    let place = match errors.iter().find(|error| error.line.is_some()) {
+    let place = match errors.iter().find(|error| error.line.is_some() && is_users(source, error)) {
         Some(Diagnostic { file: Some(file), line: Some(line), .. }) => format!("{file}:{line}"),
         _ => source.path.display().to_string(),
     };
     let mut error =
         Error::new(Kind::Compile, format!("{place}: kernel `{}` does not compile ({count})", source.module));
-    // rustc's other hints stand in its own text; this one it cannot know.
-    let unresolved = errors.iter().find_map(|e| {
-        e.message
-            .strip_prefix("unresolved import `")
-            .or_else(|| e.message.split("use of unresolved module or unlinked crate `").nth(1))
-            .and_then(|rest| rest.split(['`', ':']).next())
-    });
-    if let Some(name) =
-        unresolved.filter(|name| !["crate", "self", "super", "std", "core", "alloc", "pyo3"].contains(name))
-    {
-        error = match &source.manifest {
-            None => error.hint(format!("a crate is declared in the kernel itself:  //! ```cargo  //! [dependencies]  //! {name} = \"*\"  //! ```")),
-            Some(manifest) => error.hint(format!("a crate is declared in {} under [dependencies]", manifest.path.display())),
-        };
-    }
+    // rustc's other hints stand in its own text; these it cannot know.
+    let declared = declared_crates(source);
+    error.hint = missing_crates::hint(source, &errors, &declared).or_else(|| hints::hint(source, &errors));
     error.diagnostics(diagnostics).kernel(&source.path)
 }
 
-/// The error for a cargo that failed before it compiled the kernel, from what it wrote to stderr.
-pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
-    let text = cargo_text(text);
-    let place = |name: Option<&str>| -> String {
-        let file: PathBuf =
-            source.manifest.as_ref().map_or_else(|| source.path.clone(), |manifest| manifest.path.clone());
-        match name.and_then(|name| manifest.line_of_dependency(name)) {
-            Some(line) => format!("{}:{line}", file.display()),
-            None => file.display().to_string(),
+/// Writes the whole paths of files that rustc names as seen from a folder.
+pub fn name_folder(diagnostics: &mut [Diagnostic], folder: &Path) {
+    // Where rustc shows a place, what is in front of it may be followed by the end of a colour.
+    let marks = ["--> ", "::: ", "closure@"];
+    let whole = |text: &str| {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((at, mark)) = marks.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
+            let after = &rest[at + mark.len()..];
+            let (before, after) = rest.split_at(rest.len() - after.strip_prefix("\u{1b}[0m").unwrap_or(after).len());
+            out.push_str(before);
+            let name = after.split([':', '\n']).next().unwrap_or_default();
+            let own = !name.is_empty() && !name.starts_with(['/', '<']) && folder.join(name).is_file();
+            if own {
+                out.push_str(&folder.join("").to_string_lossy());
+            }
+            rest = after;
         }
+        out + rest
     };
-    let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
-    let quoted = |after: &str| text.split(after).nth(1).and_then(|rest| rest.split(['`', ' ', '=', '@', '"']).next());
-    let wanted = [
-        "failed to download `",
-        "failed to get `",
-        "unable to get packages from source for `",
-        "no matching package named `",
-        "failed to select a version for the requirement `",
-        "failed to select a version for `",
-        "failed to fetch `",
-        "requires crate `",
-    ];
-    let name = wanted.iter().find_map(|after| quoted(after)).filter(|name| !name.is_empty());
-    let which = name.map_or_else(|| "a crate".to_owned(), |name| format!("crate `{name}`"));
-    let error = if has(&["is not supported by the following package", "requires rustc"]) {
-        let name = text.lines().find_map(|line| {
-            line.trim().split_once(" requires rustc ").map(|(name, version)| format!("`{name}` needs rustc {version}"))
-        });
-        Error::toolchain(format!(
-            "{}: rustc is too old: {}",
-            place(None),
-            name.unwrap_or_else(|| "a dependency needs a newer one".into())
-        ))
-        .hint("`rustup update` installs the newest rustc; an older version of the dependency may do too")
-    } else if has(&["--offline", "offline mode"]) && !has(&["--locked"]) {
-        Error::toolchain(format!("{}: {which} is not on this machine, and `offline` is set", place(name)))
-            .hint("unset `offline` (RSIMPORT_OFFLINE) once, or fetch it ahead with `rsimport warm --deps` while the network is there")
-    } else if has(&["no matching package", "no matching package named"]) {
-        Error::config(format!("{}: {which} does not exist", place(name)))
-            .hint("crates and their names are listed on https://crates.io")
-    } else if has(&["failed to select a version"]) {
-        Error::config(format!("{}: no version of {which} fits", place(name)))
-            .hint("cargo's text above names the versions that exist")
-    } else if has(&[
-        "Could not resolve",
-        "Couldn't resolve",
-        "Could not connect",
-        "Couldn't connect",
-        "Failed to connect",
-        "Connection refused",
-        "network",
-        "download of config.json failed",
-        "failed to download",
-        "Timeout was reached",
-        "timed out",
-        "SSL",
-        "failed to clone",
-    ]) {
-        Error::toolchain(format!("{}: {which} cannot be fetched: the registry is not reachable", place(name)))
-            .hint("check the network; `rsimport warm --deps` fetches crates ahead, and with `offline` (RSIMPORT_OFFLINE=1) only what is on this machine is used")
-    } else if has(&["--locked"]) {
-        Error::config(format!("{}: Cargo.lock does not fit the manifest, and `locked` is set", place(None)))
-            .hint("run `cargo update -w` in the crate, or unset `locked`")
-    } else if has(&["failed to run custom build command", "could not compile"]) {
-        Error::new(Kind::Compile, format!("{}: a dependency does not build", place(None)))
-    } else {
-        Error::config(format!("{}: cargo does not accept this kernel's manifest", place(None)))
-    };
-    let Error { message, .. } = &error;
-    let message = format!("{message}\n\n{}", text.trim_end());
-    Error { message, ..error }.kernel(&source.path)
+    for diagnostic in diagnostics {
+        diagnostic.ansi = whole(&diagnostic.ansi);
+        diagnostic.message = whole(&diagnostic.message);
+    }
 }
 
-/// cargo's stderr without its progress: from the first line that says what is wrong.
-fn cargo_text(text: &str) -> String {
-    let text = strip_ansi_escapes::strip_str(text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("Building [")).collect();
-    let start = lines.iter().position(|line| line.starts_with("error")).unwrap_or(0);
-    lines[start..].join("\n")
+/// Is a diagnostic about what the user wrote, and not about the module that was generated below his last line?
+pub fn is_users(source: &Source, diagnostic: &Diagnostic) -> bool {
+    diagnostic.line <= Some(source.text.lines().count())
+        || diagnostic.file.as_deref().map(Path::new) != Some(&source.path)
+}
+
+/// The crates that a kernel declares, as its code calls them.
+fn declared_crates(source: &Source) -> Vec<String> {
+    match &source.manifest {
+        None => Manifest::of_kernel(&source.path, &source.text).map(|manifest| manifest.crates()).unwrap_or_default(),
+        Some(manifest) => {
+            let table: toml::Table = manifest.text.parse().unwrap_or_default();
+            let dependencies = table.get("dependencies").and_then(toml::Value::as_table);
+            dependencies.into_iter().flatten().map(|(name, _)| name.replace('-', "_")).collect()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -206,52 +166,6 @@ mod tests {
 
     fn source() -> Source {
         Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: String::new(), manifest: None }
-    }
-
-    #[test]
-    fn cargos_complaints_become_errors_of_the_right_kind() {
-        let text = "//! ```cargo\n//! [dependencies]\n//! rnd = \"1\"\n//! ```\n";
-        let manifest = Manifest::of_kernel(Path::new("/k/a.rs"), text).unwrap();
-        let check = |text: &str, kind: Kind, message: &str| {
-            let error = cargo_error(&source(), &manifest, text);
-            assert_eq!((error.kind, error.message.lines().next().unwrap()), (kind, message), "{text}");
-            assert!(error.message.contains(text.trim()), "cargo's own words are kept");
-        };
-        check(
-            "error: no matching package named `rnd` found\nlocation searched: crates.io index\n",
-            Kind::Config,
-            "/k/a.rs:3: crate `rnd` does not exist",
-        );
-        check(
-            "error: failed to select a version for the requirement `rnd = \"^99\"`\ncandidate versions found",
-            Kind::Config,
-            "/k/a.rs:3: no version of crate `rnd` fits",
-        );
-        check(
-            "error: rustc 1.70.0 is not supported by the following package:\n  rnd@1.0.0 requires rustc 1.80\n",
-            Kind::Toolchain,
-            "/k/a.rs: rustc is too old: `rnd@1.0.0` needs rustc 1.80",
-        );
-        check(
-            "error: failed to get `rnd` as a dependency of package `a`\n\nCaused by:\n  Could not resolve hostname",
-            Kind::Toolchain,
-            "/k/a.rs:3: crate `rnd` cannot be fetched: the registry is not reachable",
-        );
-        check(
-            "error: failed to download `rnd v1.0.0`\n\nattempting to make an HTTP request, but --offline was specified",
-            Kind::Toolchain,
-            "/k/a.rs:3: crate `rnd` is not on this machine, and `offline` is set",
-        );
-        check(
-            "error: failed to run custom build command for `x v1`",
-            Kind::Compile,
-            "/k/a.rs: a dependency does not build",
-        );
-        check(
-            "error: profile `x` is not defined",
-            Kind::Config,
-            "/k/a.rs: cargo does not accept this kernel's manifest",
-        );
     }
 
     #[test]
@@ -273,6 +187,36 @@ mod tests {
         };
         check(&[2, 3], &[2]);
         check(&[3], &[3]);
+    }
+
+    #[test]
+    fn names_from_a_folder_become_whole_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.rs"), "").unwrap();
+        let of = |text: &str| {
+            let mut one = [Diagnostic {
+                level: "error".into(),
+                code: None,
+                message: String::new(),
+                file: None,
+                line: None,
+                column: None,
+                ansi: text.into(),
+            }];
+            name_folder(&mut one, folder.path());
+            one[0].ansi.replace(&*folder.path().to_string_lossy(), "F")
+        };
+        for (text, whole) in [
+            ("  --> a.rs:1:2\n", "  --> F/a.rs:1:2\n"),
+            ("\u{1b}[94m--> \u{1b}[0ma.rs:1:2", "\u{1b}[94m--> \u{1b}[0mF/a.rs:1:2"),
+            ("  ::: a.rs:1:2\n --> a.rs:3:4", "  ::: F/a.rs:1:2\n --> F/a.rs:3:4"),
+            ("{closure@a.rs:1:2: 1:4}", "{closure@F/a.rs:1:2: 1:4}"),
+            ("--> /x/a.rs:1:2", "--> /x/a.rs:1:2"),
+            ("--> <cell a>:1:2", "--> <cell a>:1:2"),
+            ("--> b.rs:1:2", "--> b.rs:1:2"),
+        ] {
+            assert_eq!(of(text), whole);
+        }
     }
 
     #[test]

@@ -5,6 +5,14 @@
 pub mod toolchain;
 pub mod process;
 pub mod linker;
+pub mod paste;
+pub mod missing_crates;
+pub mod symptom;
+pub mod pyo3_types;
+pub mod pyo3_hints;
+pub mod rust_hints;
+pub mod hints;
 pub mod diagnostics;
+pub mod cargo_errors;
 pub mod dep_info;
 pub mod cargo_messages;

@@ -24,6 +24,15 @@ const FOREIGN: [&str; 8] = [
     "CARGO_BUILD_BUILD_DIR",
 ];
 
+/// The oldest Rust that builds kernels: the first with edition 2024, and the one that PyO3 needs.
+pub const MINIMUM: &str = "1.85";
+/// What to paste where there is no Rust, or one that is too old.
+pub const INSTALL: &str = if cfg!(windows) {
+    "this installs it: winget install Rustlang.Rustup"
+} else {
+    "this installs it: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env"
+};
+
 /// The tools that build kernels.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
@@ -64,12 +73,12 @@ impl Toolchain {
         ];
         let cargo = lookups.iter().find_map(|lookup| lookup()).ok_or_else(|| {
             Error::toolchain("cargo was not found, and this kernel is not in the cache yet")
-                .hint("install Rust from https://rustup.rs, or put the folder of cargo into PATH")
+                .hint(format!("{INSTALL}\n(if it is installed already, put the folder of cargo into PATH)"))
         })?;
         let beside = || executable(&cargo.with_file_name("rustc"));
         let rustc = from_variable("RUSTC").or_else(beside).or_else(|| in_path("rustc")).ok_or_else(|| {
             Error::toolchain(format!("rustc was not found beside {}", cargo.display()))
-                .hint("install Rust from https://rustup.rs, or put the folder of rustc into PATH")
+                .hint(format!("{INSTALL}\n(if it is installed already, put the folder of rustc into PATH)"))
         })?;
         Ok(Toolchain { cargo, rustc, name: settings.toolchain.clone() })
     }
@@ -150,6 +159,24 @@ impl Toolchain {
 }
 
 impl Identity {
+    /// Fails for a compiler that is too old for kernels. The versions of a distribution often are.
+    pub fn check_age(&self) -> Result<()> {
+        let version = self.version.lines().next().unwrap_or_default().split(' ').nth(1).unwrap_or_default();
+        let number = |version: &str| -> Option<(u32, u32)> {
+            let mut parts = version.split('.').map(|part| part.parse().ok());
+            Some((parts.next()??, parts.next()??))
+        };
+        if number(version).is_none_or(|found| Some(found) >= number(MINIMUM)) {
+            return Ok(());
+        }
+        let rustup = self.rustc.components().any(|part| part.as_os_str() == "toolchains");
+        Err(Error::toolchain(format!(
+            "rustc {version} ({}) is too old: kernels need Rust {MINIMUM} or newer",
+            self.rustc.display()
+        ))
+        .hint(if rustup { "this installs the newest: rustup update stable" } else { INSTALL }))
+    }
+
     /// Is the compiler still the file that was asked?
     pub fn holds(&self) -> bool {
         stamp(&self.rustc) == self.stamp && self.stamp.0 > 0
@@ -192,4 +219,24 @@ fn executable(path: &Path) -> Option<PathBuf> {
     }
     let _ = metadata;
     Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_that_is_too_old_is_refused() {
+        for (version, good) in [
+            ("rustc 1.63.0\nbinary: rustc", false),
+            ("rustc 1.84.1 (e71f9a9a9 2025-01-27)", false),
+            ("rustc 1.85.0 (4d91de4e4 2025-02-17)", true),
+            ("rustc 1.95.0-nightly (abc 2026-01-01)", true),
+            ("rustc 2.0.0", true),
+            ("something else", true),
+        ] {
+            let identity = Identity { version: version.into(), rustc: "/usr/bin/rustc".into(), stamp: (0, 0) };
+            assert_eq!(identity.check_age().is_ok(), good, "{version}");
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub fn generated(
     let (pyo3, version) = &manifest.pyo3(source.manifest.as_ref().map(|manifest| manifest.text.as_str()));
     // An older PyO3 gives types otherwise.
     let has_types = version.is_none_or(|version| version >= (0, 23));
+    // PyO3 0.20 and older know no `Bound`, and hand a module over together with the interpreter.
+    let is_old = version.is_some_and(|version| version < (0, 21));
     let is_ours = source.manifest.is_none() && !manifest.names_pyo3();
     // Another PyO3 may have other names for what is needed, and `forbid` cannot be undone for a part of the file.
     let fast = fast && is_ours && !text.contains("forbid");
@@ -58,7 +60,7 @@ pub fn generated(
             let (attributes, signature) = &**function;
             FastCall::of(attributes, signature, &shown.path, &conditions, &shown.types, functions.len())
         });
-        let call = fast_call.as_ref().map_or_else(|| added(shown, pyo3), |call| call.statement.clone());
+        let call = fast_call.as_ref().map_or_else(|| added(shown, pyo3, is_old), |call| call.statement.clone());
         functions.extend(fast_call);
         calls.push_str(&format!("{conditions}{{ {call} }} "));
     }
@@ -72,11 +74,15 @@ pub fn generated(
     while text.contains(&name) {
         name.push('_');
     }
+    let parameters = match is_old {
+        true => format!("_py: ::{pyo3}::Python<'_>, m: &::{pyo3}::types::PyModule"),
+        false => format!("m: &::{pyo3}::Bound<'_, ::{pyo3}::types::PyModule>"),
+    };
     let module = &source.module;
     let renamed = if pyo3 == "pyo3" { String::new() } else { format!(", crate = \"::{pyo3}\"") };
     let made = format!(
         "{prelude}mod {name} {{ #[doc = {doc:?}] #[::{pyo3}::pymodule] #[pyo3(name = {module:?}{renamed})] \
-         fn {name}(m: &::{pyo3}::Bound<'_, ::{pyo3}::types::PyModule>) -> ::{pyo3}::PyResult<()> \
+         fn {name}({parameters}) -> ::{pyo3}::PyResult<()> \
          {{ {calls}::core::result::Result::Ok(()) }}\n{fast_calls}}}"
     );
     let warnings = surface.hidden.iter().map(|hidden| warning(hidden, module)).collect();
@@ -127,8 +133,17 @@ fn nothing(source: &Source, surface: &Surface) -> Error {
 }
 
 /// The statement that adds something to the module `m`.
-fn added(shown: &Shown, pyo3: &str) -> String {
+fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
     let Shown { path, name, .. } = shown;
+    if is_old {
+        // There a module has these methods of its own.
+        return match shown.kind {
+            Kind::Function => format!("m.add_function(::{pyo3}::wrap_pyfunction!(super::{path}, m)?)?;"),
+            Kind::Class => format!("m.add_class::<super::{path}>()?;"),
+            Kind::Submodule => format!("m.add_wrapped(::{pyo3}::wrap_pymodule!(super::{path}))?;"),
+            Kind::Exception => String::new(),
+        };
+    }
     let methods = format!("::{pyo3}::types::PyModuleMethods");
     match shown.kind {
         Kind::Function => format!("{methods}::add_function(m, ::{pyo3}::wrap_pyfunction!(super::{path}, m)?)?;"),

@@ -9,7 +9,7 @@ use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
-use crate::rustc::diagnostics::unstage;
+use crate::rustc::diagnostics::{name_folder, unstage};
 use crate::stage::copies::{Form, Stage, Staged, stage};
 use crate::stage::links::Links;
 use crate::stage::pymodule;
@@ -96,12 +96,27 @@ impl View {
         dep_info.files.iter().map(|file| self.real(&folder.join(file))).collect()
     }
 
-    /// The flags that make rustc name the user's paths in panics and in `file!()`. Of two that fit, the later holds.
+    /// The flags that make panics and `file!()` name a kernel's files as seen from its folder, and a cell by its label. Of
+    /// two that fit, the later holds. An absolute path would be that of the kernel that was compiled, while a copy of it
+    /// in another folder loads the same library. Crates are compiled from their folder, so that cargo does it for them.
     pub fn remap_flags(&self) -> Vec<String> {
-        let folder =
-            self.replaced.as_ref().map(|(seen, real)| format!("{}={}", seen.display(), real.display())).into_iter();
+        let folder = match (&self.replaced, self.is_crate()) {
+            (Some((seen, real)), true) => format!("{}={}", seen.display(), real.display()),
+            (Some((seen, _)), false) => format!("{}=", seen.display()),
+            (None, true) => return Vec::new(),
+            (None, false) => format!("{}=", self.source.base.display()),
+        };
         let cell = self.cell.as_ref().map(|(_, label)| format!("{}={label}", self.source.path.display()));
-        folder.chain(cell).map(|pair| format!("--remap-path-prefix={pair}")).collect()
+        [folder].into_iter().chain(cell).map(|pair| format!("--remap-path-prefix={pair}")).collect()
+    }
+
+    /// The folder that file names in what the compiler says are relative to, if it runs in this one.
+    pub fn names_folder<'a>(&'a self, running: &'a Path) -> &'a Path {
+        if self.is_crate() { running } else { &self.source.base }
+    }
+
+    fn is_crate(&self) -> bool {
+        self.source.manifest.is_some()
     }
 
     /// Puts the user's paths into what the compiler said.
@@ -111,6 +126,9 @@ impl View {
             // rustc knows the cell by its label already, and a label is no path in any folder.
             let files = diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.file.as_mut());
             files.filter(|file| file.ends_with(label)).for_each(|file| file.clone_from(label));
+        }
+        if !self.is_crate() {
+            name_folder(diagnostics, &self.source.base);
         }
         if let Some((seen, real)) = &self.replaced {
             unstage(

@@ -29,7 +29,8 @@ pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
     match Toolchain::find(settings) {
         Ok(toolchain) => {
             checks.push(good("cargo", toolchain.cargo.display().to_string()));
-            checks.push(match toolchain.identify(folder) {
+            let identity = toolchain.identify(folder).and_then(|identity| identity.check_age().map(|()| identity));
+            checks.push(match identity {
                 Ok(identity) => good(
                     "rustc",
                     format!("{} ({})", identity.version.lines().next().unwrap_or_default(), identity.rustc.display()),

@@ -1,0 +1,137 @@
+"""What surrounds the cache: file systems, owners and limits, each told for what it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from helpers import _mounted, _runs, value
+
+TELL = """
+import rsimport, rsimport.import_hook
+import rsimport._errors, rsimport._failures
+try:
+    import k
+except rsimport.RsimportError as error:
+    print(type(error).__name__)
+    print(error)
+else:
+    print(k.value(), rsimport.info(k).built)
+"""
+
+
+def noexec(folder: Path) -> list[str]:
+    """A process that sees this folder on a file system that is mounted noexec."""
+    return _mounted('mount --bind "$0" "$0" && mount -o remount,noexec,bind "$0" && exec "$@"', folder)
+
+
+def somebody() -> list[str]:
+    """A process of a user who owns nothing here."""
+    words = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"]
+    if os.getuid() != 0 or not _runs(*words, "true"):
+        pytest.skip("needs root, who can be somebody else")
+    return words
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_cache_on_a_noexec_file_system_is_told_as_that(kernel, run, own_cache, cached):
+    kernel("k", value(1))
+    if cached:
+        run(TELL)
+    seen = run(TELL, wrap=noexec(own_cache)).out.splitlines()
+    assert seen[0] == "CacheError" and "noexec" in seen[1] and str(own_cache) in seen[1], seen
+    assert "RSIMPORT_CACHE_DIR" in seen[2] and len(seen) == 3, seen
+
+
+def test_doctor_says_that_a_cache_is_noexec(cli, own_cache):
+    seen = cli("doctor", wrap=noexec(own_cache))
+    assert seen.returncode == 1 and "noexec" in seen.text
+
+
+@pytest.fixture
+def open_folders(tmp_path: Path) -> Path:
+    """The folder of this test, which everybody can enter."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o005 != 0o005 and folder.owner() == "root":
+            if folder == Path("/root"):
+                pytest.skip("the tests lie in root's home")
+            folder.chmod(folder.stat().st_mode | 0o055)
+    return tmp_path
+
+
+def test_a_cache_that_root_has_built_is_used_by_others_and_not_added_to(
+    kernel, run, own_cache, project, open_folders
+):
+    wrap = somebody()
+    kernel("k", value(1))
+    assert run(TELL).out == "1 True"
+    environment = {"HOME": str(open_folders), "PYTHONDONTWRITEBYTECODE": "1"}
+    if not _can_run(run, wrap, environment):
+        pytest.skip("the package lies where nobody else can read it")
+
+    seen = run(TELL, wrap=wrap, env=environment).out.splitlines()
+    assert seen[0] == "CacheError" and f"{own_cache} belongs to root, and nobody else can read it" in seen[1]
+    assert f"chmod -R a+rX {own_cache}" in seen[2]
+
+    shutil.copytree(own_cache, own_cache.with_name("copied"), symlinks=True)  # as a layer of an image is
+    for cache in (own_cache, own_cache.with_name("copied")):
+        for path in (cache, *cache.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
+        asked = {**environment, "RSIMPORT_CACHE_DIR": str(cache)}
+        assert run(TELL, wrap=wrap, env=asked).out == "1 False"
+        again = TELL + "import importlib\nassert importlib.reload(k) is k and k.value() == 1\n"
+        assert run(again, wrap=wrap, env=asked).out == "1 False"
+
+    kernel("k", value(2))
+    seen = run(TELL, wrap=wrap, env=environment).out.splitlines()
+    assert seen[0] == "CacheError" and f"{own_cache} belongs to root" in seen[1], seen
+    assert "RSIMPORT_CACHE_DIR" in seen[2] and "root builds into it" in seen[2]
+
+    own_cache.chmod(0o777)
+    seen = run(TELL, wrap=wrap, env=environment).out.splitlines()
+    assert seen[0] == "CacheError" and "can be written to by others" in seen[1]
+
+
+def _can_run(run: Callable[..., object], wrap: Sequence[str], environment: dict[str, str]) -> bool:
+    seen = run("import rsimport._engine", wrap=wrap, env=environment, check=False)
+    return seen.returncode == 0  # type: ignore[attr-defined]
+
+
+DESCRIPTORS = """
+import importlib.util, resource, sys
+import rsimport._build
+importlib.util.find_spec("k")
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+taken = []
+try:
+    while True:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+for _ in range(LEFT):
+    os.close(taken.pop())
+"""
+
+
+@pytest.mark.parametrize("left", [0, 1, 4, 12])
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_full_table_of_descriptors_is_told_and_costs_no_artifact(kernel, run, own_cache, left, touched):
+    pytest.importorskip("resource")
+    path = kernel("k", value(1))
+    assert run(TELL).out == "1 True"
+    if touched:  # Then its checksum has to be read.
+        os.utime(run("import rsimport.import_hook, k; print(k.__file__)").out)
+    full = "import os, rsimport.import_hook, rsimport._failures, rsimport._errors\n"
+    full += DESCRIPTORS.replace("LEFT", str(left))
+    seen = run(full + TELL).out.splitlines()
+    assert seen == ["1 False"] or ("too many files are open" in seen[1] and "ulimit -n" in seen[2]), seen
+    assert left == 0 or seen == ["1 False"]
+    path.write_text(path.read_text() + "// edited\n")
+    seen = run(full + TELL).out.splitlines()
+    assert "too many files are open" in seen[1] and "ulimit -n" in seen[2], seen
+    path.write_text(path.read_text().removesuffix("// edited\n"))
+    assert run(TELL).out == "1 False"

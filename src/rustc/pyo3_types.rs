@@ -1,0 +1,170 @@
+//! Types that PyO3 does not take or give as they are written, and those that it does.
+
+use crate::kernel::source::Source;
+use crate::rustc::symptom::Case;
+
+/// How a type is written that was meant for an argument.
+pub fn argument(case: &Case<'_>) -> Option<String> {
+    let whole = case.found[0];
+    let inner = whole.strip_prefix("Option<").and_then(|inner| inner.strip_suffix('>')).unwrap_or(whole);
+    let plain = inner.trim_start_matches('&').trim_start_matches("mut ");
+    if let Some(element) = plain.strip_prefix('[').and_then(|rest| rest.split(['[', ']', ';']).next()) {
+        let owned = if element == "&str" { "String" } else { element };
+        let array = match owned.starts_with(['f', 'i', 'u', 'C']) {
+            true => format!(", an array of NumPy by `PyReadonlyArray1<'_, {owned}>` of the crate numpy"),
+            false => String::new(),
+        };
+        let bytes = if owned == "u8" { ", bytes by `&[u8]`" } else { "" };
+        return Some(format!("a list is taken by `Vec<{owned}>`{array}{bytes}"));
+    }
+    if plain == "str" {
+        return Some("a text is taken by `&str` or `String`".to_owned());
+    }
+    if plain.starts_with("fn(") || plain.contains("dyn Fn") || plain.contains("closure") {
+        return Some(
+            "a function of Python is taken by `f: Bound<'_, PyAny>`; `f.call1((x,))?.extract::<f64>()?` calls it"
+                .to_owned(),
+        );
+    }
+    if inner.starts_with('&') && (NATIVE.contains(&plain) || plain.starts_with("PyArray")) {
+        return Some(format!("since PyO3 0.21 it is taken by `&Bound<'_, {plain}>`"));
+    }
+    let element = plain.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>'));
+    if let Some(element) = element.filter(|_| inner.starts_with("&mut ")) {
+        return Some(format!(
+            "a change of it would not reach the list: take `mut a: {plain}` and return it; an array of NumPy is changed in place \
+             by `PyReadwriteArray1<'_, {element}>` of the crate numpy"
+        ));
+    }
+    let generic = ["Vec<", "HashMap<", "HashSet<", "BTreeMap<", "String", "i", "u", "f", "bool"];
+    if inner.starts_with('&') && generic.iter().any(|start| plain.starts_with(start)) {
+        return Some(format!("take it by value: `{plain}`"));
+    }
+    if is_class(case.source, plain) {
+        return Some(format!(
+            "take `&{plain}`, or let Python's object be copied: #[pyclass(from_py_object)] and #[derive(Clone)] above it"
+        ));
+    }
+    let own = plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    own.then(|| {
+        format!("#[pyclass] above `{plain}` makes a class of it, which is taken by `&{plain}`; #[derive(FromPyObject)] reads it from an object's attributes")
+    })
+}
+
+/// How a type is written that was meant for a result.
+pub fn result(case: &Case<'_>) -> Option<String> {
+    let returned = case.found[0];
+    let plain = returned.trim_start_matches('&').trim_start_matches("mut ");
+    if returned.starts_with('&') && NATIVE.contains(&plain) {
+        return Some(format!(
+            "since PyO3 0.21 it is returned as `Bound<'py, {plain}>`: fn NAME<'py>(py: Python<'py>) -> Bound<'py, {plain}>"
+        ));
+    }
+    if returned.starts_with("impl ") || returned.contains("closure") || returned.contains("iter::") {
+        return Some("return what it yields: `.collect::<Vec<_>>()`, and `-> Vec<f64>`".to_owned());
+    }
+    if plain.contains("ArrayBase<") || plain.starts_with("Array") {
+        return Some("an array of ndarray becomes one of NumPy: `-> Bound<'py, PyArray1<f64>>` and `.into_pyarray(py)`, with `use numpy::{IntoPyArray, PyArray1};`".to_owned());
+    }
+    let own = plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match is_class(case.source, plain) {
+        _ if !own => None,
+        true => Some(format!("return `{plain}` itself, not a reference to it")),
+        false => Some(format!(
+            "write #[pyclass] above `{plain}`, which makes a class of it (#[pyo3(get)] above a field shows it to Python), or \
+             #[derive(IntoPyObject)], which makes a dict"
+        )),
+    }
+}
+
+/// How an error becomes an exception.
+pub fn error(case: &Case<'_>) -> Option<String> {
+    let kind = case.found.first().copied().unwrap_or_default();
+    let text = kind.is_empty() || kind.contains("str") || kind == "String" || kind.starts_with("Box<");
+    let question = "`.map_err(|e| pyo3::exceptions::PyValueError::new_err(e.to_string()))?`";
+    if kind.is_empty() {
+        return Some(format!("make an exception of the error: {question}"));
+    }
+    Some(match text {
+        true => "an error has to become an exception: return `PyResult<T>`, and raise by `Err(pyo3::exceptions::PyValueError::new_err(\"what is wrong\"))`; \
+                 of another error `.map_err(|e| pyo3::exceptions::PyValueError::new_err(e.to_string()))?` makes one".to_owned(),
+        false => format!(
+            "write how it becomes an exception: impl From<{kind}> for PyErr {{ fn from(e: {kind}) -> PyErr {{ \
+             pyo3::exceptions::PyValueError::new_err(format!(\"{{e:?}}\")) }} }}"
+        ),
+    })
+}
+
+/// How a type is called that nothing declares: one of Python's, or one that is not imported.
+pub fn native_type(case: &Case<'_>) -> Option<String> {
+    let name = case.found[0];
+    let rust = [
+        ("int", "i64"),
+        ("integer", "i64"),
+        ("long", "i64"),
+        ("float", "f64"),
+        ("double", "f64"),
+        ("boolean", "bool"),
+        ("string", "String"),
+        ("list", "Vec<f64>"),
+        ("List", "Vec<f64>"),
+        ("array", "Vec<f64>"),
+        ("dict", "HashMap<String, f64>"),
+        ("Dict", "HashMap<String, f64>"),
+        ("map", "HashMap<String, f64>"),
+        ("set", "HashSet<i64>"),
+        ("tuple", "(f64, f64)"),
+        ("bytes", "&[u8]"),
+        ("object", "Bound<'_, PyAny>"),
+        ("Any", "Bound<'_, PyAny>"),
+        ("None", "()"),
+    ];
+    if let Some((_, meant)) = rust.iter().find(|(python, _)| *python == name) {
+        return Some(format!("Python's {name} is `{meant}` in Rust"));
+    }
+    if NATIVE[1..].contains(&name) {
+        return Some(format!("`use pyo3::types::{name};` makes it known"));
+    }
+    let exception = name.starts_with("Py")
+        && ["Error", "Exception", "Warning", "Iteration", "Interrupt"].iter().any(|end| name.ends_with(end));
+    exception.then(|| format!("`use pyo3::exceptions::{name};` makes it known"))
+}
+
+/// Names of PyO3's types for Python's own objects.
+const NATIVE: [&str; 17] = [
+    "PyAny",
+    "PyBool",
+    "PyByteArray",
+    "PyBytes",
+    "PyCFunction",
+    "PyComplex",
+    "PyDateTime",
+    "PyDict",
+    "PyFloat",
+    "PyFrozenSet",
+    "PyInt",
+    "PyIterator",
+    "PyList",
+    "PyModule",
+    "PySet",
+    "PyString",
+    "PyTuple",
+];
+
+/// Is this type a class of the kernel?
+fn is_class(source: &Source, name: &str) -> bool {
+    let declares = |line: &str| {
+        ["struct ", "enum "].iter().any(|word| {
+            line.split_once(word).is_some_and(|(_, rest)| rest.split([' ', '{', '(', ';', '<']).next() == Some(name))
+        })
+    };
+    let lines: Vec<&str> = source.text.lines().collect();
+    lines.iter().position(|line| declares(line)).is_some_and(|at| {
+        lines[at.saturating_sub(4)..=at]
+            .iter()
+            .rev()
+            .skip(usize::from(!lines[at].contains("#[pyclass")))
+            .take_while(|line| line.trim_start().starts_with("#[") || line.trim_start().starts_with("//"))
+            .any(|line| line.contains("pyclass"))
+    })
+}
