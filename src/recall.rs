@@ -76,7 +76,7 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
     // Where nothing was written down, a content without further inputs is a key itself.
     let by_key = || {
         let keys = [Tier::Optimized, Tier::Fast].map(|tier| key_of(content.to_owned(), tier));
-        let found = keys.iter().find_map(|key| entries::find(&cache, key, &library, Path::new("/")).hit);
+        let found = keys.iter().find_map(|key| entries::find(&cache, key, &library, Path::new("/")).ok()?.hit);
         let path = found.map(|hit| hit.library).filter(|path| path.ends_with(&library))?;
         let entry = entries::intact(&path)?;
         Some(artifact(content, path, entry, origin.as_ref()))
