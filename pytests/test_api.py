@@ -18,6 +18,7 @@ PUBLIC = {
     "native",
     "Hook",
     "Native",
+    "Panic",
     "Report",
     "imp",
     "imp_from_filepath",

@@ -153,7 +153,9 @@ def test_everything_pickles_by_reference_at_the_top_and_in_packages(kernel, run,
     write(project, {"pkg/__init__.py": "from .k import Facade\n", "pkg/sub/__init__.py": ""})
     for folder in (project, project / "pkg", project / "pkg/sub"):
         for name, body in {"k": BY_HAND, "d": DECLARED, "g": GENERATED}.items():
-            kernel(name, body, folder=folder)
+            # Who says himself where a class is says so of one kernel.
+            said = body if folder == project / "pkg" else body.replace('(module = "pkg")', "")
+            kernel(name, said, folder=folder)
     names = [f"{package}{name}" for package in ("", "pkg.", "pkg.sub.") for name in "kdg"]
     program = f"NAMES = {names!r}\n{ALL}"
     data, *found = run(program + WRITES).out.split()
@@ -227,7 +229,7 @@ def test_other_functions_of_c_pickle_as_before(kernel, run):
         for function in (math.sqrt, len, [].append, dict.fromkeys, {}.get, k.f, k.child.g):
             assert pickle.loads(pickle.dumps(function))
         try:
-            pickle.dumps(k.Shape.Circle(1.0).__reduce__)
+            pickle.dumps((nothing for nothing in ()).__next__)
         except TypeError as error:
             print(type(error).__name__)
     """

@@ -15,7 +15,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rsimport._api import Report, build, build_all, build_filepath, imp, imp_from_filepath, info, reload
     from rsimport._engine import Artifact, Diagnostic, __version__
-    from rsimport._errors import CacheError, CompileError, ConfigError, RsimportError, ToolchainError
+    from rsimport._errors import (
+        CacheError,
+        CompileError,
+        ConfigError,
+        Panic,
+        RsimportError,
+        ToolchainError,
+    )
     from rsimport._finder import Hook, install
     from rsimport._native import Native, native
 
@@ -27,6 +34,7 @@ __all__ = [
     "Diagnostic",
     "Hook",
     "Native",
+    "Panic",
     "Report",
     "RsimportError",
     "ToolchainError",
@@ -46,6 +54,7 @@ _HOMES = {
     "Hook": "_finder",
     "install": "_finder",
     "Native": "_native",
+    "Panic": "_errors",
     "native": "_native",
     "Artifact": "_engine",
     "Diagnostic": "_engine",

@@ -11,6 +11,7 @@ __all__ = [
     "Export",
     "Follower",
     "Named",
+    "Origin",
     "Setting",
     "__version__",
     "address",
@@ -26,10 +27,13 @@ __all__ = [
     "image",
     "inplace",
     "kernels",
+    "key",
     "lacking",
     "lookup",
     "marked",
+    "note",
     "outline",
+    "recall",
     "settings",
     "settings_table",
     "templates",
@@ -216,6 +220,23 @@ class Export:
         """1-based."""
 
 @final
+class Origin:
+    """Where an artifact came from, and how it would be made again."""
+
+    @property
+    def kernel(self) -> str:
+        """The kernel file or the crate's folder."""
+    @property
+    def source(self) -> str:
+        """The crate root."""
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings that the call gave."""
+    @property
+    def further(self) -> bool:
+        """Has its build read more than what its key names?"""
+
+@final
 class Named:
     """A part of a kernel's text that has a name."""
 
@@ -288,6 +309,18 @@ def build(
     progress: _Progress | None,
 ) -> Artifact:
     """Looks up again under the lock, and builds if that is needed."""
+
+def key(source: str, module: str, abi: str, settings: _Given) -> str:
+    """The key of a kernel as it is now: its content unless its build reads more than the key names."""
+
+def note(artifact: Artifact, kernel: str, settings: _Given) -> tuple[str, str | None]:
+    """Writes down where an artifact came from, so that other processes of the host find it by its content.
+
+    Returns the file, and the cache's folder where processes of this environment would not look in it.
+    """
+
+def recall(content: str, module: str, abi: str, root: str | None) -> tuple[Artifact | None, Origin | None]:
+    """What a cache knows of a content: an artifact of it, and where it came from. Builds nothing."""
 
 def claim(source: str, module: str, abi: str, settings: _Given) -> bool:
     """Is it this process that should have the optimised build of a kernel made in the background?"""

@@ -100,7 +100,17 @@ class CacheError(RsimportError):
     """The cache folder cannot be used."""
 
 
-for _error in (RsimportError, CompileError, ConfigError, ToolchainError, CacheError):
+class Panic(RuntimeError):
+    """A panic of a kernel in a process that works for others, as in pools.
+
+    In one's own process a panic is PyO3's PanicException, which is no Exception. Pools and futures do not
+    expect such a one of a task, and wait for ever or give up the worker.
+    """
+
+    __slots__ = ()  # The class of PyO3's panics takes this one for its base, and must not become larger.
+
+
+for _error in (RsimportError, CompileError, ConfigError, ToolchainError, CacheError, Panic):
     _error.__module__ = "rsimport"  # where everybody imports them from
 
 

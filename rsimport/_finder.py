@@ -15,7 +15,7 @@ from importlib.machinery import (
 )
 
 from rsimport import _engine
-from rsimport._loader import KernelLoader, disown, is_kernel
+from rsimport._loader import KernelLoader, attend, disown, is_kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def install(**settings: Unpack[Settings]) -> Hook:
     hook = Hook({**current_settings(), **given})
     _hooks.append(hook)
     _enter()
+    if "multiprocessing.process" in sys.modules:
+        attend()
     return hook
 
 
@@ -118,6 +120,10 @@ class KernelFinder(FileFinder):
             file = os.path.join(self.path, tail + ".rs")
             if _engine.marked(file):
                 return KernelLoader(fullname, file, current_settings(), file).spec()
+        if fullname == "multiprocessing" and spec is not None:
+            from rsimport._serving import accompany_when_loaded
+
+            accompany_when_loaded(spec)
         return spec
 
     def kernels(self) -> list[str]:

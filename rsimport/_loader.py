@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from types import FunctionType
@@ -11,11 +12,12 @@ from rsimport._python import ABI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from importlib.readers import FileReader
     from types import ModuleType
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
+    from rsimport._arrival import Kernel
     from rsimport._engine import Artifact
 
     Method = TypeVar("Method", bound=Callable[..., object])
@@ -28,6 +30,36 @@ With one underscore, because help() shows names with two.
 
 CAPSULES = "__pyx_capi__"
 """Where Cython, and who follows it, looks for the native functions of a module."""
+
+
+class Home(str):
+    """The name of a kernel's module where pickle looks for it: a text that travels with the kernel's content.
+
+    Pickle writes down of a function or class in which module it is. Where that name is one of these, the
+    other process gets the very text of the kernel that was loaded here, and need not be able to import it.
+    """
+
+    __slots__ = ("kind", "loader")
+    loader: KernelLoader | Kernel
+    kind: str
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return _later("_departure").reduced(self)  # type: ignore[no-any-return]
+
+    def module(self, protocol: object) -> tuple[object, ...]:
+        """What a pickle says of the module itself, as its `__reduce_ex__`."""
+        return _later("_departure").reduced_module(self)  # type: ignore[no-any-return]
+
+    def member(self, path: str, protocol: object = None) -> tuple[object, ...]:
+        """What a pickle says of something in it to which only its path leads."""
+        return _later("_departure").reduced_member(self, path)  # type: ignore[no-any-return]
+
+
+def home_of(loader: KernelLoader | Kernel, place: str, kind: str) -> Home:
+    """The home of a kernel's functions or classes, or of its module, at a place in sys.modules."""
+    home = Home(place)
+    home.loader, home.kind = loader, kind
+    return home
 
 
 def hidden(method: Method) -> Method:
@@ -66,6 +98,9 @@ class KernelLoader(ExtensionFileLoader):
         self.settings = settings
         self.artifact: Artifact | None = None
         self.capsules: dict[str, object] | None = None
+        self.place = fullname
+        """Under which name of sys.modules pickle finds what this loads."""
+        self.home: Home | None = None
         self.created: ModuleType | None = None
         """The module that was made for this loader, whose first contents are the artifact's."""
         self.before: ModuleSpec | None = None
@@ -134,7 +169,15 @@ class KernelLoader(ExtensionFileLoader):
             self._execute(module)
         except ImportError as exc:
             raise exc.with_traceback(None) from exc.__cause__
-        vars(module)[LOADED] = module.__spec__
+        vars(module).update(self.marks(), **{LOADED: module.__spec__})
+        if not _attending and (not _forking or "multiprocessing.process" in sys.modules):
+            attend()
+
+    def marks(self) -> dict[str, object]:
+        """By what the module itself travels. cloudpickle sends no more of one than its name."""
+        if self.home is None or self.home != self.place:
+            self.home = home_of(self, self.place, "module")
+        return {"__name__": self.home, "__reduce_ex__": self.home.module}
 
     def load_again(self) -> None:
         """Fills `names` from the artifact without touching any module that is in use."""
@@ -188,7 +231,7 @@ class KernelLoader(ExtensionFileLoader):
             else:
                 # Looking for them at each import would make that a fifth slower.
                 defined["__getattr__"] = self._absent
-        return _names(module)
+        return _names(module, self)
 
     def _absent(self, name: str) -> object:
         """The `__getattr__` of a module that may have native functions."""
@@ -234,12 +277,16 @@ def renew(module: ModuleType, loader: KernelLoader) -> None:
         for name, value in old.names.items():
             if name not in loader.names and vars(module).get(name) is value:
                 delattr(module, name)
+        if loader.names is not old.names:
+            _later("_departure").retire(old)
+            _later("_places").rehome(loader)
         vars(module).update(loader.names)
         spec = loader.spec()
     finally:
         # importlib.reload overwrites these before anything can fail.
+        shown: KernelLoader = spec.loader  # type: ignore[assignment]
         vars(module).update(
-            {"__spec__": spec, "__loader__": spec.loader, "__file__": spec.origin, LOADED: spec}
+            {"__spec__": spec, "__loader__": shown, "__file__": spec.origin, LOADED: spec, **shown.marks()}
         )
 
 
@@ -284,7 +331,7 @@ def _adopt(module: ModuleType, loader: KernelLoader) -> None:
     for gone in ("__path__", "__cached__"):
         names.pop(gone, None)
     spec = loader.spec()
-    names.update({**loader.names, **_described(spec), LOADED: spec})
+    names.update({**loader.names, **_described(spec), LOADED: spec, **loader.marks()})
 
 
 def disown(loader: object) -> None:
@@ -294,7 +341,8 @@ def disown(loader: object) -> None:
     def exec_module(module: ModuleType) -> None:
         kernel = vars(module)[LOADED].loader
         execute(module)
-        vars(module).pop(LOADED, None)
+        for ours in (LOADED, "__reduce_ex__"):
+            vars(module).pop(ours, None)
         for name, value in kernel.names.items():
             if vars(module).get(name) is value:
                 delattr(module, name)
@@ -328,6 +376,7 @@ _IMPORT_OWNS = (
     "__file__",
     "__path__",
     "__cached__",
+    "__reduce_ex__",
     LOADED,
 )
 
@@ -336,41 +385,96 @@ _IMPORT_OWNS = (
 _Function, _Module = type(_engine.lookup), type(sys)
 
 
-def _names(module: ModuleType) -> dict[str, object]:
+def _names(module: ModuleType, loader: KernelLoader) -> dict[str, object]:
     """What a kernel defined in its new module. Its classes and functions learn where they are, so that they
     pickle.
     """
     names = vars(module).copy()
-    fullname = module.__name__
+    fullname, tail = loader.name, loader.name.rpartition(".")[2]
     for name in _IMPORT_OWNS:
         names.pop(name, None)
-    # PyO3 names no module, or only the last part of its name.
-    unnamed = ("builtins", fullname.rpartition(".")[2])
+    functions, classes = home_of(loader, fullname, "function"), home_of(loader, fullname, "class")
+    settled = True
     for name, value in names.items():
         if isinstance(value, _Function):
-            settled = value.__module__ == fullname and value.__name__ == name
+            if value.__module__ == fullname and value.__name__ == name:
+                value.__module__ = functions
+            else:
+                settled = False
         elif isinstance(value, type):
-            if value.__module__ in unnamed and is_open(value):
-                value.__module__ = fullname
-            settled = value.__module__ == fullname and value.__qualname__ == name
+            _house(value, classes, tail)
+            settled &= value.__module__ == fullname and value.__qualname__ == name
             below: list[type] = type.__subclasses__(value)
             for variant in below:
                 # The variants of an enum are classes in its own.
                 if vars(value).get(variant.__name__) is variant:
-                    if variant.__module__ in unnamed and is_open(variant):
-                        variant.__module__ = fullname
-                    settled &= (
-                        variant.__module__ == fullname
-                        and variant.__qualname__ == f"{name}.{variant.__name__}"
-                    )
-        else:
-            settled = not isinstance(value, _Module)
-        if not settled:
-            from rsimport._places import settle
-
-            settle(module, names)
-            break
+                    _house(variant, classes, tail)
+                    inside = variant.__qualname__ == f"{name}.{variant.__name__}"
+                    settled &= variant.__module__ == fullname and inside
+        elif isinstance(value, _Module):
+            settled = False
+    if not settled:
+        _later("_places").settle(module, names, functions, classes)
+    if _attending:
+        _later("_serving").adopt_panics()
     return names
+
+
+def complete(kind: type) -> None:
+    """Gives a class a word on what it lacks to be pickled."""
+    plain: object = object.__reduce__
+    if kind.__base__ is object and kind.__reduce__ is plain and not _says_how(vars(kind)):
+        # Python would say no more than that it cannot pickle an object.
+        kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
+
+
+def _says_how(names: Mapping[str, object]) -> bool:
+    """Does a class say how its instances are pickled?"""
+    return (
+        "__getnewargs__" in names
+        or "__getstate__" in names
+        or "__getnewargs_ex__" in names
+        or "__reduce_ex__" in names
+    )
+
+
+def reduce_instance(self: object) -> tuple[object, ...]:
+    """The `__reduce__` of a kernel's class that has none."""
+    return _later("_departure").reduced_instance(self)  # type: ignore[no-any-return]
+
+
+def attend() -> None:
+    """Sees to child processes, those that are there and those to come."""
+    global _attending, _forking
+    if not _forking and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+    _forking = True
+    if not _attending and "multiprocessing.process" in sys.modules:
+        _attending = True
+        _later("_workers").accompany()
+
+
+def _forked() -> None:
+    if "multiprocessing.process" in sys.modules:
+        _later("_serving").expect_work()
+
+
+_forking = _attending = False
+
+
+def _later(name: str) -> Any:
+    """A module that stands above this one and is rarely needed."""
+    from importlib import import_module
+
+    return import_module(f"rsimport.{name}")
+
+
+def _house(kind: type, home: Home, tail: str) -> None:
+    """Tells a class where it is, unless its kernel says so itself."""
+    # PyO3 names no module, or only the last part of its name.
+    if kind.__module__ in ("builtins", tail, home) and is_open(kind):
+        kind.__module__ = home
+        complete(kind)
 
 
 def is_open(kind: type) -> bool:

@@ -12,38 +12,46 @@ import builtins
 import copyreg
 import gc
 import sys
+from functools import partial
 from types import BuiltinFunctionType, ModuleType
 
-from rsimport._loader import is_open
+from rsimport._loader import Home, complete, home_of, is_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-_functions: dict[int, tuple[BuiltinFunctionType, str]] = {}
-"""Functions that are found elsewhere than their name says: where, as `pkgutil.resolve_name` takes it."""
+    from rsimport._loader import KernelLoader
+
+_functions: dict[int, tuple[BuiltinFunctionType, Home, str]] = {}
+"""Functions that are found elsewhere than their name says: in which kernel, and where in it."""
 
 
-def settle(module: ModuleType, names: dict[str, object]) -> None:
+def settle(module: ModuleType, names: dict[str, object], functions: Home, classes: Home) -> None:
     """Gives the classes, exceptions and functions of a new module the names under which they are found."""
-    _Kernel(module).visit(module, names, "")
+    _Kernel(module, functions, classes).visit(module, names, "")
 
 
 class _Kernel:
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, functions: Home, classes: Home) -> None:
         self.module = module
+        self.home = functions
+        self.home_of_classes = classes
         self.modules: list[object] = [None]
         self.classes: set[type] = set()
 
     def visit(self, owner: ModuleType, names: dict[str, object], prefix: str) -> None:
         self.modules.append(owner)
-        below = [(name, value) for name, value in names.items() if _is_submodule(value)]
+        below = [(name, value) for name, value in names.items() if is_submodule(value)]
         for name, value in names.items():
             if isinstance(value, type):
                 self.see_class(name, value, prefix)
         for name, module in below:
             if module not in self.modules:
                 assert isinstance(module, ModuleType)
+                # Older protocols write a class down as the attribute of what it is in.
+                vars(module)["__reduce_ex__"] = partial(self.home.member, prefix + name)
                 self.visit(module, vars(module), f"{prefix}{name}.")
         for name, value in names.items():
             if isinstance(value, BuiltinFunctionType):
@@ -53,9 +61,16 @@ class _Kernel:
         if kind in self.classes:
             return
         self.classes.add(kind)
-        if not self._is_found(kind) and not _is_foreign(kind, self.module.__name__):
-            _name_class(kind, self.module.__name__, prefix + name)
+        if self._is_found(kind):
+            if kind.__module__ == self.module.__name__:
+                name_module(kind, self.home_of_classes)
+        elif not _is_foreign(kind, self.module.__name__):
+            if is_open(kind):
+                kind.__qualname__ = prefix + name
+            name_module(kind, self.home_of_classes)
         if kind.__module__ == self.module.__name__:
+            if is_open(kind):
+                complete(kind)
             for inner, value in list(vars(kind).items()):
                 if isinstance(value, type) and not inner.startswith("__"):
                     self.see_class(inner, value, f"{prefix}{name}.")
@@ -67,12 +82,11 @@ class _Kernel:
         owner = getattr(function, "__self__", None)
         if owner not in self.modules or (owner is None and function.__module__ is not None):
             return
-        fullname = self.module.__name__
-        function.__module__ = fullname + f".{prefix}"[:-1]
+        function.__module__ = f"{self.module.__name__}.{prefix}"[:-1] if prefix else self.home
         is_found = not prefix and names.get(function.__name__) is function
         if not is_found and id(function) not in _functions:
-            copyreg.pickle(BuiltinFunctionType, _reduced)
-            _functions[id(function)] = (function, f"{fullname}:{prefix}{name}")
+            pickle_by_object()
+            _functions[id(function)] = (function, self.home, prefix + name)
 
     def _is_found(self, kind: type) -> bool:
         says = kind.__module__
@@ -82,7 +96,8 @@ class _Kernel:
         return found is kind
 
 
-def _is_submodule(value: object) -> bool:
+def is_submodule(value: object) -> bool:
+    """Is it a module that only the kernel leads to?"""
     # Others are imported, and can be imported again.
     return isinstance(value, ModuleType) and sys.modules.get(value.__name__) is not value
 
@@ -107,9 +122,36 @@ def _can_be_imported(name: str) -> bool:
         return True
 
 
-def _name_class(kind: type, module: str, qualname: str) -> None:
+def move(loader: KernelLoader) -> None:
+    """Has what a loader has loaded be found where it is, which is not under the kernel's own name."""
+    rehome(loader)
+    pickle_by_object()
+
+
+def rehome(loader: KernelLoader) -> None:
+    """Says of the classes of a kernel that they are where its loader has its place."""
+    home = home_of(loader, loader.place, "class")
+    seen: set[object] = set()
+
+    def visit(names: Mapping[str, object]) -> None:
+        for value in list(names.values()):
+            if isinstance(value, type):
+                module: object = value.__module__
+                if value not in seen and type(module) is Home and module.loader.name == loader.name:
+                    seen.add(value)
+                    name_module(value, home)
+                    visit(vars(value))
+            elif is_submodule(value) and id(value) not in seen:
+                seen.add(id(value))
+                visit(vars(value))
+
+    visit(loader.names)
+
+
+def name_module(kind: type, module: str) -> None:
+    """Says of a class in which module it is."""
     if is_open(kind):
-        kind.__module__, kind.__qualname__ = module, qualname
+        kind.__module__ = module
         return
     # The class is closed to its users, not to the loader that completes it. PyO3 gave it its qualified name.
     if kind.__flags__ & 1 << 9:
@@ -118,12 +160,18 @@ def _name_class(kind: type, module: str, qualname: str) -> None:
                 attributes["__module__"] = module
 
 
+def pickle_by_object() -> None:
+    """Pickles builtin functions by what they are and not by where they are found.
+
+    That costs each pickle of any builtin function a call, so it is done where nothing else leads to one.
+    """
+    copyreg.pickle(BuiltinFunctionType, _reduced)
+
+
 def _reduced(function: BuiltinFunctionType) -> str | tuple[Any, ...]:
     """How a function of C is pickled."""
-    known, place = _functions.get(id(function), (None, ""))
-    if known is not function:
-        reduced: str | tuple[Any, ...] = function.__reduce__()
-        return reduced
-    from pkgutil import resolve_name
-
-    return resolve_name, (place,)
+    known, home, path = _functions.get(id(function), (None, function.__module__, function.__name__))
+    if type(home) is Home and (known is function or known is None):
+        return home.member(path)
+    reduced: str | tuple[Any, ...] = function.__reduce__()
+    return reduced

@@ -39,6 +39,22 @@ def interpreter() -> dict[str, object]:
     }
 
 
+def is_special(name: str) -> bool:
+    """Is it a name by which Python, and not a user, asks for something?"""
+    return name.startswith("__") and name.endswith("__") and name not in ("__all__", "__doc__")
+
+
+def at(names: dict[str, object], path: str) -> object:
+    """What is at a path in a kernel."""
+    first, *others = path.split(".")
+    if first not in names:
+        raise AttributeError(f"the kernel has no {path}")
+    value = names[first]
+    for name in others:
+        value = getattr(value, name)
+    return value
+
+
 def renew_lock() -> None:
     """In the child of a fork, where whoever had the lock does not exist."""
     global _alone

@@ -115,6 +115,11 @@ pub fn prepare() {
     Digest::of(&[]);
 }
 
+/// The key of a kernel as it is now.
+pub fn key(request: &Request) -> Result<String> {
+    Ok(resolve(request)?.fingerprint.key())
+}
+
 /// The warm path: finds the artifact of a kernel. Starts no process, takes no lock, needs no toolchain.
 pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<Artifact>> {
     let resolved = resolve(request)?;

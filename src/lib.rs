@@ -17,6 +17,7 @@ pub mod stage;
 pub mod compile;
 pub mod history;
 pub mod engine;
+pub mod recall;
 pub mod tools;
 #[cfg(feature = "python")]
 pub mod python;

@@ -150,6 +150,13 @@ pub fn entry_of(library: &Path) -> Option<Entry> {
     read_entry(library.parent()?).ok()
 }
 
+/// The metadata of a published library that is what was published; none where it was removed or damaged since.
+pub fn intact(library: &Path) -> Option<Entry> {
+    let entry = entry_of(library)?;
+    check(library, &std::fs::metadata(library).ok()?, &entry).ok()?;
+    Some(entry)
+}
+
 /// Publishes a library under a key: metadata and library become visible together.
 pub fn publish(
     cache: &Cache,

@@ -176,6 +176,13 @@ impl Cache {
         serde_json::from_slice(&read_bounded(file)?).ok()
     }
 
+    /// The names under which values are kept.
+    pub fn names(&self, bucket: &str) -> Vec<String> {
+        let files = fs::read_dir(self.layout().join(bucket)).into_iter().flatten().flatten();
+        let stem = |file: fs::DirEntry| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned());
+        files.filter_map(stem).collect()
+    }
+
     /// Forgets a kept value.
     pub fn forget(&self, bucket: &str, name: &str) {
         let _ = fs::remove_file(self.layout().join(bucket).join(format!("{name}.json")));

@@ -61,10 +61,7 @@ impl Fingerprint {
 
     /// The key under which the artifacts of a tier are found.
     pub fn key_of(&self, tier: Tier) -> String {
-        match tier {
-            Tier::Fast => Digest::default().with(self.key().as_bytes()).with(tier.name().as_bytes()).hex(),
-            Tier::Optimized | Tier::Profile => self.key(),
-        }
+        key_of(self.key(), tier)
     }
 
     /// The key of everything but the source: what tells one variant of a kernel from another.
@@ -90,6 +87,14 @@ impl Fingerprint {
                 _ => format!("{name} changed"),
             })
             .collect()
+    }
+}
+
+/// The key under which the artifacts of a tier are found, from the key of all inputs.
+pub fn key_of(key: String, tier: Tier) -> String {
+    match tier {
+        Tier::Fast => Digest::default().with(key.as_bytes()).with(tier.name().as_bytes()).hex(),
+        Tier::Optimized | Tier::Profile => key,
     }
 }
 

@@ -144,6 +144,11 @@ impl Artifact {
 }
 
 impl Artifact {
+    /// As the engine knows it.
+    pub(super) fn plain(&self) -> &engine::Artifact {
+        &self.artifact
+    }
+
     /// Its metadata, unless they are gone.
     fn entry(&self) -> Option<&Entry> {
         self.entry.get_or_init(|| entries::entry_of(&self.artifact.path)).as_ref()

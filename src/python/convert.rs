@@ -40,6 +40,7 @@ pub(super) fn value_of(value: &Bound<'_, PyAny>) -> PyResult<toml::Value> {
 pub(super) fn object(py: Python<'_>, value: &toml::Value) -> PyResult<Py<PyAny>> {
     Ok(match value {
         toml::Value::Boolean(flag) => flag.into_pyobject(py)?.to_owned().into_any().unbind(),
+        toml::Value::Integer(number) => number.into_pyobject(py)?.into_any().unbind(),
         toml::Value::Float(number) => number.into_pyobject(py)?.into_any().unbind(),
         toml::Value::Array(items) => {
             let items = items.iter().map(|item| object(py, item)).collect::<PyResult<Vec<_>>>()?;

@@ -42,9 +42,9 @@ use watcher::{Watcher, raised, watched};
 mod _engine {
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Setting, address, build, cache_clear,
-        cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels,
-        lacking, lookup, marked, outline, settings, settings_table, templates, warm, write_cell,
+        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
+        cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels, key,
+        lacking, lookup, marked, note, outline, recall, settings, settings_table, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -79,6 +79,15 @@ struct CacheEntry {
     bytes: u64,
     created: f64,
     path: String,
+}
+
+/// Where an artifact came from.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+struct Origin {
+    kernel: String,
+    source: String,
+    settings: Py<PyDict>,
+    further: bool,
 }
 
 /// A part of a kernel's text that has a name.
@@ -169,6 +178,51 @@ fn build(
     watched(py, progress, |observer| engine::build(&request, &python, observer)).map(Artifact::from)
 }
 
+/// The key of a kernel as it is now: what its content is unless its build reads more than the key names.
+#[pyfunction]
+fn key(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<String> {
+    let request = Request { path: source, module, abi, given: given(settings)? };
+    engine::key(&request).map_err(|e| raised(py, e))
+}
+
+/// Writes down where an artifact came from. Returns the file, and the cache's folder where others would not look in it.
+#[pyfunction]
+fn note(
+    py: Python<'_>,
+    artifact: &Artifact,
+    kernel: PathBuf,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<(String, Option<String>)> {
+    let (file, root) = crate::recall::note(artifact.plain(), &kernel, &given(settings)?).map_err(|e| raised(py, e))?;
+    Ok((text(file), root.map(text)))
+}
+
+/// What a cache knows of a content: an artifact of it, and where it came from.
+#[pyfunction]
+#[pyo3(signature = (content, module, abi, root))]
+fn recall(
+    py: Python<'_>,
+    content: &str,
+    module: &str,
+    abi: &str,
+    root: Option<PathBuf>,
+) -> PyResult<(Option<Artifact>, Option<Origin>)> {
+    let recalled = crate::recall::recall(content, module, abi, root.as_deref()).map_err(|e| raised(py, e))?;
+    let origin = recalled.origin.map(|origin| {
+        let given = PyDict::new(py);
+        for (name, value) in &origin.given {
+            given.set_item(name, object(py, value)?)?;
+        }
+        Ok::<_, PyErr>(Origin {
+            kernel: text(origin.kernel),
+            source: text(origin.source),
+            settings: given.unbind(),
+            further: origin.further,
+        })
+    });
+    Ok((recalled.artifact.map(Artifact::from), origin.transpose()?))
+}
+
 /// Is it this process that should have the optimised build of a kernel made in the background?
 #[pyfunction]
 fn claim(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<bool> {
@@ -254,7 +308,10 @@ fn cache_clear(py: Python<'_>, given: &Bound<'_, PyDict>, older_than_days: Optio
         Some(Ok(age)) => Some(age),
         None => None,
     };
-    entries::clear(&opened(py, given)?, age).map_err(|e| raised(py, e))
+    let cache = opened(py, given)?;
+    let cleared = entries::clear(&cache, age).map_err(|e| raised(py, e))?;
+    crate::recall::forget(&cache);
+    Ok(cleared)
 }
 
 /// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
