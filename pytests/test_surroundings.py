@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,53 +53,52 @@ def test_doctor_says_that_a_cache_is_noexec(cli, own_cache):
 
 
 @pytest.fixture
-def open_folders(tmp_path: Path) -> Path:
-    """The folder of this test, which everybody can enter."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o005 != 0o005 and folder.owner() == "root":
-            if folder == Path("/root"):
-                pytest.skip("the tests lie in root's home")
-            folder.chmod(folder.stat().st_mode | 0o055)
-    return tmp_path
+def public() -> Iterator[Path]:
+    """A folder that everybody can enter; those of pytest are its user's alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
-def test_a_cache_that_root_has_built_is_used_by_others_and_not_added_to(
-    kernel, run, own_cache, project, open_folders
-):
-    wrap = somebody()
-    kernel("k", value(1))
-    assert run(TELL).out == "1 True"
-    environment = {"HOME": str(open_folders), "PYTHONDONTWRITEBYTECODE": "1"}
-    if not _can_run(run, wrap, environment):
+def test_a_cache_that_root_has_built_is_used_by_others_and_not_added_to(kernel, run, shared_cache, public):
+    wrap, cache = somebody(), public / "cache"
+    shutil.copytree(shared_cache.parent / "seed", cache, symlinks=True)
+    environment = {
+        "HOME": str(public),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "RSIMPORT_CACHE_DIR": str(cache),
+    }
+
+    def tell(program: str = TELL, **options: object) -> list[str]:
+        return run(program, cwd=public, **{"env": environment, "wrap": wrap, **options}).out.splitlines()
+
+    kernel("k", value(1), folder=public)
+    assert tell(wrap=(), env={"RSIMPORT_CACHE_DIR": str(cache)}) == ["1 True"]
+    if tell("import rsimport._engine; print(1)", check=False) != ["1"]:
         pytest.skip("the package lies where nobody else can read it")
 
-    seen = run(TELL, wrap=wrap, env=environment).out.splitlines()
-    assert seen[0] == "CacheError" and f"{own_cache} belongs to root, and nobody else can read it" in seen[1]
-    assert f"chmod -R a+rX {own_cache}" in seen[2]
+    seen = tell()
+    assert seen[0] == "CacheError" and f"{cache} belongs to root, and nobody else can read it" in seen[1]
+    assert f"chmod -R a+rX {cache}" in seen[2]
 
-    shutil.copytree(own_cache, own_cache.with_name("copied"), symlinks=True)  # as a layer of an image is
-    for cache in (own_cache, own_cache.with_name("copied")):
-        for path in (cache, *cache.rglob("*")):
+    shutil.copytree(cache, public / "copied", symlinks=True)  # as a layer of an image is
+    for each in (cache, public / "copied"):
+        for path in (each, *each.rglob("*")):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
-        asked = {**environment, "RSIMPORT_CACHE_DIR": str(cache)}
-        assert run(TELL, wrap=wrap, env=asked).out == "1 False"
+        asked = {**environment, "RSIMPORT_CACHE_DIR": str(each)}
+        assert tell(env=asked) == ["1 False"]
         again = TELL + "import importlib\nassert importlib.reload(k) is k and k.value() == 1\n"
-        assert run(again, wrap=wrap, env=asked).out == "1 False"
+        assert tell(again, env=asked) == ["1 False"]
 
-    kernel("k", value(2))
-    seen = run(TELL, wrap=wrap, env=environment).out.splitlines()
-    assert seen[0] == "CacheError" and f"{own_cache} belongs to root" in seen[1], seen
+    kernel("k", value(2), folder=public)
+    seen = tell()
+    assert seen[0] == "CacheError" and f"{cache} belongs to root" in seen[1], seen
     assert "RSIMPORT_CACHE_DIR" in seen[2] and "root builds into it" in seen[2]
 
-    own_cache.chmod(0o777)
-    seen = run(TELL, wrap=wrap, env=environment).out.splitlines()
+    cache.chmod(0o777)
+    seen = tell()
     assert seen[0] == "CacheError" and "can be written to by others" in seen[1]
-
-
-def _can_run(run: Callable[..., object], wrap: Sequence[str], environment: dict[str, str]) -> bool:
-    seen = run("import rsimport._engine", wrap=wrap, env=environment, check=False)
-    return seen.returncode == 0  # type: ignore[attr-defined]
 
 
 DESCRIPTORS = """
