@@ -303,7 +303,7 @@ impl Source for Chunks {
         for chunk in &self.0 {
             let fits = match hasher.keys {
                 Keys::Any => return Ok(()),
-                Keys::Str => chunk.layout.name() == "str",
+                Keys::Str => chunk.layout.name() != "int",
                 Keys::Int => chunk.layout.name() == "int",
             };
             for n in 0..chunk.len {

@@ -211,11 +211,12 @@ impl HeavyHitters {
         keys: Vec<Py<PyAny>>,
     ) -> PyResult<Self> {
         let saved = saved::read(data)?;
-        if saved.keys != Keys::Any || !saved.conservative || saved.bits != 64 {
+        let options = saved.options;
+        if saved.keys != Keys::Any || !options.conservative || options.counter_bits != 64 {
             return Err(PyValueError::new_err("no saved sketch of heavy hitters"));
         }
         let py = cls.py();
-        let heavy = Self::new(py, k, Some(saved.width), saved.depth, saved.seed)?;
+        let heavy = Self::new(py, k, Some(options.width), options.depth, options.seed)?;
         heavy.table.restore(py, saved.total, saved.cells);
         for key in keys {
             let probe = heavy.hasher.key(key.bind(py))?;

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::counter::Counter;
 use super::keys::{Hasher, Keys};
+use super::options::Options;
 use super::table::{Cells, Table, each_width};
 
 /// The last byte is the version.
@@ -18,11 +19,7 @@ const CHECKSUM: usize = 8;
 /// What the header says.
 pub struct Saved<'a> {
     pub keys: Keys,
-    pub conservative: bool,
-    pub bits: usize,
-    pub width: usize,
-    pub depth: usize,
-    pub seed: u64,
+    pub options: Options,
     pub total: u64,
     pub cells: &'a [u8],
 }
@@ -99,11 +96,13 @@ pub fn read(bytes: &[u8]) -> PyResult<Saved<'_>> {
     }
     Ok(Saved {
         keys,
-        conservative: header[9] == 1,
-        bits: 8 * usize::from(header[10]),
-        width: width as usize,
-        depth: depth as usize,
-        seed: number(32),
+        options: Options {
+            width: width as usize,
+            depth: depth as usize,
+            conservative: header[9] == 1,
+            counter_bits: 8 * usize::from(header[10]),
+            seed: number(32),
+        },
         total: number(40),
         cells,
     })

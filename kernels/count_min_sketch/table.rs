@@ -142,6 +142,11 @@ impl Table {
         self.width * self.depth
     }
 
+    /// Bytes that the counters take.
+    pub fn memory(&self) -> usize {
+        self.len() * (self.bits() / 8)
+    }
+
     fn shape(&self) -> (usize, usize) {
         (self.width, self.depth)
     }
