@@ -458,10 +458,20 @@ impl CountMinSketch {
         pickling::reduce(slf)
     }
 
+    /// Pickle from protocol 5 on without a copy of the counters, which can stay out of the pickle.
+    fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i32) -> PyResult<Bound<'py, PyAny>> {
+        pickling::reduce_ex(slf, protocol)
+    }
+
     /// Make a sketch of what was pickled.
     #[classmethod]
-    fn _restore<'py>(cls: &Bound<'py, PyType>, data: PyBackedBytes) -> PyResult<Bound<'py, Self>> {
-        pickling::restore(cls, &saved::read(&data)?)
+    #[pyo3(signature = (data, cells = None))]
+    fn _restore<'py>(
+        cls: &Bound<'py, PyType>,
+        data: PyBackedBytes,
+        cells: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        pickling::restore(cls, &data, cells)
     }
 
     /// Lends the counters, of format I or Q and shape (depth, width), for reading only.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pyo3::PyTypeInfo;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -191,6 +192,14 @@ impl HeavyHitters {
         format!("HeavyHitters({}, {width}, {depth}, seed={seed})", self.k)
     }
 
+    /// Bytes that this takes, the counters and the places for keys among them, but not the keys.
+    fn __sizeof__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let object = PyAny::type_object(slf.py()).call_method1("__sizeof__", (slf,))?;
+        let heavy = slf.get();
+        let kept = heavy.lock(slf.py()).memory();
+        Ok(object.extract::<usize>()? + heavy.table.memory() + kept)
+    }
+
     /// Pickle as the bytes of the sketch and the keys.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, State<'py>)> {
         let (py, heavy) = (slf.py(), slf.get());
@@ -276,6 +285,12 @@ struct Slot {
 }
 
 impl Kept {
+    fn memory(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+            + self.places.capacity() * size_of::<(Probe, usize)>()
+            + self.lowest.capacity() * size_of::<Reverse<(u64, usize)>>()
+    }
+
     /// Remembers a key if its count is high enough, and gives back the one that makes room.
     fn offer(
         &mut self,

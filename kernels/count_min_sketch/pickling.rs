@@ -3,9 +3,10 @@
 //! Nothing here calls the `__init__` of a subclass, which may want other arguments than a sketch does:
 //! the counters and the attributes come back as they were.
 
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyBytes, PyType};
 
 use super::CountMinSketch;
 use super::dropin::{class, takes};
@@ -28,6 +29,60 @@ pub fn reduce<'py>(slf: &Bound<'py, CountMinSketch>) -> PyResult<Reduced<'py>> {
     Ok((restore, arguments.into_any(), state(slf)?))
 }
 
+/// A sketch as pickle's protocol `protocol` has it: from 5 on its counters are lent, not copied.
+pub fn reduce_ex<'py>(
+    slf: &Bound<'py, CountMinSketch>,
+    protocol: i32,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (py, base) = (slf.py(), slf.py().get_type::<CountMinSketch>());
+    if !slf
+        .get_type()
+        .getattr("__reduce__")?
+        .is(&base.getattr("__reduce__")?)
+    {
+        // That of a subclass, which `object` would have called.
+        return slf.call_method0("__reduce__");
+    }
+    // The counters lie in memory as in the saved bytes only where the lowest byte comes first.
+    if protocol < 5 || cfg!(target_endian = "big") {
+        return Ok(reduce(slf)?.into_pyobject(py)?.into_any());
+    }
+    let counts = slf.get().counts(py)?;
+    let header = PyBytes::new(py, &saved::header(&counts.table, &counts.hasher));
+    let cells = py.import("pickle")?.call_method1("PickleBuffer", (slf,))?;
+    let restore = slf.get_type().getattr("_restore")?;
+    Ok((restore, (header, cells), state(slf)?)
+        .into_pyobject(py)?
+        .into_any())
+}
+
+/// A sketch of what either of the two has put into a pickle.
+pub fn restore<'py>(
+    cls: &Bound<'py, PyType>,
+    data: &[u8],
+    cells: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, CountMinSketch>> {
+    let Some(cells) = cells else {
+        return restored(cls, &saved::read(data)?);
+    };
+    let buffer = PyUntypedBuffer::get(cells)?;
+    if !buffer.is_c_contiguous() {
+        return Err(PyValueError::new_err("the pickled counters lie apart"));
+    }
+    let (first, len) = (
+        buffer.buf_ptr().cast_const().cast::<u8>(),
+        buffer.len_bytes(),
+    );
+    let bytes = if len == 0 {
+        &[]
+    } else {
+        // SAFETY: a contiguous buffer has so many bytes, which stay as long as it is held. Where Python
+        // code writes to them meanwhile, one or the other count is read, as with NumPy's own functions.
+        unsafe { std::slice::from_raw_parts(first, len) }
+    };
+    restored(cls, &saved::parse(data, bytes)?)
+}
+
 /// The attributes that a subclass has, as `copy` and `pickle` would ask for them.
 fn state<'py>(slf: &Bound<'py, CountMinSketch>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let state = match slf.getattr_opt("__getstate__")? {
@@ -39,7 +94,7 @@ fn state<'py>(slf: &Bound<'py, CountMinSketch>) -> PyResult<Option<Bound<'py, Py
 }
 
 /// A sketch of a saved one's counters.
-pub fn restore<'py>(
+fn restored<'py>(
     cls: &Bound<'py, PyType>,
     saved: &Saved<'_>,
 ) -> PyResult<Bound<'py, CountMinSketch>> {
