@@ -347,7 +347,8 @@ impl CountMinSketch {
     /// A sketch keeps no keys, so they come from the caller, as any iterable; HeavyHitters keeps
     /// them. Equal counts keep the order of the candidates, a repeated candidate is listed once (by
     /// CountMinSketchStr and CountMinSketchInt, as by cmsketch's, as often as it comes), and fewer
-    /// than `k` candidates give a shorter list.
+    /// than `k` candidates give a shorter list. Keys come back as they are; from those two classes
+    /// always as str and int, also where they came as bytes and NumPy's ints.
     ///
     /// Raises OverflowError if `k` is negative.
     fn top_k<'py>(

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyInt, PyList, PyString};
 
 use super::batch::{hash_frequent, tuple};
 use super::keys::{Hasher, Keys, Probe};
@@ -31,7 +31,21 @@ pub fn top<'py>(
     let keys = keys.as_slice();
     let hashes = keys.iter().map(|key| Ok(hasher.key(key)?.hash()));
     let best = best(table, k, &hashes.collect::<PyResult<Vec<_>>>()?, once).into_iter();
-    Ok(best.map(|(n, count)| (keys[n].clone(), count)).collect())
+    best.map(|(n, count)| Ok((given(hasher.keys, &keys[n])?, count)))
+        .collect()
+}
+
+/// The key as it is given back: as it came, or where that is no str or int in a sketch of these, the str
+/// or int that it stands for.
+fn given<'py>(keys: Keys, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = key.py();
+    match keys {
+        Keys::Str if !key.is_instance_of::<PyString>() => {
+            py.get_type::<PyString>().call1((key, "utf-8"))
+        }
+        Keys::Int if !key.is_instance_of::<PyInt>() => py.get_type::<PyInt>().call1((key,)),
+        _ => Ok(key.clone()),
+    }
 }
 
 /// The places of the best, with their estimates.

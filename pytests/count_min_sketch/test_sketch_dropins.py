@@ -110,6 +110,15 @@ class TestTheDropInsDoAsCmsketchDoes:
         number.insert(numpy.bool_(True))
         assert (text.count("a"), number.count(1)) == (1, 2)
 
+    def test_in_top_k_which_gives_back_str_and_int(self, either: Any) -> None:
+        numpy = pytest.importorskip("numpy")
+        text, number = either.CountMinSketchStr(1000, 5), either.CountMinSketchInt(1000, 5)
+        assert text.top_k(2, [b"a", "b"]) == text.top_k(2, numpy.array(["a", "b"])) == [("a", 0), ("b", 0)]
+        keys = [key for key, _ in number.top_k(2, numpy.array([5, 6]))]
+        assert (keys, {type(key) for key in keys}) == ([5, 6], {int})
+        with pytest.raises(UnicodeDecodeError):
+            text.top_k(1, [b"\xff"])
+
     def test_when_it_is_referred_to_weakly(self, either: Any, name: str) -> None:
         sketch = getattr(either, name)(100, 3)
         reference = weakref.ref(sketch)
