@@ -16,10 +16,11 @@
 //! ```
 
 use std::ffi::c_int;
+use std::sync::OnceLock;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::types::{PyBytes, PyType};
-use pyo3::{ffi, prelude::*, pybacked::PyBackedBytes};
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
+use pyo3::{PyTypeInfo, ffi, prelude::*, pybacked::PyBackedBytes};
 
 #[path = "count_min_sketch/array.rs"]
 mod array;
@@ -31,12 +32,18 @@ mod batch;
 mod capsule;
 #[path = "count_min_sketch/counter.rs"]
 mod counter;
+#[path = "count_min_sketch/counts.rs"]
+mod counts;
 #[path = "count_min_sketch/dropin.rs"]
 mod dropin;
 #[path = "count_min_sketch/heavy.rs"]
 mod heavy;
 #[path = "count_min_sketch/keys.rs"]
 mod keys;
+#[path = "count_min_sketch/options.rs"]
+mod options;
+#[path = "count_min_sketch/pickling.rs"]
+mod pickling;
 #[path = "count_min_sketch/quick.rs"]
 mod quick;
 #[path = "count_min_sketch/saved.rs"]
@@ -46,8 +53,10 @@ mod table;
 #[path = "count_min_sketch/top.rs"]
 mod top;
 
-use dropin::{CountMinSketchInt, CountMinSketchStr, class, dimension};
-use keys::{Hasher, Keys, Probe};
+use counts::Counts;
+use dropin::{CountMinSketchInt, CountMinSketchStr};
+use keys::{Keys, Probe};
+use options::Options;
 use table::Table;
 
 /// Count-Min sketch: estimates how often each key occurred in a stream, in fixed memory.
@@ -69,36 +78,53 @@ use table::Table;
 /// Raises ValueError unless width and depth are at least 1, width * depth is at most 2**28 and
 /// counter_bits 32 or 64, MemoryError if there is no room, and in all methods TypeError for keys of
 /// other types and ValueError for tuples that lie more than 64 deep.
-#[pyclass(frozen, subclass)]
+#[pyclass(frozen, subclass, weakref)]
 pub struct CountMinSketch {
-    table: Table,
-    hasher: Hasher,
-    /// Where a buffer of the counters finds its dimensions.
-    shape: [isize; 2],
-    strides: [isize; 2],
+    keys: Keys,
+    /// What `__new__` was called with, where that fits.
+    asked: Option<Options>,
+    /// Set once: by `__new__`, or where a class has an `__init__` of its own by ours, which that calls,
+    /// or by the first use.
+    counts: OnceLock<Counts>,
 }
 
 #[pymethods]
 impl CountMinSketch {
     #[new]
-    #[pyo3(signature = (width, depth, conservative = false, counter_bits = 32, seed = 0))]
+    #[classmethod]
+    #[pyo3(
+        signature = (*args, **kwargs),
+        text_signature = "(width, depth, conservative=False, counter_bits=32, seed=0)"
+    )]
     fn new(
-        py: Python<'_>,
-        #[pyo3(from_py_with = dimension)] width: usize,
-        #[pyo3(from_py_with = dimension)] depth: usize,
-        conservative: bool,
-        counter_bits: usize,
-        seed: u64,
+        cls: &Bound<'_, PyType>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::of(
-            py,
-            Keys::Any,
-            width,
-            depth,
-            conservative,
-            counter_bits,
-            seed,
-        )
+        Self::made::<Self>(cls, Keys::Any, args, kwargs)
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __init__(
+        &self,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let py = args.py();
+        match self.counts.get() {
+            // Counters are never thrown away: a second call does nothing.
+            Some(counts) if !counts.early => Ok(()),
+            Some(counts) if counts.options() == Options::of(args, kwargs)? => Ok(()),
+            Some(_) => Err(PyTypeError::new_err(
+                "the sketch was used before its __init__() was called",
+            )),
+            None => {
+                let counts = Counts::new(py, self.keys, Options::of(args, kwargs)?, false)?;
+                // Where two threads come here at once, the first one's counters stay.
+                let _ = self.counts.set(counts);
+                Ok(())
+            }
+        }
     }
 
     /// Make a sketch whose estimates are at most `epsilon * total` too high, each with probability
@@ -125,112 +151,87 @@ impl CountMinSketch {
             (std::f64::consts::E / epsilon).ceil(),
             (1.0 / delta).ln().ceil(),
         );
-        let size = (width as usize, depth as usize);
-        cls.call1((size.0, size.1, conservative, counter_bits, seed))
+        let options = Options {
+            width: width as usize,
+            depth: depth as usize,
+            conservative,
+            counter_bits,
+            seed,
+        };
+        options.call(cls)
     }
 
     /// Make a sketch of what `to_bytes` gave.
     ///
-    /// Raises ValueError if the bytes are damaged, or those of a sketch of another class.
+    /// A subclass is called with width and depth, and with those options by name that are not as
+    /// usual. Raises ValueError if the bytes are damaged, or those of a sketch of another class.
     #[classmethod]
     fn from_bytes<'py>(
         cls: &Bound<'py, PyType>,
         data: PyBackedBytes,
-    ) -> PyResult<Bound<'py, Self>> {
-        let py = cls.py();
-        let saved = saved::read(&data)?;
-        let fits = match saved.keys {
-            Keys::Any => {
-                !cls.is_subclass_of::<CountMinSketchStr>()?
-                    && !cls.is_subclass_of::<CountMinSketchInt>()?
-            }
-            Keys::Str => cls.is_subclass_of::<CountMinSketchStr>()?,
-            Keys::Int => cls.is_subclass_of::<CountMinSketchInt>()?,
-        };
-        if !fits {
-            let text = format!(
-                "the saved sketch is a {}, not a {}",
-                class(saved.keys),
-                cls.name()?
-            );
-            return Err(PyValueError::new_err(text));
-        }
-        let options = (
-            saved.width,
-            saved.depth,
-            saved.conservative,
-            saved.bits,
-            saved.seed,
-        );
-        let sketch = cls.call1(options)?.cast_into::<Self>()?;
-        let table = &sketch.get().table;
-        if table.len() * (table.bits() / 8) != saved.cells.len() {
-            return Err(PyTypeError::new_err(
-                "the class makes sketches of another size",
-            ));
-        }
-        table.restore(py, saved.total, saved.cells);
-        Ok(sketch)
+    ) -> PyResult<Bound<'py, PyAny>> {
+        pickling::remake(cls, &data)
     }
 
     /// Return the sketch as bytes: the same bytes for the same counters on every machine.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        saved::write(py, &self.table, &self.hasher)
+        let counts = self.counts(py)?;
+        saved::write(py, &counts.table, &counts.hasher)
     }
 
     /// Counters in a row.
     #[getter(width)]
-    fn columns(&self) -> usize {
-        self.table.width
+    fn columns(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.counts(py)?.table.width)
     }
 
     /// Number of rows.
     #[getter(depth)]
-    fn rows(&self) -> usize {
-        self.table.depth
+    fn rows(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.counts(py)?.table.depth)
     }
 
     /// Does an insert raise only the counters that are below the new estimate?
     #[getter]
-    fn conservative(&self) -> bool {
-        self.table.conservative
+    fn conservative(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.counts(py)?.table.conservative)
     }
 
     /// Bits of a counter, 32 or 64: the highest count is 2**32 - 1 or 2**64 - 1.
     #[getter]
-    fn counter_bits(&self) -> usize {
-        self.table.bits()
+    fn counter_bits(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.counts(py)?.table.bits())
     }
 
     /// Sets the hashes of this sketch apart from those of other seeds.
     #[getter]
-    fn seed(&self) -> u64 {
-        self.hasher.seed
+    fn seed(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.counts(py)?.hasher.seed)
     }
 
     /// An estimate's error, as a part of `total`, that is exceeded with probability `delta` at most:
     /// e / width.
     #[getter]
-    fn epsilon(&self) -> f64 {
-        std::f64::consts::E / self.table.width as f64
+    fn epsilon(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(std::f64::consts::E / self.counts(py)?.table.width as f64)
     }
 
     /// The probability that an estimate is more than `epsilon * total` too high: exp(-depth).
     #[getter]
-    fn delta(&self) -> f64 {
-        (-(self.table.depth as f64)).exp()
+    fn delta(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok((-(self.counts(py)?.table.depth as f64)).exp())
     }
 
     /// Sum of all counts inserted, less those taken back; it stops at 2**64 - 1.
     #[getter]
-    fn total(&self) -> u64 {
-        self.table.total()
+    fn total(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.counts(py)?.table.total())
     }
 
     /// Bytes that the counters take.
     #[getter]
-    fn memory_bytes(&self) -> usize {
-        self.table.len() * (self.table.bits() / 8)
+    fn memory_bytes(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.counts(py)?.table.memory())
     }
 
     /// The counters as a NumPy array of shape (depth, width), which cannot be written and changes
@@ -241,13 +242,13 @@ impl CountMinSketch {
     }
 
     /// Return the width: the property as a method, as the package cmsketch has it.
-    fn get_width(&self) -> usize {
-        self.table.width
+    fn get_width(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.counts(py)?.table.width)
     }
 
     /// Return the depth: the property as a method, as the package cmsketch has it.
-    fn get_depth(&self) -> usize {
-        self.table.depth
+    fn get_depth(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.counts(py)?.table.depth)
     }
 
     /// Add `count` occurrences of `key`.
@@ -255,9 +256,10 @@ impl CountMinSketch {
     /// Raises OverflowError if `count` is negative or needs more than 64 bits.
     #[pyo3(signature = (key, count = 1))]
     fn insert(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
-        let probe = self.hasher.key(key)?;
-        let turn = self.table.turn_attached(key.py());
-        self.table.add(&turn, probe, count);
+        let Counts { table, hasher, .. } = self.counts(key.py())?;
+        let probe = hasher.key(key)?;
+        let turn = table.turn_attached(key.py());
+        table.add(&turn, probe, count);
         Ok(())
     }
 
@@ -266,10 +268,11 @@ impl CountMinSketch {
     /// Raises OverflowError if `count` is negative or needs more than 64 bits.
     #[pyo3(signature = (key, count = 1))]
     fn add(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<u64> {
-        let probe = self.hasher.key(key)?;
-        let turn = self.table.turn_attached(key.py());
-        self.table.add(&turn, probe, count);
-        Ok(self.table.estimate(probe))
+        let Counts { table, hasher, .. } = self.counts(key.py())?;
+        let probe = hasher.key(key)?;
+        let turn = table.turn_attached(key.py());
+        table.add(&turn, probe, count);
+        Ok(table.estimate(probe))
     }
 
     /// Take back `count` occurrences of `key` that were inserted before.
@@ -278,14 +281,15 @@ impl CountMinSketch {
     /// estimate is below `count`, OverflowError as `insert` does.
     #[pyo3(signature = (key, count = 1))]
     fn decrement(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
-        if self.table.conservative {
+        let Counts { table, hasher, .. } = self.counts(key.py())?;
+        if table.conservative {
             return Err(PyValueError::new_err(
                 "a conservative sketch cannot take counts back",
             ));
         }
-        let probe = self.hasher.key(key)?;
-        let turn = self.table.turn_attached(key.py());
-        let taken = self.table.take(&turn, probe, count);
+        let probe = hasher.key(key)?;
+        let turn = table.turn_attached(key.py());
+        let taken = table.take(&turn, probe, count);
         taken.map_err(|estimate| {
             PyValueError::new_err(format!(
                 "cannot take {count} back from a count of {estimate}"
@@ -313,32 +317,38 @@ impl CountMinSketch {
         items: &Bound<'_, PyAny>,
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        batch::insert(&self.table, &self.hasher, items, weights)
+        let Counts { table, hasher, .. } = self.counts(items.py())?;
+        batch::insert(table, hasher, items, weights)
     }
 
     /// Estimate how often `key` was inserted: never too low, unless a counter is full.
     fn count(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
-        Ok(self.table.estimate(self.hasher.key(key)?))
+        let Counts { table, hasher, .. } = self.counts(key.py())?;
+        Ok(table.estimate(hasher.key(key)?))
     }
 
     /// Estimate the count of every key of a batch, as a NumPy array of uint64.
     ///
     /// Takes the batches that `insert_many` takes, and raises what it raises.
     fn count_many<'py>(&self, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        batch::count(&self.table, &self.hasher, items)
+        let Counts { table, hasher, .. } = self.counts(items.py())?;
+        batch::count(table, hasher, items)
     }
 
     /// Return (lower, upper): the count of `key` is not above `upper`, the estimate, and not below
     /// `lower` with probability 1 - delta, being `epsilon * total` less and at least 0.
     fn bounds(&self, key: &Bound<'_, PyAny>) -> PyResult<(u64, u64)> {
-        Ok(bounds(&self.table, self.hasher.key(key)?))
+        let Counts { table, hasher, .. } = self.counts(key.py())?;
+        Ok(bounds(table, hasher.key(key)?))
     }
 
     /// Return the `k` most frequent of the `candidates` as (key, count), highest count first.
     ///
     /// A sketch keeps no keys, so they come from the caller, as any iterable; HeavyHitters keeps
-    /// them. Equal counts keep the order of the candidates, a repeated candidate is listed once, and
-    /// fewer than `k` candidates give a shorter list.
+    /// them. Equal counts keep the order of the candidates, a repeated candidate is listed once (by
+    /// CountMinSketchStr and CountMinSketchInt, as by cmsketch's, as often as it comes), and fewer
+    /// than `k` candidates give a shorter list. Keys come back as they are; from those two classes
+    /// always as str and int, also where they came as bytes and NumPy's ints.
     ///
     /// Raises OverflowError if `k` is negative.
     fn top_k<'py>(
@@ -346,7 +356,8 @@ impl CountMinSketch {
         k: usize,
         candidates: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
-        top::top(&self.table, &self.hasher, k, candidates)
+        let Counts { table, hasher, .. } = self.counts(candidates.py())?;
+        top::top(table, hasher, k, candidates)
     }
 
     /// Add all counts of `other`, as if its stream had been inserted here.
@@ -354,10 +365,11 @@ impl CountMinSketch {
     /// `other` is a sketch or an iterable of sketches; `weights` an int or as many ints, which the
     /// counts are multiplied by. All sketches are looked at before the first is added.
     ///
-    /// Raises ValueError if class, dimensions, options or seed differ or there are fewer or more
-    /// weights than sketches, OverflowError if a weight is negative or needs more than 64 bits.
+    /// Raises ValueError if dimensions, options or seed differ or there are fewer or more weights than
+    /// sketches, TypeError if one takes other keys, OverflowError if a weight is negative or needs more than 64 bits.
     #[pyo3(signature = (other, weights = None))]
     fn merge(&self, other: &Bound<'_, PyAny>, weights: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let py = other.py();
         let others: Vec<Bound<'_, Self>> = match other.cast::<Self>() {
             Ok(other) => vec![other.clone()],
             Err(_) => {
@@ -382,24 +394,27 @@ impl CountMinSketch {
             );
             return Err(PyValueError::new_err(text));
         }
+        let counts = self.counts(py)?;
         for other in &others {
-            self.check(other.get())?;
+            counts.check(other.get().counts(py)?)?;
         }
         for (other, weight) in others.iter().zip(weights) {
-            let theirs = &other.get().table;
-            self.table.merge(other.py(), theirs, weight);
+            let theirs = &other.get().counts(py)?.table;
+            counts.table.merge(py, theirs, weight);
         }
         Ok(())
     }
 
     /// Halve all counts, rounding down, so that what comes later weighs more.
-    fn halve(&self, py: Python<'_>) {
-        self.table.halve(py);
+    fn halve(&self, py: Python<'_>) -> PyResult<()> {
+        self.counts(py)?.table.halve(py);
+        Ok(())
     }
 
     /// Forget everything that was inserted.
-    fn clear(&self, py: Python<'_>) {
-        self.table.clear(py);
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.counts(py)?.table.clear(py);
+        Ok(())
     }
 
     fn __or__<'py>(
@@ -410,12 +425,10 @@ impl CountMinSketch {
         let Ok(other) = other.cast::<Self>() else {
             return Ok(py.NotImplemented().into_bound(py));
         };
-        slf.get().check(other.get())?;
-        let sketch = slf
-            .get_type()
-            .call_method1("from_bytes", (slf.get().to_bytes(py)?,))?;
-        sketch.cast::<Self>()?.get().merge(other, None)?;
-        Ok(sketch)
+        slf.get().counts(py)?.check(other.get().counts(py)?)?;
+        let sketch = pickling::duplicate(slf)?;
+        sketch.get().merge(other, None)?;
+        Ok(sketch.into_any())
     }
 
     fn __ior__(&self, other: &Bound<'_, Self>) -> PyResult<()> {
@@ -427,26 +440,39 @@ impl CountMinSketch {
     }
 
     fn __repr__(&self) -> String {
-        let (table, hasher) = (&self.table, &self.hasher);
-        let mut text = format!("{}({}, {}", class(hasher.keys), table.width, table.depth);
-        if table.conservative {
-            text += ", conservative=True";
+        let options = self.counts.get().map(Counts::options).or(self.asked);
+        match options {
+            Some(options) => options.shown(self.keys),
+            None => format!("<{} without counters>", self.keys.class()),
         }
-        if table.bits() != 32 {
-            text += ", counter_bits=64";
-        }
-        if hasher.seed != 0 {
-            text += &format!(", seed={}", hasher.seed);
-        }
-        text + ")"
+    }
+
+    /// Bytes that the sketch takes, its counters among them.
+    fn __sizeof__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let object = PyAny::type_object(slf.py()).call_method1("__sizeof__", (slf,))?;
+        let counts = slf.get().counts.get();
+        Ok(object.extract::<usize>()? + counts.map_or(0, |counts| counts.table.memory()))
     }
 
     /// Pickle as bytes; copies are made in the same way.
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let make = slf.get_type().getattr("from_bytes")?;
-        Ok((make, (slf.get().to_bytes(slf.py())?,)))
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<pickling::Reduced<'py>> {
+        pickling::reduce(slf)
+    }
+
+    /// Pickle from protocol 5 on without a copy of the counters, which can stay out of the pickle.
+    fn __reduce_ex__<'py>(slf: &Bound<'py, Self>, protocol: i32) -> PyResult<Bound<'py, PyAny>> {
+        pickling::reduce_ex(slf, protocol)
+    }
+
+    /// Make a sketch of what was pickled.
+    #[classmethod]
+    #[pyo3(signature = (data, cells = None))]
+    fn _restore<'py>(
+        cls: &Bound<'py, PyType>,
+        data: PyBackedBytes,
+        cells: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        pickling::restore(cls, &data, cells)
     }
 
     /// Lends the counters, of format I or Q and shape (depth, width), for reading only.
@@ -455,50 +481,66 @@ impl CountMinSketch {
         view: *mut ffi::Py_buffer,
         flags: c_int,
     ) -> PyResult<()> {
-        // SAFETY: the view is the caller's, and waits to be filled.
-        unsafe { dropin::lend(slf, view, flags) }
+        let counts = slf.get().counts(slf.py());
+        // SAFETY: the view is the caller's, and waits to be filled; the sketch keeps its counters.
+        let filled =
+            counts.and_then(|counts| unsafe { counts.lend(slf.clone().into_any(), view, flags) });
+        if filled.is_err() && !view.is_null() {
+            // SAFETY: the view can be written; one that is refused has no owner.
+            unsafe { (*view).obj = std::ptr::null_mut() };
+        }
+        filled
     }
 }
 
 impl CountMinSketch {
-    fn of(
-        py: Python<'_>,
+    /// The sketch that `__new__` of class `T` makes of an instance of `cls`.
+    ///
+    /// A class without `__new__` and `__init__` of its own is called as we are. Of others any arguments
+    /// are taken, and those that fit are kept: they may never come here again.
+    fn made<T: PyTypeInfo>(
+        cls: &Bound<'_, PyType>,
         keys: Keys,
-        width: usize,
-        depth: usize,
-        conservative: bool,
-        counter_bits: usize,
-        seed: u64,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        if !matches!(counter_bits, 32 | 64) {
-            return Err(PyValueError::new_err("counter_bits must be 32 or 64"));
-        }
-        let table = Table::new(py, width, depth, conservative, counter_bits == 64)?;
-        let size = counter_bits as isize / 8;
+        let (py, ours) = (cls.py(), T::type_object(cls.py()));
+        let same = |name: &str| Ok::<_, PyErr>(cls.getattr(name)?.is(&ours.getattr(name)?));
+        let (plain_new, plain_init) = (same("__new__")?, same("__init__")?);
+        let asked = match Options::of(args, kwargs) {
+            Err(error) if plain_new && plain_init => return Err(error),
+            asked => asked.ok(),
+        };
+        let counts = match asked {
+            Some(options) if plain_init => Counts::new(py, keys, options, false)?.into(),
+            _ => OnceLock::new(),
+        };
         Ok(Self {
-            table,
-            hasher: Hasher::new(keys, seed),
-            shape: [depth as isize, width as isize],
-            strides: [width as isize * size, size],
+            keys,
+            asked,
+            counts,
         })
     }
 
-    /// Are the counters of `other` those of the same keys?
-    fn check(&self, other: &Self) -> PyResult<()> {
-        let options = |s: &Self| {
-            (
-                s.shape,
-                s.strides,
-                s.table.conservative,
-                s.hasher.keys,
-                s.hasher.seed,
-            )
-        };
-        if options(self) == options(other) {
-            return Ok(());
+    #[inline(always)]
+    fn counts(&self, py: Python<'_>) -> PyResult<&Counts> {
+        match self.counts.get() {
+            Some(counts) => Ok(counts),
+            None => self.first_use(py),
         }
-        let text = format!("cannot merge {} into {}", other.__repr__(), self.__repr__());
-        Err(PyValueError::new_err(text))
+    }
+
+    #[cold]
+    fn first_use(&self, py: Python<'_>) -> PyResult<&Counts> {
+        let options = self.asked.ok_or_else(|| {
+            let class = self.keys.class();
+            PyTypeError::new_err(format!(
+                "{class}.__init__() must be called when overriding __init__"
+            ))
+        })?;
+        let counts = Counts::new(py, self.keys, options, true)?;
+        // Where two threads come here at once, the first one's counters stay.
+        Ok(self.counts.get_or_init(|| counts))
     }
 }
 
@@ -518,11 +560,6 @@ mod count_min_sketch {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        let py = module.py();
-        let extending = [
-            py.get_type::<CountMinSketchStr>(),
-            py.get_type::<CountMinSketchInt>(),
-        ];
-        super::quick::install(&py.get_type::<CountMinSketch>(), &extending)
+        super::quick::install(module.py())
     }
 }

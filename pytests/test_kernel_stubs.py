@@ -38,7 +38,11 @@ def in_stub(body: ast.Module | ast.ClassDef) -> dict[str, object]:
     for node in body.body:
         if isinstance(node, ast.FunctionDef) and is_public(node.name):
             decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-            found[node.name] = parameters(node.args) if decorators in ([], ["classmethod"]) else None
+            if decorators == ["overload"]:
+                # The first of the forms is the one that the module shows.
+                found.setdefault(node.name, parameters(node.args))
+            else:
+                found[node.name] = parameters(node.args) if decorators in ([], ["classmethod"]) else None
         elif isinstance(node, ast.ClassDef):
             found[node.name] = in_stub(node)
     return found

@@ -20,7 +20,7 @@ pub struct Draft {
 impl Draft {
     pub fn create(target: &Path, table: &[Entry]) -> Result<Self, Fault> {
         // Python may change the working directory before the log is finished.
-        let target = path::absolute(target)?;
+        let target = place(&path::absolute(target)?)?;
         let (file, hidden) = create_beside(&target)?;
         let mut draft = Self {
             file: BufWriter::with_capacity(1 << 16, file),
@@ -54,6 +54,8 @@ impl Draft {
         file.seek(SeekFrom::Start(RECORDS_AT as u64))?;
         file.write_all(&self.records.to_le_bytes())?;
         file.sync_all()?;
+        // Hours may have passed, in which somebody put something else there.
+        place(&self.target)?;
         fs::rename(&self.hidden, &self.target)?;
         Ok(())
     }
@@ -63,6 +65,26 @@ impl Drop for Draft {
     fn drop(&mut self) {
         // After `finish` it is gone already; where it cannot be removed, it still is no log.
         let _ = fs::remove_file(&self.hidden);
+    }
+}
+
+/// Where the file of this name lies: a link stays, and what it points to is written.
+///
+/// A pipe or a device cannot be a log, whose header is written last, and is not replaced by one.
+fn place(name: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(name) {
+        Ok(there) if there.is_file() => fs::canonicalize(name),
+        Ok(there) if there.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(_) => {
+            let text = "not a regular file, which a log has to be";
+            Err(io::Error::other(format!("{}: {text}", name.display())))
+        }
+        // There are no endless links here: those are another error.
+        Err(error) if error.kind() == ErrorKind::NotFound => match fs::read_link(name) {
+            Ok(next) => place(&name.with_file_name("").join(next)),
+            Err(_) => Ok(name.to_owned()),
+        },
+        Err(error) => Err(error),
     }
 }
 

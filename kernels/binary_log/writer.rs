@@ -18,12 +18,13 @@ use crate::format::{Entry, Kind, RECORD, TIMESTAMP, Value};
 /// the column "timestamp" is always there. They get the ids 1, 2, ... in the order of the dict.
 ///
 /// The log appears under its name, all at once, when `close` is called or the `with` block ends,
-/// and replaces what was there. Until then it is a hidden file in the same folder, which is removed
-/// if the block ends with an exception or the writer is dropped; where the process is killed it
-/// stays, and no reader takes it for a log.
+/// and replaces the file that was there, behind a link if the name is one. Until then it is a hidden
+/// file in the same folder, which is removed if the block ends with an exception or the writer is
+/// dropped; where the process is killed it stays, and no reader takes it for a log.
 ///
 /// Raises ValueError for an unknown type, more than 65,534 columns, and a name that is "timestamp",
-/// empty or longer than 255 bytes in UTF-8; OSError if the file cannot be made.
+/// empty or longer than 255 bytes in UTF-8; OSError if the file cannot be made, or if there is
+/// something else than a file: pipes and devices are left alone.
 #[pyclass(frozen)]
 pub struct RowWriter {
     path: PathBuf,

@@ -66,7 +66,9 @@ impl Strided {
 
     pub fn check(&self, hasher: &Hasher) -> PyResult<()> {
         match (hasher.keys, self.kind) {
-            (Keys::Any, _) | (Keys::Int, Kind::Signed | Kind::Unsigned) => Ok(()),
+            (Keys::Any, _)
+            | (Keys::Int, Kind::Signed | Kind::Unsigned)
+            | (Keys::Str, Kind::Bytes) => Ok(()),
             (keys, kind) => refuse(0, keys, if kind == Kind::Bytes { "bytes" } else { "int" }),
         }
     }

@@ -23,7 +23,7 @@ pub fn source(items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
         let array = array.pointer_checked(Some(c"arrow_array"))?.cast();
         // SAFETY: capsules of these names hold these structs, valid until their owner has been
         // asked to release them, which moving them out leaves to this code.
-        let (schema, array) = unsafe { (take(schema.as_ptr()), take(array.as_ptr())) };
+        let (schema, array) = unsafe { (take(schema.as_ptr())?, take(array.as_ptr())?) };
         let layout = Layout::of(&schema)?;
         return Ok(Some(Box::new(Chunks(vec![Chunk::new(layout, array)?]))));
     }
@@ -31,7 +31,7 @@ pub fn source(items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
         let capsule = export.call0()?.cast_into::<PyCapsule>()?;
         let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?;
         // SAFETY: as above.
-        let mut stream = unsafe { take::<ArrowArrayStream>(pointer.cast().as_ptr()) };
+        let mut stream = unsafe { take::<ArrowArrayStream>(pointer.cast().as_ptr())? };
         return Ok(Some(Box::new(Chunks(stream.chunks()?))));
     }
     Ok(None)
@@ -40,9 +40,7 @@ pub fn source(items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
 impl Owned<ArrowArrayStream> {
     fn chunks(&mut self) -> PyResult<Vec<Chunk>> {
         let (Some(get_schema), Some(get_next)) = (self.0.get_schema, self.0.get_next) else {
-            return Err(PyValueError::new_err(
-                "the Arrow stream has been read before",
-            ));
+            return Err(PyValueError::new_err("the Arrow stream cannot be read"));
         };
         let mut schema = Owned(ArrowSchema::EMPTY);
         // SAFETY: the stream is not released yet, and fills the struct or gives an error.
@@ -95,7 +93,7 @@ impl Layout {
     fn of(schema: &Owned<ArrowSchema>) -> PyResult<Self> {
         let schema = &schema.0;
         if schema.release.is_none() || schema.format.is_null() {
-            return Err(PyValueError::new_err("the Arrow data has been read before"));
+            return Err(PyValueError::new_err("the Arrow schema has no format"));
         }
         // SAFETY: a schema that is not released has a format that ends in a zero byte.
         let format = unsafe { CStr::from_ptr(schema.format) };
@@ -171,10 +169,32 @@ impl Chunk {
             offset,
             array,
         };
-        if len > 0 && chunk.buffer::<u8>(1).is_null() {
-            return Err(wrong());
+        if len == 0 || !chunk.buffer::<u8>(1).is_null() && chunk.is_sound() {
+            return Ok(chunk);
         }
-        Ok(chunk)
+        Err(wrong())
+    }
+
+    /// Do the items lie within the buffers, as far as these tell how long they are?
+    fn is_sound(&self) -> bool {
+        match self.layout {
+            Layout::Ints { .. } => true,
+            Layout::Strings { wide: false, .. } => self.ascends::<i32>(),
+            Layout::Strings { wide: true, .. } => self.ascends::<i64>(),
+            Layout::Views { .. } => (0..self.len)
+                .filter(|&n| !self.is_null(n))
+                .all(|n| self.view(self.offset + n).is_some()),
+        }
+    }
+
+    /// Do the offsets of strings rise from 0 or more, and is there a buffer for them to lead into?
+    fn ascends<O: Copy + Into<i64>>(&self) -> bool {
+        let offsets = self.buffer::<O>(1).wrapping_add(self.offset);
+        // SAFETY: there is one more offset than there are items.
+        let offset = |n: usize| -> i64 { unsafe { offsets.add(n).read_unaligned() }.into() };
+        let ascend = (0..self.len).fold(true, |so_far, n| so_far & (offset(n) <= offset(n + 1)));
+        let empty = offset(0) == offset(self.len);
+        ascend && offset(0) >= 0 && (empty || !self.buffer::<u8>(2).is_null())
     }
 
     fn buffer<T>(&self, n: usize) -> *const T {
@@ -214,7 +234,8 @@ impl Chunk {
                 for (n, probe) in block.iter_mut().enumerate() {
                     // The view of a null may point anywhere.
                     if !self.is_null(start + n) {
-                        *probe = hash(hasher, text, self.view(self.offset + start + n));
+                        let item = self.view(self.offset + start + n);
+                        *probe = hash(hasher, text, item.unwrap_or_default());
                     }
                 }
             }
@@ -250,8 +271,9 @@ impl Chunk {
         }
     }
 
-    /// The bytes of a view: its length, then up to 12 bytes, or 4 bytes, a buffer and an offset.
-    fn view(&self, n: usize) -> &[u8] {
+    /// The bytes of a view: its length, then up to 12 bytes, or 4 bytes, a buffer and an offset. None
+    /// if they are not in that buffer.
+    fn view(&self, n: usize) -> Option<&[u8]> {
         let view = self.buffer::<u8>(1).wrapping_add(16 * n);
         // SAFETY: there is a view of 16 bytes for every item.
         let part = |at: usize| unsafe { view.add(at).cast::<u32>().read_unaligned() as usize };
@@ -259,10 +281,22 @@ impl Chunk {
         let (buffer, at) = if len <= 12 {
             (view, 4)
         } else {
-            (self.buffer(2 + part(8)), part(12))
+            // After validity and views come the buffers of long items, then one with their lengths.
+            let (last, buffer) = (self.array.0.n_buffers as usize - 1, 2 + part(8));
+            let lengths = self.buffer::<i64>(last);
+            if buffer >= last || lengths.is_null() {
+                return None;
+            }
+            // SAFETY: there is a length for every buffer between.
+            let length = unsafe { lengths.add(part(8)).read_unaligned() };
+            let data = self.buffer::<u8>(buffer);
+            if (part(12) + len) as i64 > length || data.is_null() {
+                return None;
+            }
+            (data, part(12))
         };
-        // SAFETY: a valid view points to bytes that are there.
-        unsafe { std::slice::from_raw_parts(buffer.add(at), len) }
+        // SAFETY: the bytes lie in the view, or within the length of their buffer.
+        Some(unsafe { std::slice::from_raw_parts(buffer.add(at), len) })
     }
 }
 
@@ -303,7 +337,7 @@ impl Source for Chunks {
         for chunk in &self.0 {
             let fits = match hasher.keys {
                 Keys::Any => return Ok(()),
-                Keys::Str => chunk.layout.name() == "str",
+                Keys::Str => chunk.layout.name() != "int",
                 Keys::Int => chunk.layout.name() == "int",
             };
             for n in 0..chunk.len {

@@ -6,6 +6,9 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
+use pyo3::PyResult;
+use pyo3::exceptions::PyValueError;
+
 #[repr(C)]
 pub struct ArrowSchema {
     pub format: *const c_char,
@@ -45,14 +48,21 @@ pub struct ArrowArrayStream {
 /// The structs are alike in how they are given away: the giver's copy is marked as released.
 pub trait Released: Sized {
     const EMPTY: Self;
+    const NAME: &str;
+    fn is_released(&self) -> bool;
     fn disown(&mut self);
     fn dispose(&mut self);
 }
 
 macro_rules! released {
-    ($name:ident { $($field:ident: $empty:expr),* }) => {
+    ($name:ident, $text:literal { $($field:ident: $empty:expr),* }) => {
         impl Released for $name {
             const EMPTY: Self = Self { $($field: $empty,)* release: None, private_data: null_mut() };
+            const NAME: &str = $text;
+
+            fn is_released(&self) -> bool {
+                self.release.is_none()
+            }
 
             fn disown(&mut self) {
                 self.release = None;
@@ -68,7 +78,7 @@ macro_rules! released {
         }
     };
 }
-released!(ArrowSchema {
+released!(ArrowSchema, "schema" {
     format: null_mut(),
     name: null_mut(),
     metadata: null_mut(),
@@ -77,7 +87,7 @@ released!(ArrowSchema {
     children: null_mut(),
     dictionary: null_mut()
 });
-released!(ArrowArray {
+released!(ArrowArray, "array" {
     length: 0,
     null_count: 0,
     offset: 0,
@@ -87,7 +97,7 @@ released!(ArrowArray {
     children: null_mut(),
     dictionary: null_mut()
 });
-released!(ArrowArrayStream {
+released!(ArrowArrayStream, "stream" {
     get_schema: None,
     get_next: None,
     get_last_error: None
@@ -104,14 +114,21 @@ impl<T: Released> Drop for Owned<T> {
 
 /// Moves a struct out of where its giver keeps it.
 ///
+/// Whoever keeps a capsule may give it again, and then there is nothing in it: of a struct that is
+/// released no other field means anything. Raises ValueError then.
+///
 /// # Safety
 ///
-/// `from` points to a valid struct that nobody else uses meanwhile.
-pub unsafe fn take<T: Released>(from: *mut T) -> Owned<T> {
+/// `from` points to a struct that is valid or released, and that nobody else uses meanwhile.
+pub unsafe fn take<T: Released>(from: *mut T) -> PyResult<Owned<T>> {
     // SAFETY: the caller's promise; the copy that stays behind is marked as released.
     unsafe {
+        if (*from).is_released() {
+            let text = format!("the Arrow {} has been read before", T::NAME);
+            return Err(PyValueError::new_err(text));
+        }
         let owned = Owned(from.read());
         (*from).disown();
-        owned
+        Ok(owned)
     }
 }

@@ -7,6 +7,7 @@ use super::keys::Probe;
 /// A counter of 32 or 64 bits; the ordering of accesses is the lock's business.
 pub trait Counter: Default {
     const FULL: u64;
+    const SIZE: usize;
     fn get(&self) -> u64;
     /// Expects at most `FULL`.
     fn set(&self, value: u64);
@@ -14,6 +15,7 @@ pub trait Counter: Default {
 
 impl Counter for AtomicU32 {
     const FULL: u64 = u32::MAX as u64;
+    const SIZE: usize = 4;
 
     #[inline(always)]
     fn get(&self) -> u64 {
@@ -28,6 +30,7 @@ impl Counter for AtomicU32 {
 
 impl Counter for AtomicU64 {
     const FULL: u64 = u64::MAX;
+    const SIZE: usize = 8;
 
     #[inline(always)]
     fn get(&self) -> u64 {
@@ -103,4 +106,24 @@ pub fn absorb<C: Counter>(mine: &[C], theirs: &[C], weight: u64) {
     for (cell, more) in mine.iter().zip(theirs) {
         saturate(cell, more.get().saturating_mul(weight));
     }
+}
+
+/// Writes counters as bytes, the lowest first.
+pub fn spill<C: Counter>(cells: &[C], bytes: &mut [u8]) {
+    for (target, cell) in bytes.chunks_exact_mut(C::SIZE).zip(cells) {
+        target.copy_from_slice(&cell.get().to_le_bytes()[..C::SIZE]);
+    }
+}
+
+/// Sets counters to such bytes, and returns the highest.
+pub fn fill<C: Counter>(cells: &[C], bytes: &[u8]) -> u64 {
+    let mut highest = 0;
+    for (cell, bytes) in cells.iter().zip(bytes.chunks_exact(C::SIZE)) {
+        let mut value = [0; 8];
+        value[..C::SIZE].copy_from_slice(bytes);
+        let value = u64::from_le_bytes(value);
+        cell.set(value);
+        highest = highest.max(value);
+    }
+    highest
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pyo3::PyTypeInfo;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -191,6 +192,14 @@ impl HeavyHitters {
         format!("HeavyHitters({}, {width}, {depth}, seed={seed})", self.k)
     }
 
+    /// Bytes that this takes, the counters and the places for keys among them, but not the keys.
+    fn __sizeof__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let object = PyAny::type_object(slf.py()).call_method1("__sizeof__", (slf,))?;
+        let heavy = slf.get();
+        let kept = heavy.lock(slf.py()).memory();
+        Ok(object.extract::<usize>()? + heavy.table.memory() + kept)
+    }
+
     /// Pickle as the bytes of the sketch and the keys.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, State<'py>)> {
         let (py, heavy) = (slf.py(), slf.get());
@@ -211,11 +220,12 @@ impl HeavyHitters {
         keys: Vec<Py<PyAny>>,
     ) -> PyResult<Self> {
         let saved = saved::read(data)?;
-        if saved.keys != Keys::Any || !saved.conservative || saved.bits != 64 {
+        let options = saved.options;
+        if saved.keys != Keys::Any || !options.conservative || options.counter_bits != 64 {
             return Err(PyValueError::new_err("no saved sketch of heavy hitters"));
         }
         let py = cls.py();
-        let heavy = Self::new(py, k, Some(saved.width), saved.depth, saved.seed)?;
+        let heavy = Self::new(py, k, Some(options.width), options.depth, options.seed)?;
         heavy.table.restore(py, saved.total, saved.cells);
         for key in keys {
             let probe = heavy.hasher.key(key.bind(py))?;
@@ -275,6 +285,12 @@ struct Slot {
 }
 
 impl Kept {
+    fn memory(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+            + self.places.capacity() * size_of::<(Probe, usize)>()
+            + self.lowest.capacity() * size_of::<Reverse<(u64, usize)>>()
+    }
+
     /// Remembers a key if its count is high enough, and gives back the one that makes room.
     fn offer(
         &mut self,

@@ -1,7 +1,7 @@
 //! Keys: which of them a sketch takes, and the one hash that says where each is counted.
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
-use pyo3::types::{PyBytes, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyInt, PyString, PyTuple};
 use pyo3::{ffi, prelude::*};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -60,6 +60,17 @@ pub enum Keys {
     Any,
     Str,
     Int,
+}
+
+impl Keys {
+    /// The name of the class that takes these keys.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Any => "CountMinSketch",
+            Self::Str => "CountMinSketchStr",
+            Self::Int => "CountMinSketchInt",
+        }
+    }
 }
 
 /// Hashes keys: XXH3 of 64 bits, a published hash that is the same on every machine.
@@ -129,8 +140,11 @@ impl Hasher {
         Probe::new(self.raw(TEXT, utf8))
     }
 
+    /// Bytes, which to a sketch of str are the UTF-8 of one.
+    #[inline(always)]
     pub fn bytes(&self, bytes: &[u8]) -> Probe {
-        Probe::new(self.raw(BYTES, bytes))
+        let kind = if self.keys == Keys::Str { TEXT } else { BYTES };
+        Probe::new(self.raw(kind, bytes))
     }
 
     #[inline(always)]
@@ -160,14 +174,20 @@ impl Hasher {
         {
             return self.any_text(text);
         }
-        if self.keys != Keys::Str {
+        if self.keys != Keys::Int
+            && let Ok(bytes) = key.cast::<PyBytes>()
+        {
+            return Ok(self.bytes(bytes.as_bytes()).hash());
+        }
+        if self.keys == Keys::Str {
+            if let Ok(bytes) = key.cast::<PyByteArray>() {
+                return Ok(self.bytes(&bytes.to_vec()).hash());
+            }
+        } else {
             if key.cast::<PyInt>().is_ok() {
                 return self.any_int(key);
             }
             if self.keys == Keys::Any {
-                if let Ok(bytes) = key.cast::<PyBytes>() {
-                    return Ok(self.raw(BYTES, bytes.as_bytes()));
-                }
                 if let Ok(float) = key.cast::<PyFloat>() {
                     return self.float(float);
                 }
@@ -178,9 +198,13 @@ impl Hasher {
                     return self.tuple(tuple, depth);
                 }
             }
-            // Ints of other packages, NumPy's among them.
+            // Ints of other packages, NumPy's among them, whose bool is none but is as good as one.
             if key.getattr_opt("__index__")?.is_some() {
                 return self.any_int(key);
+            }
+            let name = key.get_type().fully_qualified_name()?;
+            if name == "numpy.bool" || name == "numpy.bool_" {
+                return Ok(self.int(key.is_truthy()?.into()).hash());
             }
         }
         let takes = match self.keys {

@@ -6,15 +6,22 @@
 //! All the rest is handed on to the methods: keywords, weights, other keys, and whatever is wrong.
 
 use std::ffi::CString;
+use std::ptr::null_mut;
 use std::slice;
 
 use pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, PyMethodDef, PyMethodDefPointer, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyString, PyTuple};
 
 use super::CountMinSketch;
-use super::keys::Probe;
+use super::counts::Counts;
+use super::dropin::class;
+use super::keys::{Keys, Probe};
+use super::table::Table;
+
+/// What cmsketch calls a key.
+const ITEM: &str = "item";
 
 /// PyO3's own `insert` and `count`.
 static METHODS: PyOnceLock<[Py<PyAny>; 2]> = PyOnceLock::new();
@@ -23,16 +30,17 @@ static METHODS: PyOnceLock<[Py<PyAny>; 2]> = PyOnceLock::new();
 ///
 /// Each of them gets its own, for CPython has a shorter way to a method of an object's very class
 /// than to an inherited one.
-pub fn install(class: &Bound<'_, PyType>, extending: &[Bound<'_, PyType>]) -> PyResult<()> {
+pub fn install(py: Python<'_>) -> PyResult<()> {
+    let class = class(py, Keys::Any);
     let methods = [class.getattr("insert")?, class.getattr("count")?];
     let kept = methods.clone().map(Bound::unbind);
-    if METHODS.set(class.py(), kept).is_err() {
+    if METHODS.set(py, kept).is_err() {
         return Ok(());
     }
     let functions: [Function; 2] = [insert, count];
-    for class in extending.iter().chain([class]) {
+    for keys in [Keys::Str, Keys::Int, Keys::Any] {
         for (method, function) in methods.iter().zip(functions) {
-            put(class, method, function)?;
+            put(py, keys, method, function)?;
         }
     }
     Ok(())
@@ -46,10 +54,15 @@ type Function = unsafe extern "C" fn(
 ) -> *mut PyObject;
 
 /// Gives a class a function under the name of a method, and with its documentation.
-fn put(class: &Bound<'_, PyType>, method: &Bound<'_, PyAny>, function: Function) -> PyResult<()> {
+fn put(py: Python<'_>, keys: Keys, method: &Bound<'_, PyAny>, function: Function) -> PyResult<()> {
+    let class = class(py, keys);
     let text = |name: &str| method.getattr(name)?.extract::<String>();
     let name = text("__name__")?;
-    let (signature, doc) = (text("__text_signature__")?, text("__doc__")?);
+    let (mut signature, mut doc) = (text("__text_signature__")?, text("__doc__")?);
+    if keys != Keys::Any {
+        signature = signature.replace("key", ITEM);
+        doc = doc.replace("`key`", &format!("`{ITEM}`"));
+    }
     let definition = PyMethodDef {
         ml_name: CString::new(name.as_str())?.into_raw(),
         ml_meth: PyMethodDefPointer {
@@ -62,7 +75,7 @@ fn put(class: &Bound<'_, PyType>, method: &Bound<'_, PyAny>, function: Function)
     let function = unsafe {
         let definition = Box::leak(Box::new(definition));
         let function = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
-        Bound::from_owned_ptr_or_err(class.py(), function)?
+        Bound::from_owned_ptr_or_err(py, function)?
     };
     class.setattr(name, function)
 }
@@ -76,9 +89,9 @@ unsafe extern "C" fn insert(
     // SAFETY: these are Python's arguments for the method of a sketch.
     unsafe {
         match frequent(slf, arguments, count, keywords) {
-            Some((sketch, probe)) => {
-                let turn = sketch.table.turn_attached(Python::assume_attached());
-                sketch.table.add(&turn, probe, 1);
+            Some((table, probe)) => {
+                let turn = table.turn_attached(Python::assume_attached());
+                table.add(&turn, probe, 1);
                 ffi::Py_NewRef(ffi::Py_None())
             }
             None => hand_on(0, slf, arguments, count, keywords),
@@ -95,13 +108,13 @@ unsafe extern "C" fn count(
     // SAFETY: these are Python's arguments for the method of a sketch.
     unsafe {
         match frequent(slf, arguments, count, keywords) {
-            Some((sketch, probe)) => ffi::PyLong_FromUnsignedLongLong(sketch.table.estimate(probe)),
+            Some((table, probe)) => ffi::PyLong_FromUnsignedLongLong(table.estimate(probe)),
             None => hand_on(1, slf, arguments, count, keywords),
         }
     }
 }
 
-/// The sketch, and the way of the key where it is the only argument and of a frequent type.
+/// The counters, and the way of the key, where it is the only argument and of a frequent type.
 ///
 /// # Safety
 ///
@@ -112,7 +125,7 @@ unsafe fn frequent<'a>(
     arguments: *const *mut PyObject,
     count: ffi::Py_ssize_t,
     keywords: *mut PyObject,
-) -> Option<(&'a CountMinSketch, Probe)> {
+) -> Option<(&'a Table, Probe)> {
     if count != 1 || !keywords.is_null() {
         return None;
     }
@@ -124,7 +137,8 @@ unsafe fn frequent<'a>(
             .cast_unchecked::<CountMinSketch>()
             .get();
         let key = Borrowed::from_ptr(py, *arguments);
-        Some((sketch, sketch.hasher.frequent(&key)?))
+        let Counts { table, hasher, .. } = sketch.counts.get()?;
+        Some((table, hasher.frequent(&key)?))
     }
 }
 
@@ -143,7 +157,8 @@ unsafe fn hand_on(
 ) -> *mut PyObject {
     // SAFETY: the promise, and that a call has as many values more as it has keywords.
     unsafe {
-        let methods = METHODS.get(Python::assume_attached());
+        let py = Python::assume_attached();
+        let methods = METHODS.get(py);
         let methods = methods.expect("they are kept before any function is called");
         let named = match keywords.is_null() {
             true => 0,
@@ -153,11 +168,49 @@ unsafe fn hand_on(
         if count + named > 0 {
             all.extend_from_slice(slice::from_raw_parts(arguments, (count + named) as usize));
         }
+        let keywords = match translated(&Borrowed::from_ptr(py, slf), keywords) {
+            Ok(keywords) => keywords,
+            Err(error) => {
+                error.restore(py);
+                return null_mut();
+            }
+        };
         ffi::PyObject_Vectorcall(
             methods[method].as_ptr(),
             all.as_ptr(),
             all.len() - named as usize,
-            keywords,
+            keywords.as_ref().map_or(null_mut(), Bound::as_ptr),
         )
     }
+}
+
+/// The names of keywords, with the one that cmsketch has for a key as ours in the classes that take the
+/// place of its own.
+///
+/// # Safety
+///
+/// `keywords` is null or a tuple of names, and `slf` a sketch.
+unsafe fn translated<'py>(
+    slf: &Bound<'py, PyAny>,
+    keywords: *mut PyObject,
+) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let py = slf.py();
+    // SAFETY: the caller's promise.
+    let (names, sketch) = unsafe {
+        let names = Bound::from_borrowed_ptr_or_opt(py, keywords);
+        let names = names.map(|names| names.cast_into_unchecked::<PyTuple>());
+        (names, slf.cast_unchecked::<CountMinSketch>())
+    };
+    let Some(names) = names else {
+        return Ok(None);
+    };
+    if sketch.get().keys == Keys::Any {
+        return Ok(Some(names));
+    }
+    let own = |name: Bound<'py, PyAny>| match name.eq(ITEM) {
+        Ok(true) => Ok(PyString::intern(py, "key").into_any()),
+        other => other.map(|_| name),
+    };
+    let names = names.iter().map(own).collect::<PyResult<Vec<_>>>()?;
+    PyTuple::new(py, names).map(Some)
 }

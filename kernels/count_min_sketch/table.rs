@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
-use super::counter::{Counter, absorb, bump, full, least, lower, own, raise, saturate};
+use super::counter::{Counter, absorb, bump, fill, full, least, lower, own, raise, saturate};
 use super::keys::Probe;
 
 /// A slip of the keyboard shall raise an error, not exhaust the machine.
@@ -142,6 +142,11 @@ impl Table {
         self.width * self.depth
     }
 
+    /// Bytes that the counters take.
+    pub fn memory(&self) -> usize {
+        self.len() * (self.bits() / 8)
+    }
+
     fn shape(&self) -> (usize, usize) {
         (self.width, self.depth)
     }
@@ -240,21 +245,11 @@ impl Table {
 
     /// Sets the counters to what a saved table had.
     pub fn restore(&self, py: Python<'_>, total: u64, cells: &[u8]) {
-        let size = self.bits() / 8;
-        let values = cells.chunks_exact(size).map(|bytes| {
-            let mut value = [0; 8];
-            value[..size].copy_from_slice(bytes);
-            u64::from_le_bytes(value)
-        });
         self.detach(py, || {
             let _turn = self.turn();
-            let mut ceiling = 0;
-            each_width!(self, cells => for (cell, value) in cells.iter().zip(values) {
-                cell.set(value);
-                ceiling = ceiling.max(value);
-            });
+            self.ceiling
+                .set(each_width!(self, counters => fill(counters, cells)));
             self.total.set(total);
-            self.ceiling.set(ceiling);
         });
     }
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -147,3 +149,59 @@ class TestTrades:
         assert len(kernel.RowReader(tmp_path / "t.rowlog").rows) == 0
         with pytest.raises(OverflowError):
             kernel.write_trades(tmp_path / "t.rowlog", -1)
+
+
+class TestTheNameOfALog:
+    @pytest.fixture(params=["RowWriter", "write_trades"])
+    def write(self, request: pytest.FixtureRequest, kernel: ModuleType) -> Callable[[object], None]:
+        """Either way to write a log."""
+
+        def rows(path: object) -> None:
+            with kernel.RowWriter(path, COLUMNS) as writer:
+                writer.append(1, {})
+
+        return rows if request.param == "RowWriter" else lambda path: kernel.write_trades(path, 10)
+
+    def test_may_be_a_link_which_stays(
+        self, kernel: ModuleType, tmp_path: Path, write: Callable[[object], None]
+    ) -> None:
+        real, folder = tmp_path / "real.rowlog", tmp_path / "folder"
+        folder.mkdir()
+        for target, name in (
+            (real, "absolute"),
+            ("../real.rowlog", "relative"),
+            ("relative", "link of a link"),
+        ):
+            (folder / name).symlink_to(target)
+            for before in (None, b"old"):
+                real.unlink(missing_ok=True)
+                if before:
+                    real.write_bytes(before)
+                write(folder / name)
+                assert (folder / name).is_symlink()
+                assert len(kernel.RowReader(real).rows) in (1, 10)
+        assert sorted(os.listdir(tmp_path)) == ["folder", "real.rowlog"]
+        assert len(os.listdir(folder)) == 3
+
+    def test_is_refused_where_no_file_can_be(self, tmp_path: Path, write: Callable[[object], None]) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to("pipe")
+        (tmp_path / "device").symlink_to("/dev/null")
+        (tmp_path / "endless").symlink_to("endless")
+        (tmp_path / "nowhere").symlink_to("none/file")
+        before = sorted(os.listdir(tmp_path))
+        for name in ("pipe", "link", "device"):
+            with pytest.raises(OSError, match=f"{name}: not a regular file, which a log has to be"):
+                write(tmp_path / name)
+        for name in ("endless", "nowhere", "."):
+            with pytest.raises(OSError):
+                write(tmp_path / name)
+        assert sorted(os.listdir(tmp_path)) == before
+        assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+    def test_is_left_alone_where_a_pipe_came_meanwhile(self, kernel: ModuleType, tmp_path: Path) -> None:
+        writer = kernel.RowWriter(tmp_path / "new", COLUMNS)
+        os.mkfifo(tmp_path / "new")
+        with pytest.raises(OSError, match="not a regular file"):
+            writer.close()
+        assert os.listdir(tmp_path) == ["new"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import struct
 from types import ModuleType
 
 import pytest
@@ -135,6 +136,58 @@ class TestArrow:
         with pytest.raises(TypeError, match="must be decoded"):
             sketch.insert_many(pyarrow.array(["a"]).dictionary_encode())
         assert sketch.total == 0
+
+    @pytest.mark.parametrize("whole", [["a", "b"], [], [1, 2]])
+    def test_a_stream_that_was_read_raises_an_error(self, kernel: ModuleType, whole: list[object]) -> None:
+        pyarrow = pytest.importorskip("pyarrow")
+
+        class Stream:
+            """As a wrapper that keeps the capsule it was given."""
+
+            capsule = pyarrow.chunked_array([pyarrow.array(whole, "int64" if 1 in whole else "str")])
+            capsule = capsule.__arrow_c_stream__()
+
+            def __arrow_c_stream__(self) -> object:
+                return self.capsule
+
+        sketch, stream = kernel.CountMinSketch(100, 2), Stream()
+        sketch.insert_many(stream)
+        for read in (sketch.insert_many, sketch.count_many):
+            with pytest.raises(ValueError, match=r"^the Arrow stream has been read before$"):
+                read(stream)
+        assert sketch.total == len(whole)
+
+    def test_items_outside_of_their_buffers_raise_an_error(self, kernel: ModuleType) -> None:
+        pyarrow = pytest.importorskip("pyarrow")
+
+        def array(kind: str, *buffers: bytes, length: int = 2) -> object:
+            parts = [None, *(pyarrow.py_buffer(buffer) for buffer in buffers)]
+            return pyarrow.Array.from_buffers(getattr(pyarrow, kind)(), length, parts)
+
+        def view(length: int, buffer: int, at: int) -> bytes:
+            return struct.pack("<i4sii", length, b"long", buffer, at)
+
+        short = struct.pack("<i12s", 1, b"s")
+        sketch = kernel.CountMinSketch(100, 2)
+        wrong = [
+            array("string", struct.pack("<4i", 0, 2, 1, 3), b"abc", length=3),
+            array("string", struct.pack("<4i", 0, -1, 0, 1), b"abc", length=3),
+            array("binary", struct.pack("<4i", 0, 2**30, 1, 2), b"abc", length=3),
+            array("large_string", struct.pack("<4q", 0, -(2**60), 1, 2), b"abc", length=3),
+            array("string_view", short + view(13, 1, 0), b"x" * 20),
+            array("string_view", short + view(13, 2**30, 0), b"x" * 20),
+            array("string_view", short + view(21, 0, 0), b"x" * 20),
+            array("binary_view", short + view(13, 0, 8), b"x" * 20),
+            array("binary_view", short + view(-1, 0, 0), b"x" * 20),
+            array("binary_view", short + view(13, 0, -1), b"x" * 20),
+            array("binary_view", short + view(13, 0, 0)),
+        ]
+        for each in wrong:
+            with pytest.raises(ValueError, match="the Arrow array contradicts its own format"):
+                sketch.insert_many(each)
+        assert sketch.total == 0
+        sketch.insert_many(array("string_view", short + view(13, 0, 7), b"x" * 20))
+        assert (sketch.count("s"), sketch.count("x" * 13)) == (1, 1)
 
     def test_a_capsule_that_was_read_raises_an_error(self, kernel: ModuleType) -> None:
         pyarrow = pytest.importorskip("pyarrow")

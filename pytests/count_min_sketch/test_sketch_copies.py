@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import struct
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -115,3 +117,68 @@ class TestSaved:
         other = copy.copy(sketch)
         assert (type(other), other.count("a")) == (Mine, 1)
         assert isinstance(sketch | other, Mine)
+
+
+class TestPickledOutOfBand:
+    @pytest.mark.parametrize("receive", [lambda buffer: buffer, bytes, bytearray, memoryview])
+    @pytest.mark.parametrize("options", TestSaved.OPTIONS)
+    @pytest.mark.parametrize("name", CLASSES)
+    def test_sketches_come_back_the_same(
+        self, kernel: ModuleType, name: str, options: dict[str, int], receive: Callable[[Any], Any]
+    ) -> None:
+        sketch = filled(getattr(kernel, name), **options)
+        buffers: list[Any] = []
+        data = pickle.dumps(sketch, 5, buffer_callback=buffers.append)
+        assert len(data) < 300
+        (buffer,) = buffers
+        assert buffer.raw().nbytes == sketch.memory_bytes
+        other = pickle.loads(data, buffers=[receive(buffer)])
+        assert type(other) is type(sketch)
+        assert other.to_bytes() == sketch.to_bytes() == pickle.loads(pickle.dumps(sketch, 5)).to_bytes()
+        other.insert_many([FULL, 1] if name.endswith("Int") else ["a", "b"], [FULL, 1])
+        assert cells(other) != cells(sketch)
+        del sketch, other
+        assert buffer.raw().nbytes > 0
+
+    def test_what_does_not_fit_raises_an_error(self, kernel: ModuleType) -> None:
+        numpy = pytest.importorskip("numpy")
+        restore, (header, counters) = filled(kernel.CountMinSketch).__reduce_ex__(5)[:2]
+        whole = bytes(counters)
+        assert restore(header, whole).to_bytes() == filled(kernel.CountMinSketch).to_bytes()
+        wrong = [
+            (header, whole[:-1]),
+            (header, whole + b"0"),
+            (header, b""),
+            (header[:-1], whole),
+            (b"x" * len(header), whole),
+            (filled(kernel.CountMinSketch).to_bytes(), whole),
+            (header, numpy.zeros((2 * len(whole)), "u1")[::2]),
+        ]
+        for state in wrong:
+            with pytest.raises(ValueError):
+                restore(*state)
+        with pytest.raises(TypeError):
+            restore(header, "text")
+        with pytest.raises(ValueError, match="is a CountMinSketch, not a CountMinSketchInt"):
+            kernel.CountMinSketchInt._restore(header, whole)
+
+    def test_pickles_of_before_are_still_read(self, kernel: ModuleType) -> None:
+        sketch = filled(kernel.CountMinSketchStr)
+
+        class Old:
+            def __reduce__(self) -> Any:
+                return kernel.CountMinSketchStr.from_bytes, (sketch.to_bytes(),)
+
+        assert pickle.loads(pickle.dumps(Old())).to_bytes() == sketch.to_bytes()
+
+
+def test_the_size_of_a_sketch_counts_its_counters(kernel: ModuleType) -> None:
+    for name in CLASSES:
+        for bits in (32, 64):
+            sketch = getattr(kernel, name)(10_000, 5, counter_bits=bits)
+            assert 0 < sys.getsizeof(sketch) - sketch.memory_bytes < 1000
+    heavy = kernel.HeavyHitters(100)
+    empty = sys.getsizeof(heavy)
+    assert 0 < empty - 8 * heavy.width * heavy.depth < 1000
+    heavy.insert_many(range(200))
+    assert sys.getsizeof(heavy) >= empty + 200 * 32
