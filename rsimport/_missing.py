@@ -64,7 +64,10 @@ def _folders(path: Sequence[str] | None) -> Iterator[tuple[str, object]]:
     """The folders in which Python has looked, and what has looked there."""
     for entry in sys.path if path is None else path:
         if isinstance(entry, str):
-            folder = entry or os.getcwd()
+            try:
+                folder = entry or os.getcwd()
+            except OSError:  # The working folder is gone.
+                continue
             finder = sys.path_importer_cache.get(folder)
             if isinstance(finder, FileFinder) or os.path.isdir(folder):
                 yield folder, finder

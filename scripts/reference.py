@@ -71,7 +71,7 @@ def api() -> str:
     lines += ["What `rsimport` offers. The settings that functions take are [here](settings.md).", ""]
     offered = {name: getattr(rsimport, name) for name in rsimport.__all__ if name != "__version__"}
     functions = {name: value for name, value in offered.items() if inspect.isfunction(value)}
-    errors = {name: value for name, value in offered.items() if name.endswith("Error")}
+    errors = {name: value for name, value in offered.items() if _is_error(value)}
     classes = {name: value for name, value in offered.items() if name not in functions | errors}
     for title, group in (("Functions", functions), ("Errors", errors), ("Classes", classes)):
         lines += [f"## {title}", ""]
@@ -160,7 +160,7 @@ def _of(name: str, value: Any) -> list[str]:
     if inspect.isfunction(value):
         return [*lines, *_code(f"{name}{_signature(value)}"), *_prose(inspect.getdoc(value))]
     lines += _prose(inspect.getdoc(value))
-    if name.endswith("Error"):
+    if _is_error(value):
         return lines
     if name.rpartition(".")[2] in OF_ENGINE:
         stub = Path(rsimport.__path__[0], "_engine.pyi").read_text(encoding="utf-8")
@@ -168,6 +168,10 @@ def _of(name: str, value: Any) -> list[str]:
     else:
         found = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
     return [*lines, *_members(found)]
+
+
+def _is_error(value: Any) -> bool:
+    return inspect.isclass(value) and issubclass(value, BaseException)
 
 
 def _members(node: ast.ClassDef) -> list[str]:
