@@ -122,7 +122,9 @@ def test_an_unmarked_file_is_invisible(kernel, run, project):
         except ModuleNotFoundError as error:
             print(type(error).__name__, error)
     """
-    assert run(program).out.splitlines() == ["python", "ModuleNotFoundError No module named 'alone'"]
+    seen = run(program).out.splitlines()
+    assert seen[:2] == ["python", "ModuleNotFoundError No module named 'alone'"]
+    assert "alone.rs is no kernel" in seen[2]
 
 
 def test_python_m_runs_a_module_that_imports_a_kernel(kernel, run, project):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+
+from rsimport import _marker
 
 FILES = {
     "plain.rs": "fn f() {}",
@@ -74,6 +77,13 @@ def test_a_marked_file_without_the_hook_says_how_it_is_switched_on(kernel, run):
     seen = run("import rsimport\nimport k", check=False).stderr
     assert "k.rs is a kernel, and the import hook is not on" in seen and "rsimport.install()" in seen
     assert "_meta_finder" not in seen and "_missing" not in seen
+
+
+def test_a_pipe_of_the_name_is_not_read(project, run):
+    os.mkfifo(project / "pipe.rs")
+    code = "import rsimport.import_hook\ntry:\n    import pipe\nexcept ModuleNotFoundError as error:\n    print(error)"
+    assert run(code).out == "No module named 'pipe'"
+    assert _marker.advice(str(project / "pipe.rs"))[0].endswith("it is not a file")
 
 
 def test_a_file_that_appears_later_is_seen(project, run):

@@ -18,6 +18,8 @@ def advice(path: str, name: str | None = None) -> tuple[str, str] | None:
 
     None where the file is a kernel that an import finds.
     """
+    if not os.path.isfile(path):
+        return f"{path} is no kernel: it is not a file", "name a .rs file"
     base = os.path.basename(path)
     stem, suffix = os.path.splitext(base)
     if not _engine.marked(path):

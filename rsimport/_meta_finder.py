@@ -37,6 +37,8 @@ class LastFinder:
     def find_spec(
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname.startswith("rsimport."):
+            return None  # In a clone the engine is missing, without which there is nothing to look with.
         from rsimport._missing import find
 
         try:

@@ -40,7 +40,8 @@ def find(fullname: str, path: Sequence[str] | None, last: Any) -> ModuleSpec | N
             if spec is not None and isinstance(spec.loader, KernelLoader):
                 return spec
         near = near or _rust_files(folder, finder).get(_plain(tail))
-    if near is not None and _is_asked_by_an_import():
+    # A pipe or a device is no file that somebody has forgotten to mark, and reading it might not end.
+    if near is not None and os.path.isfile(near) and _is_asked_by_an_import():
         from rsimport._marker import advice
 
         found = advice(near, tail)
