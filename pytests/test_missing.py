@@ -81,7 +81,13 @@ def test_a_marked_file_without_the_hook_says_how_it_is_switched_on(kernel, run):
 
 def test_a_pipe_of_the_name_is_not_read(project, run):
     os.mkfifo(project / "pipe.rs")
-    code = "import rsimport.import_hook\ntry:\n    import pipe\nexcept ModuleNotFoundError as error:\n    print(error)"
+    code = """
+    import rsimport.import_hook
+    try:
+        import pipe
+    except ModuleNotFoundError as error:
+        print(error)
+    """
     assert run(code).out == "No module named 'pipe'"
     assert _marker.advice(str(project / "pipe.rs"))[0].endswith("it is not a file")
 
