@@ -53,6 +53,15 @@ fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
     }
 }
 
+/// rustc's code for a library of which it cannot read the metadata.
+pub const DAMAGED_LIBRARY: &str = "E0786";
+
+/// Says cargo that it cannot read the lock file that it was given?
+pub fn lock_file_is_damaged(text: &str) -> bool {
+    let words = ["failed to parse lock file", "is not a valid lock", "invalid serialized PackageId", "package collision in the lockfile"];
+    words.iter().any(|words| text.contains(words))
+}
+
 /// Says a text that the disk ran full while a compiler wrote to the cache?
 pub fn disk_full(text: &str) -> bool {
     let full = ["No space left on device", "Disk quota exceeded", "not enough space on the disk"];

@@ -6,5 +6,6 @@ pub mod toolchain;
 pub mod process;
 pub mod linker;
 pub mod diagnostics;
+pub mod cargo_notes;
 pub mod dep_info;
 pub mod cargo_messages;

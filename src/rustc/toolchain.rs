@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::cargo_config::cargo_home;
+use crate::config::ancestors::cargo_home;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -150,6 +150,11 @@ impl Toolchain {
 }
 
 impl Identity {
+    /// The platform that it compiles for unless it is told another one.
+    pub fn host(&self) -> &str {
+        self.version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default()
+    }
+
     /// Is the compiler still the file that was asked?
     pub fn holds(&self) -> bool {
         stamp(&self.rustc) == self.stamp && self.stamp.0 > 0
