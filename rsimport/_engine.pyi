@@ -274,8 +274,9 @@ def build(
     python: Mapping[str, object],
     settings: _Given,
     progress: _Progress | None,
+    ahead: bool = False,
 ) -> Artifact:
-    """Looks up again under the lock, and builds if that is needed."""
+    """Looks up again under the lock, and builds if that is needed, or if it is done ahead of an edit."""
 
 def claim(source: str, module: str, abi: str, settings: _Given) -> bool:
     """Is it this process that should have the optimised build of a kernel made in the background?"""

@@ -48,6 +48,8 @@ pub struct Request {
     pub abi: String,
     /// The settings that the call gives.
     pub given: Overrides,
+    /// Is it only to be prepared for the next edit? Then an optimised build does not pass for the fast one.
+    pub ahead: bool,
 }
 
 /// A library that can be imported.
@@ -162,7 +164,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         let resolved = resolve(request)?;
         let last = Last::of(&resolved.source, &resolved.cache, &resolved.fingerprint);
         let mut reason = None;
-        if !resolved.config.settings.force_rebuild {
+        if !resolved.config.settings.force_rebuild && !request.ahead {
             let found = found(&resolved, resolved.tiers, observer);
             if let Some(artifact) = found.hit {
                 return Ok(artifact);
@@ -173,7 +175,10 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             // What was built fast is optimised for the reason for which it was built.
             reason = reason.or(self::found(&resolved, &[Tier::Fast], observer).hit.map(|fast| fast.reason()));
         }
-        let reason = reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref()));
+        let reason = match request.ahead {
+            true => "prepared for an edit".to_owned(),
+            false => reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref())),
+        };
         let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
         let staging = resolved.cache.staging()?;

@@ -374,7 +374,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         };
-        ["src/lib.rs", "target/x", "inner/Cargo.toml", "inner/a.txt"].map(write);
+        ["src/lib.rs", "target/x", "inner/Cargo.toml", "inner/a.txt"].iter().for_each(|name| write(name));
         let (package, tree) = (Input::folder(folder.path(), folder.path()), Input::tree(folder.path(), folder.path()));
         for (name, in_package) in [("target/y", false), (".hidden", false), ("inner/b.txt", false), ("data/c", true)] {
             write(name);

@@ -145,14 +145,16 @@ fn lookup(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<Option<Artifact>> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
     let mut observer = Watcher::new(None);
     let found = engine::lookup(&request, &mut observer).map_err(|e| raised(py, e))?;
     Ok(found.map(Artifact::from))
 }
 
-/// Finds a kernel's artifact, or builds it.
+/// Finds a kernel's artifact, or builds it; `ahead` prepares the fast builds of later edits.
 #[pyfunction]
+#[pyo3(signature = (source, module, abi, python, settings, progress, ahead = false))]
+#[allow(clippy::too_many_arguments)]
 fn build(
     py: Python<'_>,
     source: PathBuf,
@@ -161,8 +163,9 @@ fn build(
     python: &Bound<'_, PyDict>,
     settings: &Bound<'_, PyDict>,
     progress: Option<Py<PyAny>>,
+    ahead: bool,
 ) -> PyResult<Artifact> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead };
     let python = interpreter(python)?;
     watched(py, progress, |observer| engine::build(&request, &python, observer)).map(Artifact::from)
 }
@@ -170,7 +173,7 @@ fn build(
 /// Is it this process that should have the optimised build of a kernel made in the background?
 #[pyfunction]
 fn claim(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<bool> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
     engine::claim(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))
 }
 

@@ -43,12 +43,16 @@ pub fn from_message(message: Message, folder: &Path) -> Option<Diagnostic> {
     })
 }
 
-/// The place in the user's code: of what a macro of the standard library wrote, the place where it was called.
+/// The place in the user's code: of what a macro of the standard library or of a crate wrote, the place where it was
+/// called.
 fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
+    // The sources of the standard library lie in the toolchain where they are installed, else nowhere.
+    let name = span.file_name.replace('\\', "/");
+    let foreign = name.starts_with("/rustc/")
+        || name.starts_with('<')
+        || ["/rustlib/src/rust/", "/registry/src/", "/git/checkouts/"].iter().any(|part| name.contains(part));
     match &span.expansion {
-        Some(expansion) if span.file_name.starts_with("/rustc/") || span.file_name.starts_with('<') => {
-            users_own(&expansion.span)
-        }
+        Some(expansion) if foreign => users_own(&expansion.span),
         _ => span,
     }
 }
