@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ def test_garbled_libraries_and_records_are_made_again(stub_kernel, look, own_cac
         garble(path, "garbage")
     stub_kernel("plain::NUMBER + 1", dependency)
     assert look()[:2] == (2, True)
+
+
+def test_a_copy_of_a_project_is_built_again_if_a_dependency_knows_its_folder(
+    stub_kernel, look, project, tmp_path
+):
+    source = 'pub fn number() -> i64 {\n    env!("CARGO_MANIFEST_DIR").len() as i64\n}\n'
+    write(project / "near", {"Cargo.toml": package("near"), "src/lib.rs": source})
+    stub_kernel("near::number()", 'near = { path = "near" }')
+    length = len(str(project / "near"))
+    assert look()[:2] == (length, True)
+    copy = shutil.copytree(project, tmp_path / "a-copy-of-the-project")
+    assert look(cwd=copy)[:2] == (len(str(copy / "near")), True)
+    assert look()[:2] == (length, False)
 
 
 def test_what_a_build_script_has_written_is_no_input(stub_kernel, look, project):

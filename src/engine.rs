@@ -243,7 +243,8 @@ fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Lo
         if !found.damaged.is_empty() {
             lookup.refused = "the cached artifact was damaged".to_owned();
         } else if let Some((major, minor)) = found.needs {
-            lookup.refused = format!("the cached artifact needs glibc {major}.{minor}, which this machine does not have");
+            lookup.refused =
+                format!("the cached artifact needs glibc {major}.{minor}, which this machine does not have");
         }
         if let Some(hit) = found.hit {
             lookup.hit = Some(artifact(resolved, *tier, key, hit, false));
@@ -281,7 +282,8 @@ fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool)
 fn wanted(resolved: &Resolved) -> Tier {
     match resolved.tiers {
         [Tier::Optimized, Tier::Fast]
-            if resolved.config.settings.tier == "fast" || Last::of(&resolved.source, &resolved.cache, &resolved.fingerprint).is_some() =>
+            if resolved.config.settings.tier == "fast"
+                || Last::of(&resolved.source, &resolved.cache, &resolved.fingerprint).is_some() =>
         {
             Tier::Fast
         }

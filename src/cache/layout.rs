@@ -5,10 +5,11 @@
 //!   CACHEDIR.TAG                   tells backup programs to leave it out
 //!   v1/                            raised when the layout changes; an older layout is left alone
 //!     kernels/<key>/<entry>/       one published build: entry.json and the library, never changed afterwards; the
-//!                                  entry is named by time, checksum, and a seal if the key has all inputs
+//!                                  entry is named by time, checksum, and if the key has all inputs, a seal and glibc
 //!     kernels/<key>/newest         a link to the entry that was published last
-//!     work/<identity>/             per kernel: generated manifest, copies, last.json, scratch-*/ (output, incremental data)
-//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI and flags
+//!     work/<identity>/             per kernel: generated manifest, copies, last-*.json, scratch-*/ (output, incremental data)
+//!     targets/<dependency set>/    cargo's target folders, shared by all kernels with the same toolchain, ABI, flags, CPU
+//!                                  and glibc; <set>-<profile>.json what their packages were compiled from
 //!     recipes/<recipe>.json        recorded compiler calls
 //!     toolchains/<selection>.json  which rustc a folder gets
 //!     python/<digest>.txt          what PyO3's build script is told about an interpreter

@@ -114,6 +114,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     }
     let mut built = built.map_err(|error| view.restored(error))?;
     view.restore(&mut built.diagnostics);
+    view.restore(&mut built.notes);
     if let Some(recipe) = built.recipe.take() {
         cache.keep("recipes", &plan.recipe, &recipe);
     }

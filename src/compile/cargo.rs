@@ -16,7 +16,7 @@ use crate::observer::Observer;
 use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::cargo_notes::{at_line, cargo_notes, in_users_words};
 use crate::rustc::dep_info::DepInfo;
-use crate::rustc::diagnostics::{DAMAGED_LIBRARY, cargo_error, compile_error, lock_file_is_damaged};
+use crate::rustc::diagnostics::{DAMAGED_LIBRARY, cargo_error, compile_error, is_of_others, lock_file_is_damaged};
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 
@@ -193,7 +193,9 @@ impl Run<'_> {
         let damaged = all.filter_map(|said| said.code.as_deref()).any(|code| code == DAMAGED_LIBRARY);
         let program = names(&self.target) && output.text.contains("could not execute process");
         // Of a forced build nothing may be left to what was compiled before.
-        let forced = self.job.forced && !output.own.iter().any(|said| said.level == "error");
+        let mut errors = output.own.iter().chain(&output.others).filter(|said| said.level == "error").peekable();
+        let others = |said: &Diagnostic| said.file.as_deref().is_none_or(is_of_others);
+        let forced = self.job.forced && errors.peek().is_some() && errors.all(others);
         if (damaged || program || forced) && self.target.is_dir() {
             cache.remove(&self.target)?;
             return Ok(true);

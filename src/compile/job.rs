@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::freshness::inputs::Input;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
 use crate::error::Diagnostic;
+use crate::freshness::inputs::Input;
 use crate::kernel::exports::Export;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::{Source, workspace_folder};

@@ -38,18 +38,16 @@ const HARMLESS: [&str; 6] = [
     "PYO3_BUILD_EXTENSION_MODULE",
     "PYO3_CARGO_FILE",
 ];
-/// The variables that cargo sets for rustc and build scripts whatever the user's environment has, by prefix.
-const CARGOS: [&str; 11] = [
+/// The variables that cargo sets for rustc whatever the user's environment has: names, and beginnings of names.
+const CARGOS: [&str; 9] = [
+    "CARGO",
     "CARGO_BIN_",
-    "CARGO_CFG_",
     "CARGO_CRATE_NAME",
-    "CARGO_FEATURE_",
     "CARGO_MAKEFLAGS",
     "CARGO_MANIFEST_",
     "CARGO_PKG_",
     "CARGO_PRIMARY_PACKAGE",
     "CARGO_RUSTC_CURRENT_DIR",
-    "DEP_",
     "OUT_DIR",
 ];
 
@@ -126,7 +124,9 @@ pub fn rustflags_key(target: &str) -> String {
 /// Reads a file, then what it includes: the last of that beats the others, and the file beats all of it. What cannot
 /// be read is left for cargo to complain about.
 fn read(path: &Path, depth: usize, files: &mut Vec<Table>) {
-    let Some(mut table) = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok()) else { return };
+    let Some(mut table) = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok()) else {
+        return;
+    };
     let included = table.remove("include");
     table.retain(|key, _| TABLES.contains(&key));
     if !table.is_empty() {
@@ -153,8 +153,8 @@ pub fn relevant(environment: &Environment) -> String {
 
 /// Is it a variable of the user's that the key does not have yet?
 pub fn is_further(name: &str) -> bool {
-    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    name != "CARGO" && !begins(&PREFIXES) && !begins(&CARGOS)
+    let is_cargos = |known: &&str| name == *known || known.ends_with('_') && name.starts_with(known);
+    !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !CARGOS.iter().any(|known| is_cargos(&known))
 }
 
 #[cfg(test)]
@@ -207,6 +207,7 @@ mod tests {
             ("CARGO", false),
             ("CARGO_PKG_NAME", false),
             ("OUT_DIR", false),
+            ("OUT_DIRECTORY", true),
             ("PYO3_PRINT_CONFIG", false),
             ("RUSTFLAGS", false),
         ] {

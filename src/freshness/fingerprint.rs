@@ -6,12 +6,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::freshness::cargo_config::{CargoConfig, relevant};
-use crate::freshness::machine::native_cpu;
 use crate::config::environment::Environment;
 use crate::config::layers::Config;
 use crate::config::tier::Tier;
 use crate::digest::Digest;
+use crate::freshness::cargo_config::{CargoConfig, relevant};
+use crate::freshness::machine::native_cpu;
 use crate::kernel::source::Source;
 
 /// The PyO3 that kernels get which name none: the version that rsimport was tested with.

@@ -156,6 +156,7 @@ impl Input {
             Input::File { path, .. } => Input::file(path, base),
             Input::Folder { path, .. } => Input::folder(path, base),
             Input::Tree { path, .. } => Input::tree(path, base),
+            Input::OwnFolder { .. } => Input::OwnFolder { path: base.to_path_buf() },
             other => other.renamed(&|path| shortened(path, base)),
         }
     }
@@ -291,7 +292,8 @@ fn said(own: &str, shared: Option<&str>, root: bool) -> String {
     };
     let inherited = shared.remove("workspace").and_then(|table| table.try_into().ok()).unwrap_or_default();
     inherit(&mut own, &inherited, &mut Vec::new());
-    for name in ["badges", "bench", "bin", "dev-dependencies", "example", "patch", "profile", "replace", "test", "workspace"]
+    for name in
+        ["badges", "bench", "bin", "dev-dependencies", "example", "patch", "profile", "replace", "test", "workspace"]
     {
         own.remove(name);
     }

@@ -83,8 +83,19 @@ fn words() -> [u32; 13] {
     // SAFETY: this bit says that the operating system has enabled XSAVE, and with it the instruction that is used.
     let kept = if one.ecx & 1 << 27 != 0 { unsafe { enabled() } } else { 0 };
     [
-        one.ecx, one.edx, seven.ebx, seven.ecx, seven.edx, seven_one.eax, seven_one.edx, extended.ecx, extended.edx,
-        saving.eax, locker.ebx, ten.ebx, kept,
+        one.ecx,
+        one.edx,
+        seven.ebx,
+        seven.ecx,
+        seven.edx,
+        seven_one.eax,
+        seven_one.edx,
+        extended.ecx,
+        extended.edx,
+        saving.eax,
+        locker.ebx,
+        ten.ebx,
+        kept,
     ]
 }
 
@@ -93,8 +104,18 @@ fn words() -> [u32; 13] {
 #[cfg(not(target_arch = "x86_64"))]
 fn instruction_sets() -> String {
     const TELLING: [&str; 12] = [
-        "CPU architecture", "CPU implementer", "CPU part", "Features", "cpu", "features", "isa", "mmu", "model name",
-        "processor 0", "uarch", "CPU Family",
+        "CPU architecture",
+        "CPU implementer",
+        "CPU part",
+        "Features",
+        "cpu",
+        "features",
+        "isa",
+        "mmu",
+        "model name",
+        "processor 0",
+        "uarch",
+        "CPU Family",
     ];
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = |line: &&str| TELLING.contains(&line.split(':').next().unwrap_or_default().trim());

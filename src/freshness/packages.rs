@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn what_a_build_script_watches_is_read_in_both_spellings() {
-        let told = Told::of("cargo:rerun-if-changed=a b.txt\ncargo::rerun-if-env-changed=CFLAGS\ncargo:rustc-cfg=x\nx=y\n");
+        let told =
+            Told::of("cargo:rerun-if-changed=a b.txt\ncargo::rerun-if-env-changed=CFLAGS\ncargo:rustc-cfg=x\nx=y\n");
         assert_eq!((told.files, told.variables, told.silent), (vec!["a b.txt"], vec!["CFLAGS"], false));
         assert!(Told::of("cargo:rustc-cfg=rerun-if-changed=a\nrerun-if-changed=b\n").silent);
         let known = Told::of("cargo:rerun-if-env-changed=PYO3_PRINT_CONFIG\n");

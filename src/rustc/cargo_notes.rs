@@ -78,7 +78,8 @@ pub fn in_users_words(
     let (file, toml, first) = written(source, manifest);
     let (mut told, mut line) = (text.to_owned(), None);
     let relative = pathdiff::diff_paths(path, &source.base).unwrap_or_default();
-    for name in [&relative, path].map(|path| path.to_string_lossy().into_owned()).into_iter().filter(|n| !n.is_empty()) {
+    for name in [&relative, path].map(|path| path.to_string_lossy().into_owned()).into_iter().filter(|n| !n.is_empty())
+    {
         if let Some((before, after)) = told.split_once(&format!("{name}:")) {
             let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
             let number: usize = digits.parse().unwrap_or(0);

@@ -46,15 +46,18 @@ pub fn from_message(message: Message, folder: &Path) -> Option<Diagnostic> {
 /// The place in the user's code: of what a macro of the standard library or of a crate wrote, the place where it was
 /// called.
 fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
-    // The sources of the standard library lie in the toolchain where they are installed, else nowhere.
-    let name = span.file_name.replace('\\', "/");
-    let foreign = name.starts_with("/rustc/")
-        || name.starts_with('<')
-        || ["/rustlib/src/rust/", "/registry/src/", "/git/checkouts/"].iter().any(|part| name.contains(part));
     match &span.expansion {
-        Some(expansion) if foreign => users_own(&expansion.span),
+        Some(expansion) if is_of_others(&span.file_name) => users_own(&expansion.span),
         _ => span,
     }
+}
+
+/// Is it a file of the standard library or of a crate that somebody else has written? The sources of the standard library
+/// lie in the toolchain where they are installed, else nowhere.
+pub fn is_of_others(file: &str) -> bool {
+    let file = file.replace('\\', "/");
+    let parts = ["/rustlib/src/rust/", "/registry/src/", "/git/checkouts/"];
+    file.starts_with("/rustc/") || file.starts_with('<') || parts.iter().any(|part| file.contains(part))
 }
 
 /// rustc's code for a library of which it cannot read the metadata.
@@ -62,7 +65,12 @@ pub const DAMAGED_LIBRARY: &str = "E0786";
 
 /// Says cargo that it cannot read the lock file that it was given?
 pub fn lock_file_is_damaged(text: &str) -> bool {
-    let words = ["failed to parse lock file", "is not a valid lock", "invalid serialized PackageId", "package collision in the lockfile"];
+    let words = [
+        "failed to parse lock file",
+        "is not a valid lock",
+        "invalid serialized PackageId",
+        "package collision in the lockfile",
+    ];
     words.iter().any(|words| text.contains(words))
 }
 
@@ -286,6 +294,25 @@ mod tests {
         };
         check(&[2, 3], &[2]);
         check(&[3], &[3]);
+    }
+
+    #[test]
+    fn what_a_macro_of_the_standard_library_says_is_told_where_it_was_called() {
+        let span = |file: &str, line: usize, expansion: &str| {
+            format!(
+                r#"{{"file_name":"{file}","byte_start":0,"byte_end":1,"line_start":{line},"line_end":{line},"column_start":5,"column_end":6,"is_primary":true,"text":[],"label":null,"suggested_replacement":null,"suggestion_applicability":null,"expansion":{expansion}}}"#
+            )
+        };
+        let called =
+            format!(r#"{{"span":{},"macro_decl_name":"assert!","def_site_span":null}}"#, span("/k/a.rs", 3, "null"));
+        for library in ["/rustc/hash/library/core/src/panic.rs", "/r/lib/rustlib/src/rust/library/core/src/panic.rs"] {
+            let span = span(library, 100, &called);
+            let line = format!(
+                r#"{{"message":"evaluation panicked","code":null,"level":"error","spans":[{span}],"children":[],"rendered":null}}"#
+            );
+            let found = from_rustc(&line, Path::new("/k")).unwrap();
+            assert_eq!((found.file.as_deref(), found.line), (Some("/k/a.rs"), Some(3)));
+        }
     }
 
     #[test]
