@@ -78,10 +78,10 @@ def test_the_first_edit_is_prepared_where_one_edits(kernel, run, own_cache, setu
     import pathlib, sys, time
     {setup}
     work = pathlib.Path({str(own_cache)!r}, "v1", "work")
-    before = {{*work.glob("*/last.json"), *work.glob("*/scratch-*/incremental/*")}}
+    before = {{*work.glob("*/last-*.json"), *work.glob("*/scratch-*/incremental/*")}}
     new = lambda pattern: set(work.glob(pattern)) - before
     import rsimport, rsimport.import_hook, k
-    done = lambda: any("-optimized" not in str(path) for path in new("*/last.json"))
+    done = lambda: any("-optimized" not in str(path) for path in new("*/last-*.json"))
     end = time.monotonic() + ({LIMIT} if {prepared} else 3)
     while not done() and time.monotonic() < end:
         time.sleep(0.05)

@@ -102,18 +102,18 @@ def main() -> None:
     from contextlib import suppress
     from threading import Thread
 
-    from rsimport._build import build
     from rsimport._errors import RsimportError
+    from rsimport._python import interpreter
 
     kernel, module, settings, tier = json.loads(sys.argv[1])
     if hasattr(os, "nice"):
         os.nice(10)
     Thread(target=_stop_when_edited, args=(kernel,), daemon=True).start()
-    # The optimised build that is there already must not pass for the fast one.
-    quiet = {"tier": tier, "progress": False, "force_rebuild": tier == "fast"}
+    quiet = {**settings, "tier": tier, "progress": False, "force_rebuild": False}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt):
-        build(kernel, module, {**settings, **quiet})
+        # The optimised build that is there already must not pass for the fast one.
+        _engine.build(kernel, module, ABI, interpreter(), quiet, None, ahead=tier == "fast")
 
 
 def _in_main_interpreter() -> bool:

@@ -307,8 +307,9 @@ def build(
     python: Mapping[str, object],
     settings: _Given,
     progress: _Progress | None,
+    ahead: bool = False,
 ) -> Artifact:
-    """Looks up again under the lock, and builds if that is needed."""
+    """Looks up again under the lock, and builds if that is needed, or if it is done ahead of an edit."""
 
 def key(source: str, module: str, abi: str, settings: _Given) -> str:
     """The key of a kernel as it is now: its content unless its build reads more than the key names."""

@@ -4,25 +4,27 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::cache::entries::{self, Entry, Hit};
-use crate::cache::inputs::Input;
 use crate::cache::layout::{Cache, now};
 use crate::cache::lock::Lock;
 use crate::cache::staging::Staging;
 use crate::compile::build::compile;
-use crate::compile::freshness;
+use crate::compile::glibc::needed;
 use crate::compile::job::Built;
 use crate::compile::task::Task;
 use crate::compile::verify::verify;
-use crate::config::abi::{Python, check_tag, native_cpu};
+use crate::config::abi::{Python, check_tag};
 use crate::config::ancestors::Ancestors;
-use crate::config::cargo_config::CargoConfig;
 use crate::config::environment::Environment;
-use crate::config::fingerprint::Fingerprint;
 use crate::config::layers::{Config, Overrides, declared_settings};
 use crate::config::tier::Tier;
 use crate::digest::CLOCK_LAG;
 use crate::digest::Digest;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::freshness::cargo_config::CargoConfig;
+use crate::freshness::fingerprint::Fingerprint;
+use crate::freshness::inputs::Input;
+use crate::freshness::machine::{glibc, native_cpu};
+use crate::freshness::packages;
 use crate::history::{Last, identity, remember};
 use crate::kernel::exports::mentioned;
 use crate::kernel::source::Source;
@@ -31,6 +33,8 @@ use crate::rustc::diagnostics::is_users;
 
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
+/// So many bytes of warnings are kept of a build.
+const LARGEST_WARNINGS: usize = 1024 * 1024;
 /// A background build is given so long before another one is started for the same text.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -45,6 +49,8 @@ pub struct Request {
     pub abi: String,
     /// The settings that the call gives.
     pub given: Overrides,
+    /// Is it only to be prepared for the next edit? Then an optimised build does not pass for the fast one.
+    pub ahead: bool,
 }
 
 /// A library that can be imported.
@@ -103,13 +109,15 @@ impl Artifact {
 #[derive(Default)]
 struct Lookup {
     hit: Option<Artifact>,
-    damaged: bool,
+    /// Why something was found that could not be taken; empty where nothing was.
+    refused: String,
 }
 
 /// Finds out what every look-up needs and what stays the same for all of them. Several libraries ask the CPU for what it
 /// can do when they are first used, and every such question takes microseconds in a virtual machine.
 pub fn prepare() {
     native_cpu();
+    glibc();
     declared_settings();
     Environment::now();
     Digest::of(&[]);
@@ -160,20 +168,23 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
     let mut uncertain: Option<Vec<Input>> = None;
     for _ in 0..ATTEMPTS {
         let resolved = resolve(request)?;
-        let last = Last::of(&resolved.source, &resolved.cache);
+        let last = Last::of(&resolved.source, &resolved.cache, &resolved.fingerprint);
         let mut reason = None;
-        if !resolved.config.settings.force_rebuild {
+        if !resolved.config.settings.force_rebuild && !request.ahead {
             let found = found(&resolved, resolved.tiers, observer)?;
             if let Some(artifact) = found.hit {
                 return Ok(artifact);
             }
-            reason = found.damaged.then(|| "the cached artifact was damaged".to_owned());
+            reason = Some(found.refused).filter(|refused| !refused.is_empty());
         }
         if tier == Tier::Optimized {
             // What was built fast is optimised for the reason for which it was built.
             reason = reason.or(self::found(&resolved, &[Tier::Fast], observer)?.hit.map(|fast| fast.reason()));
         }
-        let reason = reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref()));
+        let reason = match request.ahead {
+            true => "prepared for an edit".to_owned(),
+            false => reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref())),
+        };
         let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
         let staging = resolved.cache.staging()?;
@@ -181,6 +192,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             source: &resolved.source,
             config: &resolved.config,
             cargo: &resolved.cargo,
+            cpu: resolved.fingerprint.value("CPU"),
             python,
             cache: &resolved.cache,
             work: &resolved.cache.work(&identity),
@@ -199,7 +211,8 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         }
         let built = outcome?;
         let base = &resolved.source.base;
-        let inputs = freshness::inputs(&built, &resolved.source);
+        let (source, cache) = (&resolved.source, resolved.cache.layout());
+        let inputs = packages::all(&built.foreign, &built.files, &built.variables, source, &cache);
         // A file that was written during the build may have been read before or after. One more build tells, unless
         // its content is resolved to be the one from before.
         let doubtful = inputs.iter().any(|input| !before.contains(input) && input.touched_since(base, began));
@@ -223,7 +236,7 @@ fn resolve(request: &Request) -> Result<Resolved> {
     let cargo = CargoConfig::of(&ancestors);
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo, &environment);
-    let tiers = Tier::of(&source, &config, &cargo, fingerprint.value("cargo environment"));
+    let tiers = Tier::of(&source, &config, cargo.has_profile(), fingerprint.value("cargo environment"));
     Ok(Resolved { source, config, cargo, cache, fingerprint, tiers })
 }
 
@@ -233,7 +246,12 @@ fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Re
         let key = resolved.fingerprint.key_of(*tier);
         let found = entries::find(&resolved.cache, &key, &resolved.library(), &resolved.source.base)?;
         found.damaged.iter().for_each(|text| observer.warning(text));
-        lookup.damaged |= !found.damaged.is_empty();
+        if !found.damaged.is_empty() {
+            lookup.refused = "the cached artifact was damaged".to_owned();
+        } else if let Some((major, minor)) = found.needs {
+            lookup.refused =
+                format!("the cached artifact needs glibc {major}.{minor}, which this machine does not have");
+        }
         if let Some(hit) = found.hit {
             lookup.hit = Some(artifact(resolved, *tier, key, hit, false));
             break;
@@ -246,7 +264,8 @@ fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool)
     let Resolved { source, config, .. } = resolved;
     let mut content = if tier == Tier::Fast { resolved.fingerprint.key() } else { key.clone() };
     if !hit.inputs.is_empty() {
-        let further = serde_json::to_string(&hit.inputs).unwrap_or_default();
+        let contents: Vec<Input> = hit.inputs.iter().map(Input::content).collect();
+        let further = serde_json::to_string(&contents).unwrap_or_default();
         content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
     }
     Artifact {
@@ -260,7 +279,7 @@ fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool)
         module: source.module.clone(),
         profile: config.settings.profile.clone(),
         tier,
-        inputs: hit.inputs.iter().filter_map(|input| input.path(&source.base)).collect(),
+        inputs: hit.inputs.iter().flat_map(|input| input.paths(&source.base)).collect(),
     }
 }
 
@@ -269,7 +288,8 @@ fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool)
 fn wanted(resolved: &Resolved) -> Tier {
     match resolved.tiers {
         [Tier::Optimized, Tier::Fast]
-            if resolved.config.settings.tier == "fast" || Last::of(&resolved.source, &resolved.cache).is_some() =>
+            if resolved.config.settings.tier == "fast"
+                || Last::of(&resolved.source, &resolved.cache, &resolved.fingerprint).is_some() =>
         {
             Tier::Fast
         }
@@ -286,6 +306,22 @@ fn reason(resolved: &Resolved, last: Option<&Last>) -> String {
     }
 }
 
+/// The warnings that are kept: who has very many does not read the last ones, and metadata have to stay small.
+fn bounded(warnings: impl Iterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+    let (mut kept, mut bytes, mut dropped) = (Vec::new(), 0, 0);
+    for warning in warnings {
+        bytes += warning.ansi.len() + warning.message.len();
+        if bytes <= LARGEST_WARNINGS { kept.push(warning) } else { dropped += 1 }
+    }
+    if dropped > 0 {
+        let text = format!("warning: {dropped} more warnings are not shown");
+        let level = "warning".to_owned();
+        let message = text.trim_start_matches("warning: ").to_owned();
+        kept.push(Diagnostic { level, code: None, message, file: None, line: None, column: None, ansi: text + "\n" });
+    }
+    kept
+}
+
 fn publish(
     resolved: &Resolved,
     tier: Tier,
@@ -297,6 +333,7 @@ fn publish(
 ) -> Result<Artifact> {
     let Resolved { source, config, cache, fingerprint, .. } = resolved;
     let exports = verify(&built.library, source, built.exports)?;
+    let warned = built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning");
     let key = fingerprint.key_of(tier);
     let entry = Entry {
         module: source.module.clone(),
@@ -309,11 +346,8 @@ fn publish(
         reason,
         seconds: started.elapsed().as_secs_f64(),
         exports,
-        warnings: built
-            .diagnostics
-            .into_iter()
-            .filter(|found| found.level == "warning" && is_users(source, found))
-            .collect(),
+        warnings: bounded(built.notes.into_iter().chain(warned).filter(|found| is_users(source, found))),
+        glibc: needed(&built.library),
         checksum: (0, String::new()),
         stamp: None,
         created: now().as_secs_f64(),

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::entries;
-use crate::cache::inputs::Input;
 use crate::cache::layout::Cache;
-use crate::config::fingerprint::Fingerprint;
 use crate::config::tier::Tier;
 use crate::digest::Digest;
+use crate::freshness::fingerprint::Fingerprint;
+use crate::freshness::inputs::Input;
+use crate::freshness::machine::native_cpu;
 use crate::kernel::source::Source;
 
 /// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
@@ -32,9 +33,10 @@ pub struct Last {
 }
 
 impl Last {
-    /// What is remembered of the last build, of whatever tier.
-    pub fn of(source: &Source, cache: &Cache) -> Option<Last> {
-        let kept = |tier| cache.kept::<Last>("work", &file(&identity(source, tier)));
+    /// What is remembered of the last build, of whatever tier, for the Python and the machine that ask: another one's
+    /// first build is its first.
+    pub fn of(source: &Source, cache: &Cache, fingerprint: &Fingerprint) -> Option<Last> {
+        let kept = |tier| cache.kept::<Last>("work", &file(&identity(source, tier), fingerprint));
         [Tier::Fast, Tier::Optimized].into_iter().filter_map(kept).max_by(|a, b| a.built.total_cmp(&b.built))
     }
 
@@ -69,7 +71,8 @@ pub fn remember(
     inputs: Vec<Input>,
     built: f64,
 ) {
-    let last: Option<Last> = cache.kept("work", &file(identity));
+    let file = file(identity, &fingerprint);
+    let last: Option<Last> = cache.kept("work", &file);
     let mut published = last.map(|last| last.published).unwrap_or_default();
     published.extend(library.parent().map(Path::to_path_buf));
     let old = published.len().saturating_sub(KEPT);
@@ -78,9 +81,10 @@ pub fn remember(
         folder.exists() && !(forgotten && entries::drop_entry(cache, folder).is_ok())
     };
     let published = published.into_iter().enumerate().filter(kept).map(|(_, folder)| folder).collect();
-    cache.keep("work", &file(identity), &Last { fingerprint, inputs, built, published });
+    cache.keep("work", &file, &Last { fingerprint, inputs, built, published });
 }
 
-fn file(identity: &str) -> String {
-    format!("{identity}/last")
+fn file(identity: &str, fingerprint: &Fingerprint) -> String {
+    let whose = Digest::default().with(fingerprint.value("Python ABI").as_bytes()).with(native_cpu().as_bytes()).hex();
+    format!("{identity}/last-{}", &whose[..8])
 }

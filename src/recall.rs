@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::cache::entries::{self, Entry};
 use crate::cache::layout::Cache;
 use crate::config::environment::Environment;
-use crate::config::fingerprint::key_of;
 use crate::config::layers::Overrides;
 use crate::config::settings::Settings;
 use crate::config::tier::Tier;
 use crate::engine::Artifact;
 use crate::error::{Error, Result};
+use crate::freshness::fingerprint::key_of;
 
 /// The folder of the cache in which origins lie, by content.
 const ORIGINS: &str = "origins";
@@ -106,7 +106,7 @@ fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origi
         module: entry.module,
         profile: entry.profile,
         tier: entry.tier,
-        inputs: entry.inputs.iter().filter_map(|input| input.path(&base)).collect(),
+        inputs: entry.inputs.iter().flat_map(|input| input.paths(&base)).collect(),
         exporting: !entry.exports.is_empty(),
         path: library,
         source,
@@ -143,6 +143,7 @@ mod tests {
             reason: String::new(),
             seconds: 0.0,
             warnings: Vec::new(),
+            glibc: None,
             exports: Vec::new(),
             library: "k.so".into(),
             checksum: (0, String::new()),

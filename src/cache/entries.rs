@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::inputs::Input;
 use crate::cache::layout::{Cache, now, read_bounded, size_of};
 use crate::cache::staging::Staging;
 use crate::config::tier::Tier;
 use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
 use crate::error::{Diagnostic, Kind, Result};
+use crate::freshness::inputs::Input;
+use crate::freshness::machine::{Glibc, has_glibc, parsed};
 use crate::kernel::exports::Export;
 use crate::limits::{failed, is_out_of_files};
 
@@ -42,6 +43,9 @@ pub struct Entry {
     pub reason: String,
     /// How long that took.
     pub seconds: f64,
+    /// The newest glibc that its symbols ask for.
+    #[serde(default)]
+    pub glibc: Option<Glibc>,
     /// rustc's warnings about the user's code.
     pub warnings: Vec<Diagnostic>,
     /// What native callers find in the library.
@@ -64,6 +68,16 @@ pub struct Found {
     pub hit: Option<Hit>,
     /// Sentences about entries that were damaged and have been removed.
     pub damaged: Vec<String>,
+    /// The glibc that an entry needs and this machine does not have.
+    pub needs: Option<Glibc>,
+}
+
+/// Why an entry cannot be taken.
+enum Refused {
+    /// The inputs are others.
+    Inputs,
+    Glibc(Glibc),
+    Damaged(io::Error),
 }
 
 /// A published build whose inputs hold.
@@ -83,7 +97,7 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Foun
     // It nearly always is the newest one, and the link to it spares listing the folder.
     if let Ok(newest) = std::fs::read_link(of_key.join(NEWEST)) {
         let folder = of_key.join(newest);
-        found.hit = sealed(cache, &folder, library).or_else(|| hit(cache, &folder, base).ok().flatten());
+        found.hit = sealed(cache, &folder, library).or_else(|| hit(cache, &folder, base).ok());
         if found.hit.is_some() {
             return Ok(found);
         }
@@ -93,16 +107,17 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Foun
     folders.sort_unstable_by(|a, b| b.cmp(a));
     for folder in folders {
         match hit(cache, &folder, base) {
-            Ok(None) => {}
             Ok(hit) => {
-                found.hit = hit;
+                found.hit = Some(hit);
                 return Ok(found);
             }
+            Err(Refused::Inputs) => {}
+            Err(Refused::Glibc(needed)) => found.needs = Some(needed),
             // What cannot be opened for want of a descriptor is not damaged.
-            Err(error) if is_out_of_files(&error) => {
+            Err(Refused::Damaged(error)) if is_out_of_files(&error) => {
                 return Err(failed(Kind::Cache, format_args!("{} cannot be read", folder.display()), &error));
             }
-            Err(damage) => {
+            Err(Refused::Damaged(damage)) => {
                 found.damaged.push(format!(
                     "the cached artifact {} was damaged ({damage}) and is built again",
                     folder.display()
@@ -118,23 +133,30 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Foun
 /// The artifact in an entry whose seal holds: no file in it was touched since it was published, and it needs nothing
 /// besides the key's inputs, so that its metadata need not be read.
 fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
-    let expected = folder.file_name()?.to_str()?.splitn(3, '-').nth(2)?;
+    let mut name = folder.file_name()?.to_str()?.split('-').skip(2);
+    let (expected, needed) = (name.next()?, name.next());
+    if needed.is_some_and(|needed| !parsed(needed).is_some_and(has_glibc)) {
+        return None;
+    }
     let library = folder.join(library);
     let metadata = std::fs::metadata(&library).ok()?;
     let seal = seal(&[stamp_of(&metadata)?, stamp(&folder.join(METADATA))?]);
     (seal == expected).then(|| used(cache, folder, library, &metadata, Vec::new()))
 }
 
-/// The artifact in an entry, if the entry's inputs hold; the error says what is damaged.
-fn hit(cache: &Cache, folder: &Path, base: &Path) -> io::Result<Option<Hit>> {
-    let entry = read_entry(folder)?;
+/// The artifact in an entry, if the entry's inputs hold and this machine has what it needs.
+fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Hit, Refused> {
+    let entry = read_entry(folder).map_err(Refused::Damaged)?;
     if !entry.inputs.iter().all(|input| input.holds(base)) {
-        return Ok(None);
+        return Err(Refused::Inputs);
+    }
+    if let Some(needed) = entry.glibc.filter(|needed| !has_glibc(*needed)) {
+        return Err(Refused::Glibc(needed));
     }
     let library = folder.join(&entry.library);
-    let metadata = std::fs::metadata(&library).map_err(|e| unreadable("it", e))?;
-    check(&library, &metadata, &entry)?;
-    Ok(Some(used(cache, folder, library, &metadata, entry.inputs)))
+    let metadata = std::fs::metadata(&library).map_err(|e| Refused::Damaged(unreadable("it", e)))?;
+    check(&library, &metadata, &entry).map_err(Refused::Damaged)?;
+    Ok(used(cache, folder, library, &metadata, entry.inputs))
 }
 
 fn used(cache: &Cache, folder: &Path, library: PathBuf, metadata: &Metadata, inputs: Vec<Input>) -> Hit {
@@ -174,7 +196,11 @@ pub fn publish(
     let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
     let stamps = stamps.filter(|_| entry.inputs.is_empty());
     if let Some((library, metadata)) = stamps {
+        // Of a sealed entry the metadata are not read, so what else decides about it is in its name.
         name = format!("{name}-{}", seal(&[library, metadata]));
+        if let Some((major, minor)) = entry.glibc {
+            name = format!("{name}-{major}.{minor}");
+        }
     }
     let of_key = cache.layout().join("kernels").join(key);
     let folder = of_key.join(&name);
@@ -301,6 +327,7 @@ mod tests {
             seconds: 0.0,
             warnings: Vec::new(),
             exports: Vec::new(),
+            glibc: None,
             library: "k.so".into(),
             checksum: (0, String::new()),
             stamp: None,

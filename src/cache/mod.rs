@@ -1,4 +1,4 @@
-//! What is kept: the folder and who may write to it, locks, the inputs of a build, and the published builds. The only place that writes files.
+//! What is kept: the folder and who may write to it, locks, and the published builds. The only place that writes files.
 //!
 //! The modules stand in the order in which they may use one another: each only those above it.
 
@@ -7,5 +7,4 @@ pub mod owner;
 pub mod layout;
 pub mod staging;
 pub mod images;
-pub mod inputs;
 pub mod entries;

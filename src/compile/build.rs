@@ -101,10 +101,12 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     if source.manifest.is_none() && !(config.manifest.names_pyo3() && config.manifest.edition().is_some()) {
         rustc.check_age().map_err(|error| error.kernel(&source.path))?;
     }
-    let plan = Plan::of(source, config, task.cargo, task.python, &rustc);
+    let plan = Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc);
+    let forced = config.settings.force_rebuild;
     let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
-    let mut stale = Vec::new();
-    if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
+    if forced {
+        cache.forget("recipes", &plan.recipe);
+    } else if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
             observer.progress(Phase::Kernel, 0, 1, &source.name());
             let call = Replay { task, toolchain: &toolchain, rustc: &rustc, plan: &plan, recipe: &recipe, view };
@@ -113,9 +115,6 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
                 return result.map_err(|error| view.restored(error));
             }
             scratch = scratch.renewed(cache, work)?;
-        }
-        if !recipe.changed_inputs().is_empty() {
-            stale.clone_from(&recipe.packages);
         }
         cache.forget("recipes", &plan.recipe);
     }
@@ -128,7 +127,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
         output: &scratch.output(),
         own_flags: &task.own_flags(&plan, view, &scratch),
         pyo3_config: &write_pyo3_config(cache, task.python)?,
-        stale: &stale,
+        forced,
     };
     // Cargo lets only one build into a target folder; holding a lock of our own over it as well keeps the library from
     // being overwritten by a kernel of the same name before it is copied.
@@ -142,6 +141,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     }
     let mut built = built.map_err(|error| view.restored(error))?;
     view.restore(&mut built.diagnostics);
+    view.restore(&mut built.notes);
     if let Some(recipe) = built.recipe.take() {
         cache.keep("recipes", &plan.recipe, &recipe);
     }

@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cache::inputs::Input;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
 use crate::error::Diagnostic;
+use crate::freshness::inputs::Input;
 use crate::kernel::exports::Export;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::{Source, workspace_folder};
-use crate::paths::normal;
-use crate::rustc::cargo_messages::LocalPackage;
 use crate::stage::view::View;
 
 /// Everything that a run of cargo needs to know.
@@ -31,8 +29,8 @@ pub struct Job<'a> {
     pub own_flags: &'a [String],
     /// The configuration that PyO3's build script reads.
     pub pyo3_config: &'a Path,
-    /// Packages that have to be compiled again whatever their dates say.
-    pub stale: &'a [String],
+    /// Is everything to be compiled again that may have changed unnoticed?
+    pub forced: bool,
 }
 
 /// What a compiler made, be it started by cargo or directly.
@@ -47,6 +45,8 @@ pub struct Built {
     pub variables: Vec<(String, Option<String>)>,
     /// What cargo has looked at besides; what a later build needs for doing without cargo.
     pub foreign: Vec<Input>,
+    /// What cargo said about manifests and its configuration.
+    pub notes: Vec<Diagnostic>,
     /// The recorded call, where recording works.
     pub recipe: Option<Recipe>,
     /// What the kernel's own files export to native callers, or would if no `cfg` left it out.
@@ -63,11 +63,5 @@ impl Job<'_> {
     /// package relative to it, and the user is to read his own path.
     pub fn package(&self) -> PathBuf {
         self.work.join("package")
-    }
-
-    /// The path dependencies among the packages that lie in folders of the user's.
-    pub fn dependencies<'a>(&self, local: &'a [LocalPackage]) -> impl Iterator<Item = &'a LocalPackage> + use<'a> {
-        let own = if self.source.manifest.is_some() { self.view.source.base.clone() } else { self.package() };
-        local.iter().filter(move |package| normal(&package.folder) != own)
     }
 }

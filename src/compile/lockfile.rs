@@ -7,6 +7,11 @@ use toml::{Table, Value};
 /// The versions that this release was tested with.
 pub const SHIPPED: &str = include_str!("../../templates/Cargo.lock");
 
+/// Is it a lock file to its end? What garbles a file rarely leaves TOML.
+pub fn is_whole(text: &str) -> bool {
+    text.parse::<Table>().is_ok_and(|table| table.contains_key("version") && table.contains_key("package"))
+}
+
 /// Adds the packages of a lock file to the seed. What comes from a registry or from git is kept; the generated packages
 /// and path dependencies are not. A text that is no lock file adds nothing.
 pub fn merged(seed: &str, lock: &str) -> String {
@@ -74,6 +79,6 @@ mod tests {
     #[test]
     fn the_shipped_seed_holds_the_pyo3_that_kernels_get() {
         let pyo3 = entries(SHIPPED).into_iter().find(|p| p["name"].as_str() == Some("pyo3")).unwrap();
-        assert_eq!(pyo3["version"].as_str(), Some(crate::config::fingerprint::PYO3));
+        assert_eq!(pyo3["version"].as_str(), Some(crate::kernel::crates::PYO3));
     }
 }

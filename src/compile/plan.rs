@@ -6,12 +6,13 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::config::abi::{Platform, Python};
-use crate::config::cargo_config::{CargoConfig, relevant};
 use crate::config::environment::Environment;
-use crate::config::fingerprint::PYO3;
 use crate::config::layers::Config;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
+use crate::freshness::cargo_config::{CargoConfig, relevant, rustflags_key};
+use crate::freshness::machine::glibc;
+use crate::kernel::crates::PYO3;
 use crate::kernel::manifest::has_origin;
 use crate::kernel::source::Source;
 use crate::paths::followed;
@@ -37,6 +38,8 @@ pub struct Plan {
     pub link_flags: &'static [&'static str],
     /// Environment for cargo and all that it starts.
     pub environment: Vec<(&'static str, String)>,
+    /// Cargo's profile.
+    profile: String,
     /// Names the compiled dependencies: kernels with the same value share a target folder.
     pub dependency_set: String,
     /// Names the recorded compiler call: kernels with the same value differ in nothing but their own code.
@@ -64,14 +67,21 @@ struct Lib {
 
 impl Plan {
     /// Plans the build of a kernel.
-    pub fn of(source: &Source, config: &Config, cargo: &CargoConfig, python: &Python, rustc: &Identity) -> Plan {
+    pub fn of(
+        source: &Source,
+        config: &Config,
+        cargo: &CargoConfig,
+        cpu: &str,
+        python: &Python,
+        rustc: &Identity,
+    ) -> Plan {
         let settings = &config.settings;
         let crate_name = match &source.manifest {
             Some(manifest) => library_name(&manifest.text),
             None => crate_name(&source.module),
         };
         let manifest = source.manifest.is_none().then(|| Manifest::of(source, config, &crate_name));
-        let (mut environment, mut arguments) = flags(settings, cargo);
+        let (mut environment, mut arguments) = flags(settings, cargo, rustc.host());
         let rustflags = format!("{environment:?}{arguments:?}");
         environment.extend([
             ("PYO3_BUILD_EXTENSION_MODULE", "1".to_owned()),
@@ -98,16 +108,17 @@ impl Plan {
             arguments.push("--locked".to_owned());
         }
         // Nothing is shared between builds with different flags, so they need not wait for each other either.
-        let dependency_set = [rustc.version.as_str(), &python.pyo3_config(), &rustflags]
-            .iter()
-            .fold(Digest::default(), |digest, part| digest.with(part.as_bytes()))
-            .hex();
+        // Build scripts and procedural macros run on the machine that compiled them, with its C library.
+        let parts = [rustc.version.as_str(), &python.pyo3_config(), &rustflags, cpu, &format!("{:?}", glibc())];
+        let dependency_set = digest_of(&parts);
         let own = match &manifest {
             Some(manifest) => manifest.text("", "kernel"),
             None => format!("{} {}", source.base.display(), source.module),
         };
-        let parts = [&dependency_set, &flags, &own, &cargo.digest(), &relevant(&Environment::now())];
-        let recipe = parts.iter().fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex();
+        // The environment beats `[env]`, and the recorded call has what cargo made of both.
+        let shadowed = cargo.variables().map(|name| format!("{:?}", std::env::var_os(name))).collect::<String>();
+        let environment_now = relevant(&Environment::now());
+        let recipe = digest_of(&[&dependency_set, &flags, &own, &cargo.digest(), &environment_now, &shadowed]);
         Plan {
             crate_name,
             manifest,
@@ -115,9 +126,15 @@ impl Plan {
             arguments,
             link_flags: Platform::HERE.link_flags(),
             environment,
+            profile: settings.profile.clone(),
             dependency_set: dependency_set[..16].to_owned(),
             recipe,
         }
+    }
+
+    /// Names what is remembered of the packages in the dependency set, of which each profile has a library of its own.
+    pub fn sources(&self) -> String {
+        format!("{}-{}", self.dependency_set, self.profile)
     }
 
     /// The text of the generated `Cargo.toml` for a library at this path; `None` for a crate.
@@ -179,26 +196,42 @@ fn absolute_paths(table: &mut Table, base: &Path) {
     }
 }
 
+fn digest_of(parts: &[&str]) -> String {
+    parts.iter().fold(Digest::default(), |digest, part| digest.with(part.as_bytes())).hex()
+}
+
 /// The flags for every rustc of the build, as cargo takes them without losing those that the user has set elsewhere.
-/// Cargo reads one of four places only, so ours are added to the one that it will read.
-fn flags(settings: &Settings, cargo: &CargoConfig) -> (Vec<(&'static str, String)>, Vec<String>) {
+/// Cargo reads one of four places only: a variable, even an empty one; else all keys for the platform that apply; else
+/// `build.rustflags`. Ours are added in every place where there are flags already, so that they hold whichever it reads.
+fn flags(settings: &Settings, cargo: &CargoConfig, host: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
     let mut own = settings.rustflags.clone();
     if settings.target_cpu != "generic" {
         own.insert(0, format!("-Ctarget-cpu={}", settings.target_cpu));
     }
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let encoded = set("CARGO_ENCODED_RUSTFLAGS");
-    let plain = set("RUSTFLAGS").map(|flags| flags.split_whitespace().collect::<Vec<_>>().join("\x1f"));
-    if let Some(theirs) = encoded.or(plain) {
-        own.push(theirs);
+    let set = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let words = |flags: String| flags.split_whitespace().collect::<Vec<_>>().join("\x1f");
+    if let Some(theirs) = set("CARGO_ENCODED_RUSTFLAGS").or_else(|| set("RUSTFLAGS").map(words)) {
+        own.extend(Some(theirs).filter(|theirs| !theirs.is_empty()));
         return (vec![("CARGO_ENCODED_RUSTFLAGS", own.join("\x1f"))], Vec::new());
     }
     if own.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let place = if cargo.has_target_rustflags() { "target.'cfg(all())'.rustflags" } else { "build.rustflags" };
-    let value = Value::from(own);
-    (Vec::new(), vec!["--config".to_owned(), format!("{place}={value}")])
+    let mut places = cargo.rustflags();
+    let nothing = || Value::Array(Vec::new());
+    places.entry("build.rustflags".to_owned()).or_insert_with(nothing);
+    let target = set("CARGO_BUILD_TARGET").or_else(|| cargo.target().map(str::to_owned));
+    let target = target.as_deref().unwrap_or(host);
+    if set(&format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"))).is_some() {
+        places.entry(rustflags_key(target)).or_insert_with(nothing);
+    }
+    let joined = |theirs: Value| match theirs {
+        // Lists are put together by cargo; a text would be replaced by a text and clash with a list.
+        Value::String(theirs) => Value::from(format!("{theirs} {}", own.join(" "))),
+        _ => Value::from(own.clone()),
+    };
+    let arguments = places.into_iter().map(|(key, theirs)| format!("{key}={}", joined(theirs)));
+    (Vec::new(), arguments.flat_map(|argument| ["--config".to_owned(), argument]).collect())
 }
 
 /// What a crate's manifest calls its library.

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::inputs::Input;
+use crate::freshness::inputs::Input;
 
 /// The script that stands between cargo and rustc while a call is recorded. It tells the kernel's code the kernel's own
 /// folder in `CARGO_MANIFEST_DIR`, where cargo would name the folder of the generated manifest. And it gives rustc the
@@ -61,8 +61,8 @@ pub struct Recipe {
     libraries: Vec<(PathBuf, u64, u128)>,
     /// What cargo would have to look at: files of path dependencies and of build scripts, manifests, the lock file.
     pub inputs: Vec<Input>,
-    /// Path dependencies, which cargo would take for fresh if only their content changed.
-    pub packages: Vec<String>,
+    /// What cargo said about manifests and its configuration, and would say again.
+    pub text: String,
 }
 
 /// What a recorded call was given that the next call will be given anew.
@@ -126,18 +126,13 @@ impl Recipe {
             .filter(|path| path.is_absolute() && path.is_file())
             .filter_map(stamped)
             .collect();
-        Some(Recipe { rustc, folder, arguments, environment, libraries, inputs: Vec::new(), packages: Vec::new() })
+        Some(Recipe { rustc, folder, arguments, environment, libraries, inputs: Vec::new(), text: String::new() })
     }
 
     /// Is everything that the call needs still what it was?
     pub fn holds(&self) -> bool {
         self.libraries.iter().all(|library| stamped(library.0.clone()).as_ref() == Some(library))
-            && self.changed_inputs().is_empty()
-    }
-
-    /// The inputs that changed since cargo looked at them.
-    pub fn changed_inputs(&self) -> Vec<&Input> {
-        self.inputs.iter().filter(|input| !input.holds(Path::new("/"))).collect()
+            && self.inputs.iter().filter(|input| !is_whose(input)).all(|input| input.holds(Path::new("/")))
     }
 
     /// The arguments that all calls have.
@@ -165,6 +160,11 @@ impl Recipe {
             command.env("CARGO_MANIFEST_DIR", folder);
         }
     }
+}
+
+/// Does it say in which folder the kernel lies? A recorded call serves kernels in other folders too.
+fn is_whose(input: &Input) -> bool {
+    matches!(input, Input::OwnFolder { .. })
 }
 
 /// The arguments without those that are given anew; `None` where the crate root is not among them.

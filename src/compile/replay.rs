@@ -1,6 +1,5 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
-use crate::cache::inputs::Input;
 use crate::compile::job::Built;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::{Call, Recipe};
@@ -9,6 +8,7 @@ use crate::compile::task::Task;
 use crate::config::abi::Platform;
 use crate::error::{Diagnostic, Kind, Result};
 use crate::observer::Observer;
+use crate::rustc::cargo_notes::cargo_notes;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::linker;
@@ -105,12 +105,8 @@ impl Replay<'_> {
         task.cache.move_file(&library, &staged)?;
         let dep_info = DepInfo::read(&output.join(format!("{}.d", plan.crate_name)));
         let files = view.files(&dep_info, recipe.folder());
-        let foreign = recipe.inputs.iter().map(|input| match input {
-            Input::File { path, .. } => Input::file(path, base),
-            Input::Folder { path, .. } => Input::folder(path, base),
-            other => other.clone(),
-        });
-        let foreign = foreign.collect();
+        let foreign = recipe.inputs.iter().map(|input| input.renewed(base)).collect();
+        let notes = cargo_notes(task.source, &task.config.manifest, &recipe.text);
         let variables = dep_info.variables;
         Ok(Some(Ok(Built {
             library: staged,
@@ -118,6 +114,7 @@ impl Replay<'_> {
             files,
             variables,
             foreign,
+            notes,
             recipe: None,
             exports: Vec::new(),
         })))

@@ -7,9 +7,9 @@ use crate::cache::staging::Staging;
 use crate::compile::plan::Plan;
 use crate::compile::scratch::Scratch;
 use crate::config::abi::Python;
-use crate::config::cargo_config::CargoConfig;
 use crate::config::layers::Config;
 use crate::config::tier::Tier;
+use crate::freshness::cargo_config::CargoConfig;
 use crate::kernel::source::Source;
 use crate::stage::view::View;
 
@@ -21,6 +21,8 @@ pub struct Task<'a> {
     pub config: &'a Config,
     /// What cargo is configured to do.
     pub cargo: &'a CargoConfig,
+    /// The CPU that it is for, as the key names it.
+    pub cpu: &'a str,
     /// The Python that it is for.
     pub python: &'a Python,
     /// The cache.

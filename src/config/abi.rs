@@ -93,47 +93,6 @@ pub fn check_tag(tag: &str) -> Result<()> {
     if plain { Ok(()) } else { Err(Error::config(format!("{tag:?} is not the suffix of an extension module"))) }
 }
 
-/// What `target-cpu=native` means on this machine, as a text that differs where generated code may differ.
-pub fn native_cpu() -> &'static str {
-    static CPU: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    CPU.get_or_init(|| format!("{} {}", std::env::consts::ARCH, cpu_model()))
-}
-
-/// Family, model and feature words of cpuid; what changes from core to core or with the load is masked out.
-#[cfg(target_arch = "x86_64")]
-fn cpu_model() -> String {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
-    #[allow(unused_unsafe, unsafe_code)]
-    // SAFETY: every x86-64 CPU has the cpuid instruction; unknown leaves return zeros or the last leaf's data.
-    let (basic, version, features, extended) =
-        unsafe { (__cpuid(0), __cpuid(1), __cpuid_count(7, 0), __cpuid(0x8000_0001)) };
-    // Bit 27 of ecx (OSXSAVE) mirrors a register of the operating system; leaf 1's ebx holds the core's own number.
-    format!(
-        "{:x}{:x}{:x} {:x} {:x} {:x} {:x} {:x} {:x} {:x} {:x}",
-        basic.ebx,
-        basic.edx,
-        basic.ecx,
-        version.eax,
-        version.ecx & !(1 << 27),
-        version.edx,
-        features.ebx,
-        features.ecx,
-        features.edx,
-        extended.ecx,
-        extended.edx
-    )
-}
-
-/// The identification registers that the kernel shows, or the CPU's name.
-#[cfg(not(target_arch = "x86_64"))]
-fn cpu_model() -> String {
-    let registers = "/sys/devices/system/cpu/cpu0/regs/identification/midr_el1";
-    std::fs::read_to_string(registers)
-        .or_else(|_| std::fs::read_to_string("/proc/cpuinfo"))
-        .map(|text| text.lines().filter(|line| !line.contains("MHz") && !line.contains("BogoMIPS")).collect())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

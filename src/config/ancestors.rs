@@ -20,9 +20,17 @@ impl Ancestors {
     }
 }
 
-/// The files that there are in cargo's own folder, the newer name first.
-pub fn cargo_files(folder: &Path) -> Vec<PathBuf> {
-    ["config.toml", "config"].map(|name| folder.join(name)).into_iter().filter(|path| exists(path)).collect()
+/// The file in a `.cargo` folder that cargo reads: where both names are there, the older one.
+pub fn cargo_file(folder: &Path) -> Option<PathBuf> {
+    ["config", "config.toml"].map(|name| folder.join(name)).into_iter().find(|path| exists(path))
+}
+
+/// Cargo's own folder: `CARGO_HOME`, or `.cargo` in the home folder.
+pub fn cargo_home() -> Option<PathBuf> {
+    std::env::var_os("CARGO_HOME")
+        .filter(|home| !home.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| Some(dirs::home_dir()?.join(".cargo")))
 }
 
 /// Is there anything by this name, even if it leads nowhere?

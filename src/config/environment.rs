@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::ffi::OsString;
 
 /// The beginnings of the names of all variables that the settings and cargo's configuration come from.
-const PREFIXES: [&str; 4] = ["CARGO_", "PYO3_", "RSIMPORT_", "RUSTFLAGS"];
+const PREFIXES: [&str; 5] = ["CARGO_", "LIBC_", "PYO3_", "RSIMPORT_", "RUST"];
 
 /// The variables as they were at one moment.
 #[derive(Debug, Clone, Default)]

@@ -104,7 +104,7 @@ settings! {
     offline: bool = false, Bool, in_kernel;
     /// Refuse to change a crate's Cargo.lock.
     locked: bool = false, Bool, in_kernel;
-    /// Build even if the cache has the kernel.
+    /// Build even if the cache has the kernel, and compile again what may have changed unnoticed.
     force_rebuild: bool = false, Bool;
     /// Folder of the cache; empty means the user's cache folder.
     cache_dir: String = "", Path;

@@ -6,7 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::cargo_config::CargoConfig;
 use crate::config::layers::Config;
 use crate::kernel::source::Source;
 
@@ -26,9 +25,10 @@ pub enum Tier {
 const DECISIVE: [&str; 3] = ["codegen-units", "incremental", "lto"];
 
 impl Tier {
-    /// The tiers in which a kernel may be had, the best first; `environment` is what cargo reads of it.
-    pub fn of(source: &Source, config: &Config, cargo: &CargoConfig, environment: &str) -> &'static [Tier] {
-        if !is_ours(source, config, cargo, environment) {
+    /// The tiers in which a kernel may be had, the best first; `environment` is what cargo reads of it, and `has_profile`
+    /// says whether its configuration changes a profile.
+    pub fn of(source: &Source, config: &Config, has_profile: bool, environment: &str) -> &'static [Tier] {
+        if !is_ours(source, config, environment) || has_profile {
             return &[Tier::Profile];
         }
         match config.settings.tier.as_str() {
@@ -69,7 +69,7 @@ impl Tier {
 }
 
 /// Is it left to rsimport how the kernel is optimised?
-fn is_ours(source: &Source, config: &Config, cargo: &CargoConfig, environment: &str) -> bool {
+fn is_ours(source: &Source, config: &Config, environment: &str) -> bool {
     let profiles = config.manifest.table.get("profile").and_then(toml::Value::as_table);
     let in_profile = |profile: &toml::Value| DECISIVE.iter().any(|name| profile.get(name).is_some());
     let in_flags = |flag: &String| DECISIVE.iter().any(|name| flag.contains(name));
@@ -79,7 +79,6 @@ fn is_ours(source: &Source, config: &Config, cargo: &CargoConfig, environment: &
         && !profiles.is_some_and(|profiles| profiles.values().any(in_profile))
         && !config.settings.rustflags.iter().any(in_flags)
         && !DECISIVE.iter().any(|name| environment.contains(name))
-        && !cargo.has_profile()
 }
 
 #[cfg(test)]
@@ -100,7 +99,7 @@ mod tests {
                 &Ancestors::default(),
             )
             .unwrap();
-            assert_eq!(Tier::of(&source, &config, &CargoConfig::default(), ""), tiers, "{block}");
+            assert_eq!(Tier::of(&source, &config, false, ""), tiers, "{block}");
         };
         let auto = || ("tier", "auto".into());
         check("", auto(), &[Tier::Optimized, Tier::Fast]);

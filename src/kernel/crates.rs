@@ -1,5 +1,8 @@
 //! How a kernel declares the crates that it uses: name, version and features of those that kernels use most.
 
+/// The PyO3 that kernels get which name none: the version that rsimport was tested with.
+pub const PYO3: &str = "0.30.1";
+
 /// Package, version, features. The versions are those that this release was tested with, or the newest of their time;
 /// what implements PyO3's traits has to fit to PyO3's version.
 const KNOWN: [(&str, &str, &[&str]); 75] = [

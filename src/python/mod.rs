@@ -156,14 +156,16 @@ fn lookup(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<Option<Artifact>> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
     let mut observer = Watcher::new(None);
     let found = engine::lookup(&request, &mut observer).map_err(|e| raised(py, e))?;
     Ok(found.map(Artifact::from))
 }
 
-/// Finds a kernel's artifact, or builds it.
+/// Finds a kernel's artifact, or builds it; `ahead` prepares the fast builds of later edits.
 #[pyfunction]
+#[pyo3(signature = (source, module, abi, python, settings, progress, ahead = false))]
+#[allow(clippy::too_many_arguments)]
 fn build(
     py: Python<'_>,
     source: PathBuf,
@@ -172,8 +174,9 @@ fn build(
     python: &Bound<'_, PyDict>,
     settings: &Bound<'_, PyDict>,
     progress: Option<Py<PyAny>>,
+    ahead: bool,
 ) -> PyResult<Artifact> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead };
     let python = interpreter(python)?;
     watched(py, progress, |observer| engine::build(&request, &python, observer)).map(Artifact::from)
 }
@@ -181,7 +184,7 @@ fn build(
 /// The key of a kernel as it is now: what its content is unless its build reads more than the key names.
 #[pyfunction]
 fn key(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<String> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
     engine::key(&request).map_err(|e| raised(py, e))
 }
 
@@ -226,7 +229,7 @@ fn recall(
 /// Is it this process that should have the optimised build of a kernel made in the background?
 #[pyfunction]
 fn claim(py: Python<'_>, source: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<bool> {
-    let request = Request { path: source, module, abi, given: given(settings)? };
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
     engine::claim(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))
 }
 

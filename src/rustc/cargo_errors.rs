@@ -4,9 +4,8 @@ use std::path::Path;
 
 use std::path::PathBuf;
 
-use crate::config::fingerprint::PYO3;
 use crate::error::{Error, Kind};
-use crate::kernel::crates;
+use crate::kernel::crates::{self, PYO3};
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::rustc::paste;
@@ -107,6 +106,17 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
 /// Does cargo say that it could not start this program in place of rustc?
 pub fn cannot_be_started(text: &str, program: &Path) -> bool {
     text.contains("could not execute process") && text.contains(&*program.to_string_lossy())
+}
+
+/// Says cargo that it cannot read the lock file that it was given?
+pub fn lock_file_is_damaged(text: &str) -> bool {
+    let words = [
+        "failed to parse lock file",
+        "is not a valid lock",
+        "invalid serialized PackageId",
+        "package collision in the lockfile",
+    ];
+    words.iter().any(|words| text.contains(words))
 }
 
 /// The name that was meant by one that no crate has.

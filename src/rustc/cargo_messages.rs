@@ -26,25 +26,33 @@ pub struct CargoOutput {
     pub others: Vec<Diagnostic>,
     /// What cargo wrote to stderr, without its progress.
     pub text: String,
-    /// The packages that were built from folders, the kernel's own among them.
-    pub local: Vec<LocalPackage>,
+    /// The packages that can change: those in folders, the kernel's own among them, and those with a build script.
+    pub packages: Vec<Package>,
     /// Is a dependency being fetched or compiled, rather than found ready?
     at_work: bool,
 }
 
-/// A package that lies in a folder of the user's and can change there.
+/// A package that lies in a folder of the user's and can change there, or that has a build script.
 #[derive(Debug, Default)]
-pub struct LocalPackage {
+pub struct Package {
     /// Cargo's name for it.
     pub id: String,
+    /// Its name.
+    pub name: String,
     /// The folder of its manifest.
     pub folder: PathBuf,
-    /// Has it a build script?
-    pub scripted: bool,
-    /// What that build script printed.
+    /// Does it lie in a folder of the user's?
+    pub local: bool,
+    /// Did cargo take any of its libraries for fresh?
+    pub fresh: bool,
+    /// And its build script?
+    pub script_fresh: bool,
+    /// What its build script printed.
     pub output: Option<PathBuf>,
-    /// Its compiled libraries.
+    /// The dep-info of its libraries, but not of the kernel itself.
     pub libraries: Vec<PathBuf>,
+    /// The dep-info of its build script.
+    pub scripts: Vec<PathBuf>,
 }
 
 impl CargoOutput {
@@ -71,16 +79,21 @@ impl CargoOutput {
                     let suffix = std::env::consts::DLL_SUFFIX;
                     self.library = files.iter().find(|file| file.to_string_lossy().ends_with(suffix)).cloned();
                 }
-                if let Some(package) = self.local_package(&artifact.package_id.repr) {
+                if let Some(package) = self.package(&artifact.package_id.repr, script) {
                     package.folder = artifact.manifest_path.with_file_name("").into_std_path_buf();
-                    package.scripted |= script;
-                    if !script && !own {
-                        package.libraries.extend(files);
+                    package.name = name_in(&package.id).to_owned();
+                    if script {
+                        package.script_fresh |= artifact.fresh;
+                        package.scripts.extend(files.iter().flat_map(|file| dep_info_beside(file)));
+                    } else if !own {
+                        package.fresh |= artifact.fresh;
+                        package.libraries.extend(files.iter().filter_map(|file| dep_info_of(file)));
+                        package.libraries.dedup();
                     }
                 }
             }
             Message::BuildScriptExecuted(script) => {
-                if let Some(package) = self.local_package(&script.package_id.repr) {
+                if let Some(package) = self.package(&script.package_id.repr, true) {
                     package.output = Some(script.out_dir.with_file_name("output").into_std_path_buf());
                 }
             }
@@ -107,16 +120,34 @@ impl CargoOutput {
         }
     }
 
-    fn local_package(&mut self, id: &str) -> Option<&mut LocalPackage> {
-        if !id.starts_with("path+") {
-            return None;
+    /// The package, if it can change or is known to have a build script.
+    fn package(&mut self, id: &str, scripted: bool) -> Option<&mut Package> {
+        let local = id.starts_with("path+");
+        let at = self.packages.iter().position(|package| package.id == id);
+        if at.is_none() && (local || scripted) {
+            self.packages.push(Package { id: id.to_owned(), local, ..Package::default() });
+            return self.packages.last_mut();
         }
-        let at = self.local.iter().position(|package| package.id == id).unwrap_or_else(|| {
-            self.local.push(LocalPackage { id: id.to_owned(), ..LocalPackage::default() });
-            self.local.len() - 1
-        });
-        self.local.get_mut(at)
+        self.packages.get_mut(at?)
     }
+}
+
+/// The dep-info that rustc wrote beside a library.
+fn dep_info_of(library: &Path) -> Option<PathBuf> {
+    let stem = library.file_stem()?.to_string_lossy();
+    Some(library.with_file_name(format!("{}.d", stem.strip_prefix("lib").unwrap_or(&stem))))
+}
+
+/// The dep-info beside the program of a build script, which cargo has given another name.
+fn dep_info_beside(program: &Path) -> Vec<PathBuf> {
+    let beside = program.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    beside.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "d")).collect()
+}
+
+/// The name of a package: `registry+https://...#name@1.0.0`, or, where the folder has the same name, `path+file:///name#1.0.0`.
+fn name_in(id: &str) -> &str {
+    let (place, rest) = id.rsplit_once('#').unwrap_or(("", id));
+    rest.split_once('@').map_or_else(|| place.rsplit('/').next().unwrap_or(place), |(name, _)| name)
 }
 
 /// `Building [=====>   ] 5/28: syn, pyo3-ffi`
@@ -130,6 +161,13 @@ fn progress(line: &str) -> Option<(usize, usize, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_is_named_by_its_id() {
+        assert_eq!(name_in("registry+https://index#libc@0.2.1"), "libc");
+        assert_eq!(name_in("path+file:///k/helper#0.1.0"), "helper");
+        assert_eq!(name_in("path+file:///k/folder#helper@0.1.0"), "helper");
+    }
 
     #[test]
     fn cargos_progress_is_read() {

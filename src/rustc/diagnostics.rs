@@ -47,17 +47,21 @@ pub fn from_message(message: Message, folder: &Path) -> Option<Diagnostic> {
 /// The place in the user's code: of what a macro of somebody else wrote, the place where it was called.
 fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
     match &span.expansion {
-        Some(expansion) if is_foreign(&span.file_name) => users_own(&expansion.span),
+        Some(expansion) if is_of_others(&span.file_name) => users_own(&expansion.span),
         _ => span,
     }
 }
 
-/// Does a file belong to the standard library or to a crate that cargo has fetched?
-fn is_foreign(file: &str) -> bool {
-    let fetched = ["/registry/src/", "/git/checkouts/", "/lib/rustlib/"];
+/// Does a file belong to the standard library or to a crate that cargo has fetched? The sources of the standard library
+/// lie in the toolchain where they are installed, else nowhere.
+pub fn is_of_others(file: &str) -> bool {
     let file = file.replace('\\', "/");
-    file.starts_with("/rustc/") || file.starts_with('<') || fetched.iter().any(|part| file.contains(part))
+    let parts = ["/registry/src/", "/git/checkouts/", "/lib/rustlib/"];
+    file.starts_with("/rustc/") || file.starts_with('<') || parts.iter().any(|part| file.contains(part))
 }
+
+/// rustc's code for a library of which it cannot read the metadata.
+pub const DAMAGED_LIBRARY: &str = "E0786";
 
 /// Says a text that the disk ran full while a compiler wrote to the cache?
 pub fn disk_full(text: &str) -> bool {
@@ -216,6 +220,25 @@ mod tests {
             ("--> b.rs:1:2", "--> b.rs:1:2"),
         ] {
             assert_eq!(of(text), whole);
+        }
+    }
+
+    #[test]
+    fn what_a_macro_of_the_standard_library_says_is_told_where_it_was_called() {
+        let span = |file: &str, line: usize, expansion: &str| {
+            format!(
+                r#"{{"file_name":"{file}","byte_start":0,"byte_end":1,"line_start":{line},"line_end":{line},"column_start":5,"column_end":6,"is_primary":true,"text":[],"label":null,"suggested_replacement":null,"suggestion_applicability":null,"expansion":{expansion}}}"#
+            )
+        };
+        let called =
+            format!(r#"{{"span":{},"macro_decl_name":"assert!","def_site_span":null}}"#, span("/k/a.rs", 3, "null"));
+        for library in ["/rustc/hash/library/core/src/panic.rs", "/r/lib/rustlib/src/rust/library/core/src/panic.rs"] {
+            let span = span(library, 100, &called);
+            let line = format!(
+                r#"{{"message":"evaluation panicked","code":null,"level":"error","spans":[{span}],"children":[],"rendered":null}}"#
+            );
+            let found = from_rustc(&line, Path::new("/k")).unwrap();
+            assert_eq!((found.file.as_deref(), found.line), (Some("/k/a.rs"), Some(3)));
         }
     }
 

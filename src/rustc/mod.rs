@@ -14,5 +14,6 @@ pub mod rust_hints;
 pub mod hints;
 pub mod diagnostics;
 pub mod cargo_errors;
+pub mod cargo_notes;
 pub mod dep_info;
 pub mod cargo_messages;

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::cargo_config::cargo_home;
+use crate::config::ancestors::cargo_home;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -175,6 +175,11 @@ impl Identity {
             self.rustc.display()
         ))
         .hint(if rustup { "this installs the newest: rustup update stable" } else { INSTALL }))
+    }
+
+    /// The platform that it compiles for unless it is told another one.
+    pub fn host(&self) -> &str {
+        self.version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default()
     }
 
     /// Is the compiler still the file that was asked?

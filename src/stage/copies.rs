@@ -165,6 +165,27 @@ fn absolute_includes(text: &str, folder: &Path) -> String {
     out + &text[copied..]
 }
 
+/// Is there an include whose path is not written out, so that only the compiler finds out where it leads?
+pub fn computes_includes(text: &str) -> bool {
+    fn search(tokens: TokenStream) -> bool {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        tokens.iter().enumerate().any(|(at, token)| match token {
+            TokenTree::Group(group) if is_include(&tokens[..at]) => {
+                !matches!(group.stream().into_iter().next(), None | Some(TokenTree::Literal(_)))
+            }
+            TokenTree::Group(group) => search(group.stream()),
+            _ => false,
+        })
+    }
+    text.contains("include") && text.parse::<TokenStream>().is_ok_and(search)
+}
+
+/// Do these tokens end with the name of a macro that includes a file?
+fn is_include(before: &[TokenTree]) -> bool {
+    let [.., TokenTree::Ident(name), TokenTree::Punct(mark)] = before else { return false };
+    mark.as_char() == '!' && ["include", "include_str", "include_bytes"].iter().any(|known| name == known)
+}
+
 fn find_includes(tokens: TokenStream, found: &mut Vec<(Range<usize>, String, bool)>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let text_of = |token: &TokenTree| match syn::parse2::<syn::LitStr>(token.clone().into()) {
@@ -173,10 +194,8 @@ fn find_includes(tokens: TokenStream, found: &mut Vec<(Range<usize>, String, boo
     };
     for (at, token) in tokens.iter().enumerate() {
         if let TokenTree::Group(group) = token {
-            let is_include = at >= 2
-                && matches!(&tokens[at - 1], TokenTree::Punct(mark) if mark.as_char() == '!')
-                && matches!(&tokens[at - 2], TokenTree::Ident(name) if ["include", "include_str", "include_bytes"].iter().any(|known| name == known));
-            match group.stream().into_iter().next().as_ref().and_then(text_of).filter(|_| is_include) {
+            let includes = is_include(&tokens[..at]);
+            match group.stream().into_iter().next().as_ref().and_then(text_of).filter(|_| includes) {
                 Some((range, path)) => found.push((range, path, false)),
                 None => find_includes(group.stream(), found),
             }
@@ -213,6 +232,19 @@ mod tests {
     #[test]
     fn a_kernel_with_its_own_module_is_compiled_in_place() {
         assert_eq!(staged("#[pymodule] fn a() {}", &[]).1, Stage::Direct);
+    }
+
+    #[test]
+    fn an_include_whose_path_is_not_written_out_is_seen() {
+        for (text, computed) in [
+            ("const A: &str = include_str!(\"a\");", false),
+            ("const A: &str = include_str!(concat!(\"a\", \".txt\"));", true),
+            ("macro_rules! a { ($p:literal) => { include_str!($p) } }", true),
+            ("// include_str!(x)", false),
+            ("fn include() {}", false),
+        ] {
+            assert_eq!(computes_includes(text), computed, "{text}");
+        }
     }
 
     #[test]

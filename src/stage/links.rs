@@ -7,6 +7,7 @@
 //! It gains that a crate imports from a read-only folder, and without a `#[pymodule]`. It risks little but time: each
 //! build makes a link for every entry of every folder above the crate, some microseconds each.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cache::layout::Cache;
@@ -76,6 +77,27 @@ impl Links {
             .map(|manifest| CrateManifest { path: self.inside(&manifest.path), text: manifest.text.clone() });
         Source { path: self.inside(&source.path), base: self.inside(&source.base), manifest, ..source.clone() }
     }
+}
+
+/// Puts copies of some files of a folder into a tree of links, so that relative paths lead from them to where they lead
+/// from the originals.
+pub fn surround(base: &Path, copies: &[(PathBuf, String)], cache: &Cache, root: &Path) -> Result<Links> {
+    let links = Links { root: root.to_path_buf() };
+    cache.empty(root)?;
+    let files: BTreeSet<PathBuf> = copies.iter().map(|(path, _)| base.join(path)).collect();
+    let folders: BTreeSet<&Path> = files.iter().flat_map(|file| file.ancestors().skip(1)).collect();
+    for folder in &folders {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if !files.contains(&path) && !folders.contains(path.as_path()) {
+                cache.link(&links.inside(&path), &path)?;
+            }
+        }
+    }
+    for (path, text) in copies {
+        cache.write(&links.inside(&base.join(path)), text.as_bytes())?;
+    }
+    Ok(links)
 }
 
 #[cfg(unix)]

@@ -10,8 +10,8 @@ use crate::kernel::source::Source;
 use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{name_folder, unstage};
-use crate::stage::copies::{Form, Stage, Staged, stage};
-use crate::stage::links::Links;
+use crate::stage::copies::{Form, Stage, Staged, computes_includes, stage};
+use crate::stage::links::{Links, surround};
 use crate::stage::pymodule;
 
 /// What the compiler is given, and what that is called on the user's side.
@@ -60,11 +60,24 @@ impl View {
             Stage::Direct => Ok(plain),
             Stage::Copies(Staged { files, in_pieces, is_fast, warnings }) => {
                 let copies = work.join("src");
+                let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
+                // Making links needs a privilege on Windows, so there such a path leads nowhere.
+                if cfg!(unix) && files.iter().any(|(_, text)| computes_includes(text)) {
+                    let links = surround(&source.base, &files, cache, &copies)?;
+                    let source = Source { path: links.inside(&source.base.join(&files[0].0)), ..source.clone() };
+                    return Ok(View {
+                        source,
+                        replaced: Some((copies, PathBuf::from("/"))),
+                        cell,
+                        in_pieces,
+                        is_fast,
+                        warnings,
+                    });
+                }
                 cache.empty(&copies)?;
                 for (path, text) in &files {
                     cache.write(&copies.join(path), text.as_bytes())?;
                 }
-                let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
                 let source = Source { path: copies.join(&files[0].0), ..source.clone() };
                 let base = source.base.clone();
                 Ok(View { source, replaced: Some((copies, base)), cell, in_pieces, is_fast, warnings })

@@ -30,7 +30,8 @@ pub fn warm(deps: &[String], abi: &str, python: &Python, given: &Overrides, obse
         let place = cache.work(&format!("warm-{}", &Digest::of(text.as_bytes())[..16]));
         let path = place.join("warm.rs");
         cache.write(&path, text.as_bytes())?;
-        let request = Request { path, module: "warm".to_owned(), abi: abi.to_owned(), given: given.clone() };
+        let request =
+            Request { path, module: "warm".to_owned(), abi: abi.to_owned(), given: given.clone(), ahead: false };
         build(&request, python, observer)?;
     }
     Ok(())

@@ -1,23 +1,22 @@
 //! The fingerprint of a kernel: named inputs, hashed for the lookup and compared for the explanation.
 //!
-//! ARCHITECTURE.md has the table of what is in it, and of what is deliberately not.
+//! The table at the head of this folder says what is in it, and what deliberately is not.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::abi::native_cpu;
-use crate::config::cargo_config::{CargoConfig, relevant};
 use crate::config::environment::Environment;
 use crate::config::layers::Config;
 use crate::config::tier::Tier;
 use crate::digest::Digest;
+use crate::freshness::cargo_config::{CargoConfig, relevant};
+use crate::freshness::machine::native_cpu;
+use crate::kernel::crates::PYO3;
 use crate::kernel::source::Source;
 
-/// The PyO3 that kernels get which name none: the version that rsimport was tested with.
-pub const PYO3: &str = "0.30.1";
 /// Raised whenever an artifact of an older engine must not be used any more.
-const FORMAT: &str = "6";
+const FORMAT: &str = "8";
 
 /// The inputs of a build that are known before it, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +32,15 @@ impl Fingerprint {
         environment: &Environment,
     ) -> Fingerprint {
         let settings = &config.settings;
-        let cpu = if settings.target_cpu == "native" { native_cpu() } else { &settings.target_cpu };
+        let variables = relevant(environment);
+        let asked = |text: &str| text.contains("target-cpu=native");
+        // Whoever asks for it by flags of his own gets code for this machine too.
+        let by_flags = settings.rustflags.iter().any(|flag| asked(flag)) || asked(&variables) || cargo.is_native();
+        let cpu = match settings.target_cpu.as_str() {
+            "native" => native_cpu().to_owned(),
+            named if by_flags => format!("{named} {}", native_cpu()),
+            named => named.to_owned(),
+        };
         let manifest =
             source.manifest.as_ref().map_or_else(String::new, |manifest| Digest::of(manifest.text.as_bytes()));
         let inputs = [
@@ -43,11 +50,11 @@ impl Fingerprint {
             ("Cargo.toml", manifest),
             ("Python ABI", abi.to_owned()),
             ("profile", settings.profile.clone()),
-            ("CPU", cpu.to_owned()),
+            ("CPU", cpu),
             ("rustflags", settings.rustflags.join(" ")),
             ("features", settings.features.join(" ")),
             ("toolchain", settings.toolchain.clone()),
-            ("cargo environment", relevant(environment)),
+            ("cargo environment", variables),
             ("cargo configuration", cargo.digest()),
         ];
         Fingerprint(inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
@@ -81,7 +88,7 @@ impl Fingerprint {
         differs
             .map(|(name, value)| match (name.as_ref(), older.value(name)) {
                 ("source", _) => format!("{source_name} changed"),
-                ("profile" | "toolchain" | "Python ABI", old) => {
+                ("profile" | "toolchain", old) => {
                     format!("{name} changed from {} to {}", shown(old), shown(value))
                 }
                 _ => format!("{name} changed"),

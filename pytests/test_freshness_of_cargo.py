@@ -1,0 +1,362 @@
+"""The table at the head of `src/freshness/mod.rs`, line by line: the same edit for cargo and for rsimport.
+
+Each project is a program that cargo builds and a kernel that rsimport builds, of one text, in one folder. A
+row changes something and tells who builds again; what is built has to come to the same number.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Mapping
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pytest
+from helpers import LIMIT, block, package, write
+from stub_pyo3 import CRATE, module
+
+from rsimport import _engine
+from rsimport._python import ABI, interpreter
+
+BOTH, NOBODY, CARGO, RSIMPORT = (True, True), (False, False), (True, False), (False, True)
+"""Who builds again, cargo and rsimport."""
+
+HOST = next(
+    line.split()[1]
+    for line in subprocess.run(["rustc", "-vV"], capture_output=True, text=True).stdout.splitlines()
+    if line.startswith("host:")
+)
+TARGET = f"CARGO_TARGET_{HOST.upper().replace('-', '_')}"
+
+
+class Row(NamedTuple):
+    """An edit."""
+
+    name: str
+    files: dict[str, str | None]
+    """New contents; None removes a file."""
+    builds: tuple[bool, bool] = BOTH
+    env: Mapping[str, str | None] = MappingProxyType({})
+    """Variables, which stay for the rows below."""
+    dated: int | None = None
+    """Seconds since 1970 that the files get as their date."""
+
+
+class Side(NamedTuple):
+    """What one side did."""
+
+    built: bool
+    number: int
+
+
+class Project:
+    """A program and a kernel of one text."""
+
+    def __init__(self, folder: Path, stub: Path, files: dict[str, str], body: str, *lines: str) -> None:
+        self.folder = folder
+        # Nobody else's configuration or environment takes part.
+        kept = {"PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "LD_LIBRARY_PATH"}
+        self.env = {name: text for name, text in os.environ.items() if name in kept}
+        self.env["CARGO_INCREMENTAL"] = "0"
+        pyo3 = f"pyo3 = {{ path = {json.dumps(str(stub))} }}"
+        manifest = package("host") + '[[bin]]\nname = "host"\npath = "main.rs"\n[dependencies]\n'
+        write(
+            folder,
+            {
+                **files,
+                "Cargo.toml": manifest + "\n".join(lines) + "\n",
+                "main.rs": "#![allow(unexpected_cfgs)]\nmod part;\n"
+                + f'fn main() {{\n    println!("{{}}", {body});\n}}\n',
+                "k.rs": "// rsimport\n"
+                + block("[dependencies]", pyo3, *lines)
+                + f"#![allow(unexpected_cfgs)]\nmod part;\n{module(body)}// {uuid.uuid4().hex}\n",
+                "part.rs": "pub fn number() -> i64 { 1 }\n",
+            },
+        )
+        assert self.sides() == (Side(True, self.number), Side(True, self.number))
+
+    def edit(self, row: Row) -> None:
+        for name, text in row.files.items():
+            path = self.folder / name
+            if text is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            if row.dated is not None:
+                os.utime(path, (row.dated, row.dated))
+        for name, text in row.env.items():
+            self.env.pop(name, None)
+            if text is not None:
+                self.env[name] = text
+
+    def sides(self) -> tuple[Side, Side]:
+        return self.of_cargo(), self.of_rsimport()
+
+    def of_cargo(self) -> Side:
+        command = ["cargo", "build", "--message-format=json", "--offline"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=LIMIT
+        )
+        assert done.returncode == 0, done.stderr
+        messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        program = next(message for message in messages if message.get("executable"))
+        said = subprocess.run([program["executable"]], capture_output=True, text=True, check=True)
+        self.number = int(said.stdout)
+        return Side(not program["fresh"], self.number)
+
+    def of_rsimport(self) -> Side:
+        before = dict(os.environ)
+        own = {name: text for name, text in before.items() if name.startswith("RSIMPORT_")} | self.env
+        os.environ.clear()
+        os.environ.update(own)
+        try:
+            settings = {"profile": "dev", "target_cpu": "generic", "progress": False, "offline": True}
+            kernel = str(self.folder / "k.rs")
+            found = _engine.lookup(kernel, "k", ABI, settings)
+            built = found or _engine.build(kernel, "k", ABI, interpreter(), settings, None)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        spec = spec_from_loader("k", ExtensionFileLoader("k", built.path))
+        assert spec is not None
+        return Side(found is None, module_from_spec(spec).value())
+
+
+@pytest.fixture(scope="module")
+def stub(common: Path, shared_cache: Path) -> Path:
+    """A PyO3 that compiles at once."""
+    folder = common / "stub"
+    with (common / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            write(folder, CRATE)
+    return folder
+
+
+def lib(body: str) -> str:
+    return f"pub fn number() -> i64 {{\n    {body}\n}}\n"
+
+
+SAYS = 'option_env!("{}").map_or(0, |text| text.len() as i64)'
+SCRIPT = """
+mod more;
+fn main() {
+    println!("cargo:rerun-if-changed=one.txt");
+    println!("cargo::rerun-if-changed=watched");
+    println!("cargo:rerun-if-env-changed=SCRIPT_SAYS");
+    let files = ["one.txt", "watched/deep/two.txt"].map(|name| std::fs::read_to_string(name).unwrap());
+    let sum: i64 = files.iter().map(|text| text.trim().parse::<i64>().unwrap()).sum();
+    let more = std::env::var("SCRIPT_SAYS").map_or(0, |text| text.len() as i64) + more::NUMBER;
+    let out = std::path::Path::new(&std::env::var("OUT_DIR").unwrap()).join("number.in");
+    std::fs::write(out, (sum + more).to_string()).unwrap();
+}
+"""
+WHOLE = """
+fn main() {
+    let text = std::fs::read_to_string("data/any.txt").unwrap();
+    println!("cargo:rustc-env=NUMBER={}", text.trim());
+}
+"""
+MEMBER = """[package]
+name = "member"
+version.workspace = true
+edition = "2021"
+[dependencies]
+other = { workspace = true }
+"""
+WORKSPACE = """[workspace]
+members = ["member", "other"]
+resolver = "2"
+[workspace.package]
+version = "1.0.0"
+[workspace.dependencies]
+other = { path = "other" }
+"""
+VERSION = 'env!("CARGO_PKG_VERSION").bytes().map(i64::from).sum::<i64>()'
+HELPER = package("helper") + "[features]\nloud = []\n"
+
+PACKAGES = {
+    "helper/Cargo.toml": HELPER,
+    "helper/src/lib.rs": "mod deep;\n"
+    + lib(
+        f'deep::number() + include_str!("data.txt").len() as i64 + {SAYS.format("HELPER_SAYS")} + {VERSION}'
+        ' + cfg!(feature = "loud") as i64'
+    ),
+    "helper/src/deep.rs": lib("1"),
+    "helper/src/data.txt": "1",
+    "scripted/Cargo.toml": package("scripted"),
+    "scripted/src/lib.rs": lib('include!(concat!(env!("OUT_DIR"), "/number.in"))'),
+    "scripted/build.rs": SCRIPT,
+    "scripted/more.rs": "pub const NUMBER: i64 = 1;\n",
+    "scripted/one.txt": "1",
+    "scripted/watched/deep/two.txt": "1",
+    "whole/Cargo.toml": package("whole"),
+    "whole/src/lib.rs": lib('env!("NUMBER").parse().unwrap()'),
+    "whole/build.rs": WHOLE,
+    "whole/data/any.txt": "1",
+    "ws/Cargo.toml": WORKSPACE,
+    "ws/member/Cargo.toml": MEMBER,
+    "ws/member/src/lib.rs": lib(f"other::number() + {VERSION}"),
+    "ws/other/Cargo.toml": package("other") + "[features]\nloud = []\n",
+    "ws/other/src/lib.rs": lib('cfg!(feature = "loud") as i64'),
+}
+PATHS = {"helper": "helper", "scripted": "scripted", "whole": "whole", "member": "ws/member"}
+
+OF_PACKAGES = [
+    Row("nothing", {}, NOBODY),
+    Row("a file beside the kernel", {"beside.txt": "x"}, NOBODY),
+    Row("the code of a dependency", {"helper/src/deep.rs": lib("2")}),
+    Row("a file that a dependency includes", {"helper/src/data.txt": "22"}),
+    Row("a variable that a dependency reads", {}, env={"HELPER_SAYS": "1"}),
+    Row("a test of a dependency", {"helper/tests/any.rs": ""}, NOBODY),
+    Row("a comment in its manifest", {"helper/Cargo.toml": "# more\n" + HELPER}, NOBODY),
+    Row("its dependencies for tests", {"helper/Cargo.toml": HELPER + "[dev-dependencies]\n"}, NOBODY),
+    Row("its version", {"helper/Cargo.toml": HELPER.replace("0.1.0", "0.2.0")}),
+    Row("its features", {"helper/Cargo.toml": HELPER.replace("loud = []", 'default = ["loud"]\nloud = []')}),
+    Row("a date of its code", {"helper/src/deep.rs": lib("2")}, CARGO),
+    Row("code with an old date", {"helper/src/deep.rs": lib("1")}, RSIMPORT, dated=10**9),
+    Row("code with a new date", {"helper/src/deep.rs": lib("3")}),
+    Row("a build script", {"scripted/build.rs": SCRIPT + "// more\n"}),
+    Row("a file of a build script", {"scripted/more.rs": "pub const NUMBER: i64 = 2;\n"}),
+    Row("a file that a build script watches", {"scripted/one.txt": "2"}),
+    Row("a file in a folder that it watches", {"scripted/watched/deep/two.txt": "2"}),
+    Row("a new file in that folder", {"scripted/watched/new.txt": "2"}),
+    Row("a hidden file in that folder", {"scripted/watched/.hidden": "2"}),
+    Row("a file of its package that it does not watch", {"scripted/two.txt": "2"}, NOBODY),
+    Row("a variable that it watches", {}, env={"SCRIPT_SAYS": "1"}),
+    Row("the package of a script that watches nothing", {"whole/data/any.txt": "2"}),
+    Row("a new file in that package", {"whole/new.txt": "2"}),
+    Row("a hidden file in that package", {"whole/.hidden": "2"}, NOBODY),
+    Row(
+        "a feature that is inherited",
+        {"ws/Cargo.toml": WORKSPACE.replace('other" }', 'other", features = ["loud"] }')},
+    ),
+    Row("a version that is inherited", {"ws/Cargo.toml": WORKSPACE.replace("1.0.0", "1.0.1")}),
+    Row(
+        "a comment in the workspace",
+        {"ws/Cargo.toml": WORKSPACE.replace("1.0.0", "1.0.1") + "# more\n"},
+        NOBODY,
+    ),
+    Row(
+        "what nobody inherits",
+        {"ws/Cargo.toml": WORKSPACE.replace("1.0.0", "1.0.1") + 'itoa = "1"\n'},
+        NOBODY,
+    ),
+    Row("a build script that comes", {"helper/build.rs": "fn main() {}\n"}),
+]
+
+BODY = (
+    'part::number() + include_str!("data.txt").len() as i64'
+    ' + include_str!(concat!("more", ".txt")).len() as i64 + '
+    + " + ".join(SAYS.format(name) for name in ("KERNEL_SAYS", "CONFIG_SAYS"))
+    + " + cfg!(one) as i64 + 2 * cfg!(two) as i64 + 4 * cfg!(debug_assertions) as i64"
+)
+CONFIG = '[env]\nCONFIG_SAYS = "1"\n[net]\nretry = 1\n'
+FLAGS = "rustflags = ['--cfg=one']\n"
+
+OF_CONFIGURATION = [
+    Row("nothing", {}, NOBODY),
+    Row("a mod file", {"part.rs": "pub fn number() -> i64 { 2 }\n"}),
+    Row("include_str!", {"data.txt": "22"}),
+    Row("include_str!(concat!())", {"more.txt": "22"}),
+    Row("env!", {}, env={"KERNEL_SAYS": "1"}),
+    Row("a variable that nothing reads", {}, NOBODY, env={"UNRELATED": "1"}),
+    Row("cargo's configuration", {".cargo/config.toml": CONFIG}),
+    Row(
+        "its settings for the network",
+        {".cargo/config.toml": CONFIG.replace("retry = 1", "retry = 2")},
+        NOBODY,
+    ),
+    Row("[env]", {".cargo/config.toml": CONFIG.replace('"1"', '"22"')}),
+    Row("a variable of [env] in the environment", {}, env={"CONFIG_SAYS": "333"}),
+    Row("that variable without [env]", {".cargo/config.toml": ""}, RSIMPORT),
+    Row(
+        "what configuration includes",
+        {".cargo/config.toml": "include = ['more.toml']\n", ".cargo/more.toml": f"[build]\n{FLAGS}"},
+    ),
+    Row("a change in what it includes", {".cargo/more.toml": f"[build]\n{FLAGS.replace('one', 'two')}"}),
+    Row(
+        "the older name beside it",
+        {".cargo/config": f"[target.'cfg(all())']\n{FLAGS.replace('one', 'three')}"},
+    ),
+    Row("a change of the newer name then", {".cargo/config.toml": f"[build]\n{FLAGS}"}, NOBODY),
+    Row("flags for the platform", {}, env={f"{TARGET}_RUSTFLAGS": "--cfg=two"}),
+    Row("flags as a text", {".cargo/config": f"[target.{HOST}]\nrustflags = '--cfg=one --cfg=four'\n"}),
+    Row("RUSTFLAGS", {}, env={"RUSTFLAGS": "--cfg=one --cfg=five"}),
+    Row("RUSTFLAGS that are blank", {}, env={"RUSTFLAGS": " ", "KERNEL_SAYS": "333"}),
+    Row("a profile in the environment", {}, env={"CARGO_PROFILE_DEV_DEBUG_ASSERTIONS": "false"}),
+    Row("a linker", {".cargo/config": f"[target.{HOST}]\nlinker = 'cc'\n"}),
+    Row(
+        "another folder for builds",
+        {".cargo/config": f"[build]\nbuild-dir = 'elsewhere'\n[target.{HOST}]\nlinker = 'cc'\n"},
+    ),
+    Row("env! then", {}, env={"KERNEL_SAYS": "4444"}),
+]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Project:
+    """A kernel with path dependencies of every kind."""
+    lines = [f"{name} = {{ path = {json.dumps(path)} }}" for name, path in PATHS.items()]
+    body = "part::number() + " + " + ".join(f"{name}::number()" for name in PATHS)
+    return Project(tmp_path_factory.mktemp("packages"), stub, PACKAGES, body, *lines)
+
+
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Project:
+    """A kernel without dependencies, which reads files and variables."""
+    return Project(tmp_path_factory.mktemp("configured"), stub, {"data.txt": "1", "more.txt": "1"}, BODY)
+
+
+def side_by_side(project: Project, row: Row) -> None:
+    project.edit(row)
+    cargo, rsimport = project.sides()
+    assert (cargo.built, rsimport.built) == row.builds
+    if row.dated is None:
+        assert cargo.number == rsimport.number
+
+
+@pytest.mark.parametrize("row", OF_PACKAGES, ids=lambda row: row.name)
+def test_the_packages_of_a_kernel(packages: Project, row: Row) -> None:
+    side_by_side(packages, row)
+
+
+@pytest.mark.parametrize("row", OF_CONFIGURATION, ids=lambda row: row.name)
+def test_files_variables_and_configuration(configured: Project, row: Row) -> None:
+    side_by_side(configured, row)
+
+
+def test_own_flags_hold_wherever_the_user_gives_his(configured: Project) -> None:
+    """cargo reads one of four places; what is set for rsimport has to be in the one that it reads."""
+    own = {"RSIMPORT_RUSTFLAGS": "--cfg=one", "RUSTFLAGS": None, f"{TARGET}_RUSTFLAGS": None}
+    places: list[tuple[dict[str, str | None], str]] = [
+        ({}, ""),
+        ({"RUSTFLAGS": "--cfg=two"}, ""),
+        ({"CARGO_BUILD_RUSTFLAGS": "--cfg=two"}, ""),
+        ({f"{TARGET}_RUSTFLAGS": "--cfg=two"}, ""),
+        ({}, "[build]\nrustflags = ['--cfg=two']\n"),
+        ({}, "[build]\nrustflags = '--cfg=two'\n"),
+        ({}, f"[target.{HOST}]\nrustflags = ['--cfg=two']\n"),
+        ({}, "[target.'cfg(unix)']\nrustflags = '--cfg=two'\n"),
+        # Flags for another platform do not make cargo forget those of the build.
+        (
+            {},
+            "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-g']\n[build]\nrustflags = ['--cfg=two']\n",
+        ),
+    ]
+    before = dict(configured.env)
+    plain = int(configured.of_rsimport().number)
+    for env, config in places:
+        configured.env = {name: text for name, text in {**before, **own, **env}.items() if text is not None}
+        write(configured.folder, {".cargo/config": config})
+        expected = plain + 1 + 2 * bool(env or config)
+        assert configured.of_rsimport() == Side(True, expected), (env, config)
+    configured.env = before
