@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from helpers import BARRIER, LIMIT, REPORT, SLOW_SCRIPT, Barrier, Result, block, package, value, write
-from stub_pyo3 import CRATE, module
+from stub_pyo3 import CRATE, dependency, module
 
 MODULE = """
 #[pymodule]
@@ -66,19 +66,36 @@ def shared_cache(common: Path) -> Iterator[Path]:
             held = "// rsimport\n" + barrier.block + "use pyo3::prelude::*;\n" + barrier.wait + value(1)
             write(common, {"held.rs": held})
             for name in ("plain.rs", "held.rs"):
-                code = f"import rsimport; rsimport.build_filepath({str(common / name)!r})"
-                subprocess.run([sys.executable, "-c", code], check=True, timeout=2 * LIMIT, cwd=common)
+                _build(common / name, cache)
             _copy(cache, seed)
     yield cache
     for name in ("RSIMPORT_CACHE_DIR", "RSIMPORT_TIER"):
         os.environ.pop(name, None)
 
 
+@pytest.fixture(scope="session")
+def own_place(shared_cache: Path, common: Path) -> tuple[Path, Path]:
+    """Where the tests of this worker have caches of their own, one after the other, and what these start from.
+
+    PyO3's build script was told the path of a file in its cache, so in a copy elsewhere cargo compiles PyO3 again.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    folder, seed = common / f"own-{worker}", common / f"own-{worker}-seed"
+    if not seed.exists():
+        _remove(folder)
+        _copy(common / "seed", folder)
+        write(common / worker, {"plain.rs": "// rsimport\nuse pyo3::prelude::*;\n" + value(2)})
+        _build(common / worker / "plain.rs", folder)
+        _copy(folder, seed)
+    return folder, seed
+
+
 @pytest.fixture
-def own_cache(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(own_place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test's own, in which the dependencies are compiled already."""
-    folder = tmp_path / "own-cache"
-    _copy(shared_cache.parent / "seed", folder)
+    folder, seed = own_place
+    _remove(folder)
+    _copy(seed, folder)
     monkeypatch.setenv("RSIMPORT_CACHE_DIR", str(folder))
     return folder
 
@@ -134,8 +151,7 @@ def stub_kernel(common: Path, kernel: Callable[..., Path]) -> Callable[..., Path
         with _locked(common / "lock"):
             if not stub.exists():
                 write(stub, CRATE)
-        dependency = f"pyo3 = {{ path = {json.dumps(str(stub))} }}"
-        manifest = block("[dependencies]", dependency, *lines)
+        manifest = block("[dependencies]", dependency(stub), *lines)
         return kernel("k", more + module(number), block=manifest, prelude=False)
 
     return write_kernel
@@ -269,6 +285,19 @@ def report(run: Callable[..., Result]) -> Callable[..., dict[str, Any]]:
         return json.loads(run(REPORT, **options).out.splitlines()[-1])
 
     return tell
+
+
+def _build(kernel: Path, cache: Path) -> None:
+    code = f"import rsimport; rsimport.build_filepath({str(kernel)!r}, cache_dir={str(cache)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=2 * LIMIT, cwd=kernel.parent)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder in which a process that a test has left behind may still write."""
+    if folder.exists():
+        gone = folder.with_name(f"gone-{uuid.uuid4().hex}")
+        folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,9 +1,13 @@
-"""A crate called `pyo3` that compiles in a second, for tests of what makes cargo compile PyO3 once more.
+"""A crate in PyO3's place that compiles in a second, for tests of what makes cargo compile PyO3 once more.
 
+Its package has a name of its own: what cargo cleans, it cleans by name, and that of PyO3 would go with it.
 Its `#[pymodule]` makes a module with one function, `value`, by hand.
 """
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 from helpers import package
 
@@ -62,7 +66,7 @@ mod __made {
 
 
 CRATE = {
-    "Cargo.toml": package("pyo3").replace("0.1.0", "0.30.1").replace("2021", "2024")
+    "Cargo.toml": package("stub-pyo3").replace("0.1.0", "0.30.1").replace("2021", "2024")
     + "[lib]\nproc-macro = true\n",
     "src/lib.rs": TEXT,
 }
@@ -71,3 +75,8 @@ CRATE = {
 def module(number: object, name: str = "k") -> str:
     """A kernel's whole code."""
     return f"#[pyo3::pymodule]\nfn {name}() -> i64 {{\n    {number}\n}}\n"
+
+
+def dependency(folder: Path) -> str:
+    """The line of a manifest that names the crate in a folder."""
+    return f'pyo3 = {{ package = "stub-pyo3", path = {json.dumps(str(folder))} }}'

@@ -128,10 +128,8 @@ def test_threads_that_load_by_path_build_once(barrier, kernel, run):
     assert len(barrier.compilers()) == 1
 
 
-def test_threads_with_different_kernels_all_get_their_own(kernel, run, look, own_cache):
+def test_threads_with_different_kernels_all_get_their_own(kernel, run, own_cache):
     """And they agree about the interpreter, though `sysconfig` shows threads a table that is half filled."""
-    kernel("first", value(9))
-    look("first")
     before = rlibs(own_cache, "pyo3")
     for number in range(6):
         kernel(f"k{number}", value(number))
@@ -208,10 +206,8 @@ def test_a_child_of_fork_builds_and_the_parent_still_can(kernel, run):
     assert run(program).out == "0 2"
 
 
-def test_under_pytest_xdist(kernel, run, look, project, own_cache):
+def test_under_pytest_xdist(kernel, run, project, own_cache):
     pytest.importorskip("xdist")
-    kernel("first", value(9))
-    look("first")
     before = rlibs(own_cache, "pyo3")
     kernel("k", value(1))
     tests = "import pytest, k\n\n@pytest.mark.parametrize('n', range(12))\n"

@@ -86,11 +86,11 @@ def test_a_removed_artifact_is_built_again(kernel, run):
     assert run(TELL).out == "1 False"
 
 
-def test_a_removed_cache_is_built_again(kernel, run, own_cache, shared_cache):
+def test_a_removed_cache_is_built_again(kernel, run, own_cache, own_place):
     kernel("k", value(1))
     run(FIND)
     shutil.rmtree(own_cache)
-    shutil.copytree(shared_cache.parent / "seed", own_cache, symlinks=True)
+    shutil.copytree(own_place[1], own_cache, symlinks=True)
     assert run(TELL).out == "1 True"
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pytest
 from helpers import LIMIT, block, package, write
-from stub_pyo3 import CRATE, module
+from stub_pyo3 import CRATE, dependency, module
 
 from rsimport import _engine
 from rsimport._python import ABI, interpreter
@@ -65,7 +65,6 @@ class Project:
         kept = {"PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "LD_LIBRARY_PATH"}
         self.env = {name: text for name, text in os.environ.items() if name in kept}
         self.env["CARGO_INCREMENTAL"] = "0"
-        pyo3 = f"pyo3 = {{ path = {json.dumps(str(stub))} }}"
         manifest = package("host") + '[[bin]]\nname = "host"\npath = "main.rs"\n[dependencies]\n'
         write(
             folder,
@@ -75,7 +74,7 @@ class Project:
                 "main.rs": "#![allow(unexpected_cfgs)]\nmod part;\n"
                 + f'fn main() {{\n    println!("{{}}", {body});\n}}\n',
                 "k.rs": "// rsimport\n"
-                + block("[dependencies]", pyo3, *lines)
+                + block("[dependencies]", dependency(stub), *lines)
                 + f"#![allow(unexpected_cfgs)]\nmod part;\n{module(body)}// {uuid.uuid4().hex}\n",
                 "part.rs": "pub fn number() -> i64 { 1 }\n",
             },

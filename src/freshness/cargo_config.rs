@@ -154,7 +154,7 @@ pub fn relevant(environment: &Environment) -> String {
 /// Is it a variable of the user's that the key does not have yet?
 pub fn is_further(name: &str) -> bool {
     let is_cargos = |known: &&str| name == *known || known.ends_with('_') && name.starts_with(known);
-    !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !CARGOS.iter().any(|known| is_cargos(known))
+    !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !CARGOS.iter().any(is_cargos)
 }
 
 #[cfg(test)]
