@@ -75,9 +75,9 @@ def shared_cache(common: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def own_place(shared_cache: Path, common: Path) -> tuple[Path, Path]:
-    """Where the tests of this worker have caches of their own, one after the other, and what these start from.
+    """Where tests of this worker have caches of their own, one after the other, and what these start from.
 
-    PyO3's build script was told the path of a file in its cache, so in a copy elsewhere cargo compiles PyO3 again.
+    PyO3's build script was told the path of a file in its cache: in a copy elsewhere cargo compiles PyO3 again.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     folder, seed = common / f"own-{worker}", common / f"own-{worker}-seed"

@@ -147,6 +147,28 @@ def test_threads_with_different_kernels_all_get_their_own(kernel, run, own_cache
     assert rlibs(own_cache, "pyo3") == before
 
 
+def test_variables_may_be_set_while_a_kernel_is_built(kernel, run):
+    """A build reads them without the interpreter's lock, and the C library moves them when they are set."""
+    for number in range(4):
+        kernel(f"k{number}", value(number))
+    program = """
+        import os, threading, rsimport.import_hook
+        done = threading.Event()
+        def change():
+            number = 0
+            while not done.is_set():
+                number += 1
+                os.environ[f"VARIABLE_{number % 3000}"] = str(number) * 20
+        threading.Thread(target=change).start()
+        try:
+            import k0, k1, k2, k3
+        finally:
+            done.set()
+        print([k.value() for k in (k0, k1, k2, k3)])
+    """
+    assert run(program).out == "[0, 1, 2, 3]"
+
+
 def test_other_threads_run_while_a_kernel_is_built(barrier, kernel, run):
     """The build waits for a file that this very process writes from another thread."""
     kernel("k", barrier.wait + value(1), block=barrier.block)

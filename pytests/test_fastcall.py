@@ -189,12 +189,13 @@ def test_a_fast_call_can_be_told_by_its_place_in_a_panic(kernel, run):
     kernel("k", ZOO)
     program = "import rsimport.import_hook, k\ntry: k.panic(1)\nexcept BaseException: pass"
 
-    def passes_through(tier: str) -> bool:
-        said = run(program, env={"RSIMPORT_TIER": tier, "RUST_BACKTRACE": "1"}).stderr
+    def passes_through(tier: str, **more: str) -> bool:
+        said = run(program, env={"RSIMPORT_TIER": tier, "RUST_BACKTRACE": "1", **more}).stderr
         return re.search(r"fastcall_\d+_panic", said) is not None
 
     assert not passes_through("fast")
     assert passes_through("optimized")
+    assert not passes_through("optimized", RSIMPORT_FAST_CALLS="false")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ fn nothing_is_imported_by_braces_right_below_the_crate() {
 #[test]
 fn one_module_makes_commands() {
     assert_eq!(users_of(&["Command::new"]), ["rustc::toolchain"]);
+    assert_eq!(users_of(&["env::var", "dirs::"]), ["config::environment"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::owner::{check_executable, check_owner, create_private, is_roots};
+use crate::config::environment::user_caches;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{check_files, failed, is_out_of_files};
@@ -29,7 +30,7 @@ impl Cache {
     /// Opens the cache that the settings name, without creating it, and checks that it is the user's own.
     pub fn open(settings: &Settings) -> Result<Cache> {
         let root = match settings.cache_dir.as_str() {
-            "" => dirs::cache_dir().map(|folder| folder.join("rsimport")).ok_or_else(|| {
+            "" => user_caches().map(|folder| folder.join("rsimport")).ok_or_else(|| {
                 Error::cache("the user's cache folder is not known").hint("RSIMPORT_CACHE_DIR names one")
             })?,
             given => std::path::absolute(given).map_err(|e| Error::cache(format!("{given}: {e}")))?,

@@ -53,7 +53,7 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let wanted = task.tier.is_in_pieces();
     let mut plain = if wanted { cache.kept::<u32>("work", &name).unwrap_or(0) } else { 0 };
     // What is fast is for the tiers without pieces.
-    let whole = if wanted { Form::Plain } else { Form::Fast };
+    let whole = if wanted || !config.settings.fast_calls { Form::Plain } else { Form::Fast };
     let form = if wanted && plain == 0 { Form::Pieces } else { whole };
     let mut view = View::of(source, &config.manifest, cache, work, form)?;
     if view.in_pieces {

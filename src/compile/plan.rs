@@ -6,7 +6,7 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::config::abi::{Platform, Python};
-use crate::config::environment::Environment;
+use crate::config::environment::{Environment, variable};
 use crate::config::layers::Config;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
@@ -116,7 +116,7 @@ impl Plan {
             None => format!("{} {}", source.base.display(), source.module),
         };
         // The environment beats `[env]`, and the recorded call has what cargo made of both.
-        let shadowed = cargo.variables().map(|name| format!("{:?}", std::env::var_os(name))).collect::<String>();
+        let shadowed = cargo.variables().map(|name| format!("{:?}", variable(name))).collect::<String>();
         let environment_now = relevant(&Environment::now());
         let recipe = digest_of(&[&dependency_set, &flags, &own, &cargo.digest(), &environment_now, &shadowed]);
         Plan {
@@ -208,7 +208,7 @@ fn flags(settings: &Settings, cargo: &CargoConfig, host: &str) -> (Vec<(&'static
     if settings.target_cpu != "generic" {
         own.insert(0, format!("-Ctarget-cpu={}", settings.target_cpu));
     }
-    let set = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let set = |name: &str| Some(variable(name)?.to_string_lossy().into_owned());
     let words = |flags: String| flags.split_whitespace().collect::<Vec<_>>().join("\x1f");
     if let Some(theirs) = set("CARGO_ENCODED_RUSTFLAGS").or_else(|| set("RUSTFLAGS").map(words)) {
         own.extend(Some(theirs).filter(|theirs| !theirs.is_empty()));

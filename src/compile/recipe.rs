@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::environment::variables;
 use crate::freshness::inputs::Input;
 
 /// The script that stands between cargo and rustc while a call is recorded. It tells the kernel's code the kernel's own
@@ -107,7 +108,8 @@ impl Recipe {
         let mut call = list("arguments")?.into_iter();
         let rustc = PathBuf::from(call.next()?);
         let arguments = without_holes(call.collect(), &folder, recorded)?;
-        let known: HashMap<String, String> = std::env::vars_os()
+        let known: HashMap<String, String> = variables()
+            .into_iter()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
             .chain(recorded.own_environment.iter().cloned())
             .collect();

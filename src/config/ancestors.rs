@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config::environment::{home, variable};
+
 /// The files and folders that there are, which may still turn out to be something else or unreadable.
 #[derive(Debug, Clone, Default)]
 pub struct Ancestors {
@@ -27,10 +29,7 @@ pub fn cargo_file(folder: &Path) -> Option<PathBuf> {
 
 /// Cargo's own folder: `CARGO_HOME`, or `.cargo` in the home folder.
 pub fn cargo_home() -> Option<PathBuf> {
-    std::env::var_os("CARGO_HOME")
-        .filter(|home| !home.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| Some(dirs::home_dir()?.join(".cargo")))
+    variable("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from).or_else(|| Some(home()?.join(".cargo")))
 }
 
 /// Is there anything by this name, even if it leads nowhere?

@@ -100,6 +100,8 @@ settings! {
     toolchain: String = "", Str, in_kernel;
     /// How much to optimise: `auto` loads an edit fast and optimises it in the background, `optimized` waits, `fast` stays.
     tier: String = "auto", Str, in_kernel;
+    /// Put C functions in front of PyO3's where that makes calls faster; `false` leaves every call to PyO3.
+    fast_calls: bool = true, Bool, in_kernel;
     /// Build without touching the network.
     offline: bool = false, Bool, in_kernel;
     /// Refuse to change a crate's Cargo.lock.

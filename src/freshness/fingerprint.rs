@@ -54,6 +54,7 @@ impl Fingerprint {
             ("rustflags", settings.rustflags.join(" ")),
             ("features", settings.features.join(" ")),
             ("toolchain", settings.toolchain.clone()),
+            ("fast calls", settings.fast_calls.to_string()),
             ("cargo environment", variables),
             ("cargo configuration", cargo.digest()),
         ];

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 use walkdir::WalkDir;
 
+use crate::config::environment::{home, variable};
 use crate::digest::{Digest, Stamp, seal, stamp};
 use crate::paths::{followed, normal};
 
@@ -109,7 +110,7 @@ impl Input {
 
     /// Describes a variable as it is now.
     pub fn variable(name: &str) -> Input {
-        let value = std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let value = variable(name).map(|value| value.to_string_lossy().into_owned());
         Input::Variable { name: name.to_owned(), value }
     }
 
@@ -214,7 +215,7 @@ impl Input {
 /// Relative to the kernel's folder unless all that they share is the root or the home folder.
 fn shortened(path: &Path, base: &Path) -> PathBuf {
     let path = followed(path);
-    let home = dirs::home_dir();
+    let home = home();
     let shared: PathBuf =
         path.components().zip(base.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
     if shared.components().count() <= 1 || home.is_some_and(|home| home.starts_with(&shared)) && !path.starts_with(base)

@@ -6,6 +6,7 @@ use pyo3::types::PyDict;
 
 use super::artifact::Diagnostic;
 use super::convert::text;
+use crate::config::environment::Captured;
 use crate::error::{self, Error, Kind};
 use crate::kernel::cell;
 use crate::observer::{Observer, Phase};
@@ -61,7 +62,8 @@ pub(super) fn watched<T: Send>(
     work: impl FnOnce(&mut dyn Observer) -> error::Result<T> + Send,
 ) -> PyResult<T> {
     let mut observer = Watcher::new(progress);
-    let result = py.detach(|| work(&mut observer));
+    let environment = Captured::now();
+    let result = py.detach(|| environment.during(|| work(&mut observer)));
     match observer.raised {
         Some(raised) => Err(raised),
         None => result.map_err(|e| raised(py, e)),

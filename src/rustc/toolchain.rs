@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ancestors::cargo_home;
+use crate::config::environment::{home, variable, variables};
 use crate::config::settings::Settings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -69,7 +70,7 @@ impl Toolchain {
             || from_variable("CARGO"),
             || in_path("cargo"),
             || executable(&cargo_home()?.join("bin/cargo")),
-            || executable(&dirs::home_dir()?.join(".cargo/bin/cargo")),
+            || executable(&home()?.join(".cargo/bin/cargo")),
         ];
         let cargo = lookups.iter().find_map(|lookup| lookup()).ok_or_else(|| {
             Error::toolchain("cargo was not found, and this kernel is not in the cache yet")
@@ -96,8 +97,8 @@ impl Toolchain {
     /// Everything that decides which rustc a folder gets, without starting one.
     pub fn selection(&self, folder: &Path) -> String {
         let mut digest = Digest::default().with(self.rustc.as_os_str().as_encoded_bytes()).with(self.name.as_bytes());
-        for variable in ["RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "HOME"] {
-            digest = digest.with(std::env::var_os(variable).unwrap_or_default().as_encoded_bytes());
+        for name in ["RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "HOME"] {
+            digest = digest.with(variable(name).unwrap_or_default().as_encoded_bytes());
         }
         for folder in folder.ancestors() {
             for name in ["rust-toolchain", "rust-toolchain.toml"] {
@@ -105,8 +106,7 @@ impl Toolchain {
             }
         }
         // rustup keeps its default and the overrides of folders there.
-        let rustup =
-            std::env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(dirs::home_dir()?.join(".rustup")));
+        let rustup = variable("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".rustup")));
         if let Some(rustup) = rustup {
             let settings = std::fs::read_to_string(rustup.join("settings.toml")).unwrap_or_default();
             let overrides = settings.contains("[overrides]\n\"").then(|| folder.to_string_lossy());
@@ -138,7 +138,7 @@ impl Toolchain {
     fn command(&self, program: &Path, folder: &Path) -> Command {
         #[allow(clippy::disallowed_methods)]
         let mut command = Command::new(program);
-        command.current_dir(folder);
+        command.current_dir(folder).env_clear().envs(variables());
         for variable in FOREIGN {
             command.env_remove(variable);
         }
@@ -147,7 +147,7 @@ impl Toolchain {
         }
         // With cargo found by its own path, its subcommands and rustc have to be found too.
         if let Some(folder) = self.cargo.parent() {
-            let path = std::env::var_os("PATH").unwrap_or_default();
+            let path = variable("PATH").unwrap_or_default();
             if !std::env::split_paths(&path).any(|known| known == folder)
                 && let Ok(joined) = std::env::join_paths(std::env::split_paths(&path).chain([folder.to_path_buf()]))
             {
@@ -201,13 +201,13 @@ fn stamp(path: &Path) -> (u64, u128) {
 }
 
 fn from_variable(name: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    let value = variable(name).filter(|value| !value.is_empty())?;
     let path = PathBuf::from(&value);
     if path.components().count() == 1 { in_path(&value.to_string_lossy()) } else { executable(&path) }
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).find_map(|folder| executable(&folder.join(name)))
+    std::env::split_paths(&variable("PATH")?).find_map(|folder| executable(&folder.join(name)))
 }
 
 fn executable(path: &Path) -> Option<PathBuf> {
