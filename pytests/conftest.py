@@ -34,6 +34,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, since tests wait for processes that wait for something."""
+    return 1 + (os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all workers of this run share."""
@@ -77,7 +82,7 @@ def shared_cache(common: Path) -> Iterator[Path]:
 def own_place(shared_cache: Path, common: Path) -> tuple[Path, Path]:
     """Where tests of this worker have caches of their own, one after the other, and what these start from.
 
-    PyO3's build script was told the path of a file in its cache: in a copy elsewhere cargo compiles PyO3 again.
+    PyO3's build script was told the path of a file in its cache: elsewhere cargo compiles PyO3 again.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     folder, seed = common / f"own-{worker}", common / f"own-{worker}-seed"

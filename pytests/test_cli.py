@@ -136,10 +136,12 @@ def test_there_are_templates_for_a_function_a_class_and_a_numpy_kernel():
 @pytest.mark.parametrize("origin", sorted(path.stem for path in (REPOSITORY / "kernels").glob("*.rs")))
 def test_new_copies_a_shipped_kernel_out(cli, run, project, origin):
     pytest.importorskip("numpy")
-    seen = cli("new", "mine", "--from", origin)
+    # Under its own name a copy is the same kernel, which the other tests build.
+    name = "mine" if origin == "logistic" else origin
+    seen = cli("new", name, "--from", origin)
     assert seen.returncode == 0, seen.text
-    (source,) = project.rglob("mine.rs")
-    run("import test_mine\ntest_mine.test_it_offers_what_its_origin_offers()", cwd=source.parent)
+    (source,) = project.rglob(f"{name}.rs")
+    run(f"import test_{name} as tests\ntests.test_it_offers_what_its_origin_offers()", cwd=source.parent)
 
 
 def test_new_never_overwrites(cli, project):

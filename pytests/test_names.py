@@ -40,10 +40,9 @@ def test_a_crate_in_a_folder_with_an_odd_name(crate, look, project, name):
 
 
 @pytest.mark.parametrize("name", ["spaces", "double quotes", "unicode", "a paragraph sign", "a backslash"])
-def test_a_cache_in_a_folder_with_an_odd_name(kernel, look, own_cache, monkeypatch, name):
-    folder = own_cache.rename(own_cache.with_name(FOLDERS[name]))
-    monkeypatch.setenv("RSIMPORT_CACHE_DIR", str(folder))
-    kernel("k", value(4))
+def test_a_cache_in_a_folder_with_an_odd_name(stub_kernel, look, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("RSIMPORT_CACHE_DIR", str(tmp_path / FOLDERS[name]))
+    stub_kernel(4)
     assert look()[:2] == (4, True)
     assert look()[:2] == (4, False)
 
