@@ -58,7 +58,9 @@ impl Ancestors {
             if let Some((entry, metadata)) = described(above.join(".cargo"))
                 && let Some((path, inner)) = described_cargo_file(&entry)
             {
-                match trust.objection_to(&entry, &metadata).or_else(|| trust.objection_to(&path, &inner)) {
+                let objection = trust.objection_to(&entry, &metadata).or_else(|| trust.objection_to(&path, &inner));
+                // cargo's own folder is where the user has it, in the image of a container for everybody to write to.
+                match objection.filter(|_| cargo_home().as_ref() != Some(&entry)) {
                     None => found.cargo.push(path),
                     Some(why) => found.ignored.push(Ignored::new(&path, &entry, folder, why)),
                 }

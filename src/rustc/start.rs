@@ -149,4 +149,26 @@ mod tests {
         check("[toolchain]\nprofile = 'minimal'\n", None);
         check("", None);
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_tools_start_in_the_kernels_folder_unless_others_can_put_files_above_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let (shared, folder) = (place.path().join("shared"), place.path().join("shared/mine"));
+        fs::create_dir_all(shared.join(".cargo")).unwrap();
+        fs::create_dir_all(folder.join(".cargo")).unwrap();
+        let files = [shared.join(".cargo/config.toml"), folder.join(".cargo/config.toml")];
+        files.iter().for_each(|file| fs::write(file, "").unwrap());
+        fs::write(shared.join("rust-toolchain.toml"), "[toolchain]\nchannel = '1.90'\n").unwrap();
+        let start = Start::of(&folder, None);
+        if start.folder == Path::new("/") {
+            return; // Others can put files above this repository.
+        }
+        assert_eq!(start, Start { folder: folder.clone(), ..Start::default() });
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o1777)).unwrap();
+        let start = Start::of(&folder, None);
+        assert_eq!((&*start.folder, &*start.toolchain), (Path::new("/"), "1.90"));
+        assert!(start.configs.ends_with(&files), "{:?}", start.configs);
+    }
 }
