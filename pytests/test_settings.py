@@ -181,9 +181,9 @@ def test_what_concerns_the_machine_may_not_stand_in_a_kernel(project):
     assert not next(s for s in _engine.settings_table() if s.name == "cache_dir").in_kernel
 
 
-def test_cache_dir_is_taken_from_a_call_and_from_pyproject(kernel, run, project, tmp_path, own_cache):
+def test_cache_dir_is_taken_from_a_call_and_from_pyproject(kernel, run, project, own_cache):
     kernel("k", value(1))
-    elsewhere = own_cache.rename(tmp_path / "elsewhere")
+    elsewhere = own_cache.rename(project / "elsewhere")
     program = f"import rsimport; print(rsimport.build_filepath('k.rs', cache_dir={str(elsewhere)!r}))"
     assert run(program).out.startswith(str(elsewhere)) and not own_cache.exists()
     write(project, {"pyproject.toml": f'[tool.rsimport]\ncache_dir = "{elsewhere}"\n'})

@@ -32,7 +32,7 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
         import logging
 
         logger = logging.getLogger("rsimport")
-        name = os.path.basename(kernel)
+        name = _engine.shown(os.path.basename(kernel))
         with suppress(Exception):
             logger.info("built %s in %.2f s: %s", name, artifact.seconds, artifact.reason)
         if artifact.warnings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -99,7 +100,7 @@ def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
     for error in failures:
         _complain(error)
     for note in _notes(paths):
-        click.echo(note, err=True)
+        click.echo(_engine.shown(note, lines=True), err=True)
     return 1 if failures else 0
 
 
@@ -123,7 +124,7 @@ def watch(paths: Sequence[str], **options: Any) -> None:
 
     with suppress(KeyboardInterrupt):
         for note in _notes(paths):
-            click.echo(note)
+            click.echo(_engine.shown(note, lines=True))
         follow(paths, given(options), _report)
 
 
@@ -155,7 +156,7 @@ def new(name: str, origin: str, force: bool) -> None:
     module = wanted.name.removesuffix(".rs")
     files = _new.new(module, origin, wanted.parent.resolve(), overwrite=force)
     for file in files:
-        click.echo(f"wrote {os.path.relpath(file)}")
+        click.echo(f"wrote {_engine.shown(os.path.relpath(file))}")
     inside = "" if wanted.parent == Path() else f"cd {shlex.quote(str(wanted.parent))} && "
     click.echo(f'next: {inside}python -c "import rsimport.import_hook, {module}; help({module})"')
     click.echo(f"      {inside}pytest test_{module}.py")
@@ -170,7 +171,9 @@ def cache() -> None:
 @setting_options("cache_dir")
 def cache_dir(**options: Any) -> None:
     """Print the cache's folder."""
-    click.echo(_engine.cache_dir(given(options)))
+    folder = _engine.cache_dir(given(options))
+    # Whatever reads a pipe wants the name as it is.
+    click.echo(_engine.shown(folder) if sys.stdout.isatty() else folder)
 
 
 @cache.command("list")
@@ -332,12 +335,12 @@ def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         console.width = 10_000
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(_engine.shown(cell)) for cell in row))
     console.print(table)
 
 
 def _report(line: str, error: object) -> None:
-    click.echo(line)
+    click.echo(_engine.shown(line))
     if error is not None:
         _complain(error)
 

@@ -36,6 +36,7 @@ __all__ = [
     "recall",
     "settings",
     "settings_table",
+    "shown",
     "templates",
     "warm",
     "write_cell",
@@ -331,6 +332,12 @@ def kernels(root: str) -> list[str]:
 
 def outline(text: str) -> list[Named]:
     """Everything in a kernel's text that has a name, in its order; nothing where the text does not parse."""
+
+def shown(text: str, *, lines: bool = False) -> str:
+    """A text from outside as a terminal may have it: control characters are written out.
+
+    So are the ends of lines, unless it may have several.
+    """
 
 def settings_table() -> list[Setting]:
     """Every setting that there is."""

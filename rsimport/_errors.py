@@ -39,9 +39,13 @@ class RsimportError(ImportError):
         name: str | None = None,
         path: str | None = None,
     ) -> None:
+        from rsimport._engine import shown
+
+        # They name files, and quote manifests and compilers.
+        message = shown(message, lines=True)
         super().__init__(message, name=name, path=path)
         self.message = message
-        self.hint = hint
+        self.hint = hint if hint is None else shown(hint, lines=True)
         self.kernel = kernel
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import os
 import sys
 from importlib.machinery import FileFinder
 
+from rsimport import _engine
 from rsimport._finder import KernelFinder, is_installed, path_hook
 from rsimport._loader import KernelLoader, hidden
 
@@ -50,7 +51,7 @@ def find(fullname: str, path: Sequence[str] | None, last: Any) -> ModuleSpec | N
             found = why, "call rsimport.install() before the import"
         if found is not None and not _is_known_to_others(fullname, path, last):
             # Nothing but the text differs from what Python raises next.
-            text = "No module named {!r}\n{}\nhint: {}".format(fullname, *found)
+            text = "No module named {!r}\n{}\nhint: {}".format(fullname, *map(_engine.shown, found))
             raise ModuleNotFoundError(text, name=fullname)
     return None
 

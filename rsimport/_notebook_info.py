@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
+from rsimport import _engine
 from rsimport._autoreload import kernels
 from rsimport._format import called
 from rsimport._loader import loader_of
@@ -53,8 +54,8 @@ def _table(loaded: dict[str, Artifact]) -> Iterator[str]:
 
 def _facts(artifact: Artifact) -> dict[str, str]:
     facts = {
-        "source": artifact.source,
-        "artifact": artifact.path,
+        "source": _engine.shown(artifact.source),
+        "artifact": _engine.shown(artifact.path),
         "why": artifact.reason or "",
         "built": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(os.path.getmtime(artifact.path))),
         "seconds": f"{artifact.seconds:.2f}",
@@ -67,4 +68,4 @@ def _facts(artifact: Artifact) -> dict[str, str]:
 
 def _short(source: str) -> str:
     """A cell by its name, a file in the current folder relative to it."""
-    return called(source).removeprefix(os.getcwd() + os.sep)
+    return called(source).removeprefix(_engine.shown(os.getcwd()) + os.sep)

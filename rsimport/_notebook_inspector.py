@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core import page
 
+from rsimport import _engine
 from rsimport._autoreload import is_stale
 from rsimport._format import called
 from rsimport._rust_source import read, source_of, typed
@@ -74,7 +75,7 @@ def _taught(kind: Any, shell: Any) -> Any:
 
         def format(self, text: str, *args: Any, **kwargs: Any) -> Any:
             if isinstance(text, Rust):
-                return _coloured(text, shell)
+                return _coloured(_engine.shown(text, lines=True), shell)
             return super().format(text, *args, **kwargs)
 
         def _getdef(self, obj: object, oname: str = "") -> Any:

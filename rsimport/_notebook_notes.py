@@ -28,7 +28,7 @@ ENOUGH = 2_000
 
 def say(text: str) -> None:
     """Tells something that is no error."""
-    print(f"rsimport: {text}", file=sys.stderr)
+    print(f"rsimport: {_engine.shown(text, lines=True)}", file=sys.stderr)
 
 
 _UNKNOWN = re.compile(

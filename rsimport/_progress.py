@@ -119,11 +119,12 @@ class _Terminal(_View):
             from rich.console import Console
             from rich.live import Live
             from rich.spinner import Spinner
+            from rich.text import Text
 
             spinner = Spinner("dots")
 
             def render() -> Spinner:
-                spinner.update(text=self.line())
+                spinner.update(text=Text(self.line()))
                 return spinner
 
             if not self.closed:

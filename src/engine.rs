@@ -13,7 +13,7 @@ use crate::compile::job::Built;
 use crate::compile::task::Task;
 use crate::compile::verify::verify;
 use crate::config::abi::{Python, check_tag};
-use crate::config::ancestors::Ancestors;
+use crate::config::ancestors::{Ancestors, Ignored};
 use crate::config::environment::Environment;
 use crate::config::layers::{Config, Overrides, declared_settings};
 use crate::config::tier::Tier;
@@ -89,6 +89,8 @@ struct Resolved {
     fingerprint: Fingerprint,
     /// The tiers in which it may be had, the best first.
     tiers: &'static [Tier],
+    /// What stands in folders above it and decides nothing.
+    ignored: Vec<Ignored>,
 }
 
 impl Resolved {
@@ -131,6 +133,7 @@ pub fn key(request: &Request) -> Result<String> {
 /// The warm path: finds the artifact of a kernel. Starts no process, takes no lock, needs no toolchain.
 pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<Artifact>> {
     let resolved = resolve(request)?;
+    Ignored::tell(&resolved.ignored, observer);
     if resolved.config.settings.force_rebuild {
         return Ok(None);
     }
@@ -159,6 +162,7 @@ pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
 /// Finds the artifact of a kernel, or builds it.
 pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) -> Result<Artifact> {
     let first = resolve(request)?;
+    Ignored::tell(&first.ignored, observer);
     first.cache.prepare()?;
     let tier = wanted(&first);
     let identity = identity(&first.source, tier);
@@ -231,13 +235,13 @@ fn resolve(request: &Request) -> Result<Resolved> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
     let environment = Environment::now();
-    let ancestors = Ancestors::of(&source.base);
+    let ancestors = Ancestors::of(&source.base, Some(&source.path));
     let config = Config::of(&source, &request.given, &environment, &ancestors)?;
     let cargo = CargoConfig::of(&ancestors);
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo, &environment);
     let tiers = Tier::of(&source, &config, cargo.has_profile(), fingerprint.value("cargo environment"));
-    Ok(Resolved { source, config, cargo, cache, fingerprint, tiers })
+    Ok(Resolved { source, config, cargo, cache, fingerprint, tiers, ignored: ancestors.ignored })
 }
 
 fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Result<Lookup> {

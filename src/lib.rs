@@ -7,6 +7,7 @@ pub mod error;
 pub mod limits;
 pub mod digest;
 pub mod paths;
+pub mod shown;
 pub mod similar;
 pub mod observer;
 pub mod kernel;

@@ -1,5 +1,6 @@
 //! Paths as they are written, and where they lead.
 
+use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
 /// Removes `.` and `..` from a path without looking at the disk.
@@ -15,6 +16,12 @@ pub fn normal(path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// A path as it can be pasted into a shell.
+pub fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Cow::into_owned)
 }
 
 /// Removes `.` and `..` as the operating system does: `..` leaves the folder that a link leads to, not the link's.

@@ -9,14 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cache::owner::{check_executable, check_owner, create_private, is_roots};
+use crate::cache::owner::{check_executable, check_owner, create_private, is_cache, is_roots, make_cache};
 use crate::config::environment::user_caches;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{check_files, failed, is_out_of_files};
 
 const LAYOUT: &str = "v1";
-const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds compiled kernels of rsimport; it can be deleted at any time.\n";
+/// The folders in it that every build needs.
+const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
+/// What else there may be.
+const FURTHER: [&str; 4] = ["cells", "origins", "Cargo.lock", "rustc-recorder"];
 /// Metadata larger than this was not written by us.
 const LARGEST_METADATA: u64 = 8 * 1024 * 1024;
 
@@ -55,13 +58,10 @@ impl Cache {
         if is_roots(&self.root) {
             return Err(self.unwritable(&io::ErrorKind::PermissionDenied.into()));
         }
+        make_cache(&self.root)?.map_err(|e| self.unwritable(&e))?;
         let made = (|| -> io::Result<()> {
-            if !self.root.join("CACHEDIR.TAG").exists() {
-                create_private(&self.root)?;
-                fs::write(self.root.join("CACHEDIR.TAG"), TAG)?;
-            }
             create_private(&self.layout())?;
-            for name in ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"] {
+            for name in FOLDERS {
                 fs::create_dir_all(self.layout().join(name))?;
             }
             Ok(())
@@ -112,14 +112,23 @@ impl Cache {
         if !self.layout().exists() {
             return Ok(());
         }
-        if fs::read(self.root.join("CACHEDIR.TAG")).ok().as_deref() != Some(TAG.as_bytes()) {
+        if !is_cache(&self.root) {
             return Err(Error::cache(format!(
                 "{} is not a cache of rsimport, so nothing was removed",
                 self.root.display()
             ))
             .hint("RSIMPORT_CACHE_DIR and the setting `cache_dir` name the cache's folder"));
         }
-        fs::remove_dir_all(self.layout()).map_err(|e| self.unwritable(&e))
+        // Nothing that is not known to be ours, should anybody have put anything there.
+        let ours = |entry: &fs::DirEntry| FOLDERS.iter().chain(&FURTHER).any(|name| entry.file_name() == *name);
+        let removed = fs::read_dir(self.layout()).and_then(|entries| {
+            entries.flatten().filter(ours).try_for_each(|entry| match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path()),
+                false => fs::remove_file(entry.path()),
+            })
+        });
+        self.remove_empty(&self.layout());
+        removed.map_err(|e| self.unwritable(&e))
     }
 
     /// Gives a folder the present as its date; a cache that cannot be written to keeps its old dates.

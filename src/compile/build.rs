@@ -1,7 +1,7 @@
 //! Compiling a kernel into a staging folder: with the recorded compiler call where there is one that holds, else with cargo.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
@@ -13,12 +13,14 @@ use crate::compile::replay::Replay;
 use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
 use crate::config::abi::Python;
+use crate::config::ancestors::Ignored;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
 use crate::observer::{Observer, Phase};
 use crate::rustc::diagnostics::disk_full;
+use crate::rustc::start::{Start, check_workspace};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::copies::{Form, readable};
 use crate::stage::view::View;
@@ -95,8 +97,10 @@ fn is_generated(source: &Source, error: &Error) -> bool {
 
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
-    let toolchain = Toolchain::find(&config.settings)?;
-    let rustc = rustc_identity(&toolchain, cache, &source.base)?;
+    check_workspace(source)?;
+    let toolchain = Toolchain::find(&config.settings, Start::of(&source.base, Some(&source.path)))?;
+    Ignored::tell(&toolchain.start.ignored, observer);
+    let rustc = rustc_identity(&toolchain, cache)?;
     // An own manifest, or an older edition with an older PyO3, may well do with an older compiler.
     if source.manifest.is_none() && !(config.manifest.names_pyo3() && config.manifest.edition().is_some()) {
         rustc.check_age().map_err(|error| error.kernel(&source.path))?;
@@ -149,12 +153,12 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
 }
 
 /// Which rustc the folder gets, asked once and remembered while that file stays what it is.
-fn rustc_identity(toolchain: &Toolchain, cache: &Cache, folder: &Path) -> Result<Identity> {
-    let selection = toolchain.selection(folder);
+fn rustc_identity(toolchain: &Toolchain, cache: &Cache) -> Result<Identity> {
+    let selection = toolchain.selection();
     if let Some(identity) = cache.kept::<Identity>("toolchains", &selection).filter(Identity::holds) {
         return Ok(identity);
     }
-    let identity = toolchain.identify(folder)?;
+    let identity = toolchain.identify()?;
     cache.keep("toolchains", &selection, &identity);
     Ok(identity)
 }

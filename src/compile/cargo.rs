@@ -213,8 +213,8 @@ impl Run<'_> {
     }
 
     fn command(&self, subcommand: &str) -> Command {
-        let mut command = self.toolchain.cargo(&self.job.plan.folder);
-        command.arg(subcommand).arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target);
+        let mut command = self.toolchain.cargo(subcommand);
+        command.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target);
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
         command.env("CARGO_BUILD_BUILD_DIR", &self.target);
         command

@@ -1,6 +1,6 @@
 //! The plan of a build: pure data, from which cargo's manifest, arguments and environment are made.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use toml::{Table, Value};
@@ -30,8 +30,6 @@ pub struct Plan {
     pub crate_name: String,
     /// The generated manifest without its library path; `None` for a crate, which has its own.
     manifest: Option<Manifest>,
-    /// The folder in which cargo is started, so that it finds the configuration and the toolchain of the project.
-    pub folder: PathBuf,
     /// Arguments for cargo, before `--`.
     pub arguments: Vec<String>,
     /// Flags for the rustc that compiles the kernel itself.
@@ -122,7 +120,6 @@ impl Plan {
         Plan {
             crate_name,
             manifest,
-            folder: source.base.clone(),
             arguments,
             link_flags: Platform::HERE.link_flags(),
             environment,

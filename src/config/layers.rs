@@ -9,6 +9,7 @@ use crate::config::settings::{Setting, Settings, ValueKind, table};
 use crate::error::{Error, Result};
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::{Source, metadata_of};
+use crate::paths::{followed, quoted};
 
 /// The values that a call gives, by name.
 pub type Overrides = Vec<(String, toml::Value)>;
@@ -48,7 +49,8 @@ impl Config {
                 .collect();
         }
         let mut settings = Settings::default();
-        apply_project(&mut settings, &ancestors.projects)?;
+        let overridden = Overridden { environment, given };
+        apply_project(&mut settings, &ancestors.projects, &overridden)?;
         for (key, value, line) in own {
             let origin = Origin::File(own_file, Some(line));
             let setting = declared(&key, &origin)?;
@@ -66,13 +68,28 @@ impl Config {
     /// The settings that hold in a folder, without any kernel.
     pub fn of_folder(folder: &Path, given: &Overrides) -> Result<Settings> {
         let mut settings = Settings::default();
-        apply_project(&mut settings, &Ancestors::of(folder).projects)?;
-        apply_environment_and_call(&mut settings, &Environment::now(), given)?;
+        let environment = Environment::now();
+        let overridden = Overridden { environment: &environment, given };
+        apply_project(&mut settings, &Ancestors::of(folder, None).projects, &overridden)?;
+        apply_environment_and_call(&mut settings, &environment, given)?;
         Ok(settings)
     }
 }
 
-fn apply_project(settings: &mut Settings, projects: &[PathBuf]) -> Result<()> {
+/// What beats a project's file.
+struct Overridden<'a> {
+    environment: &'a Environment,
+    given: &'a Overrides,
+}
+
+impl Overridden<'_> {
+    fn has(&self, setting: &Setting) -> bool {
+        self.environment.get(&setting.variable).is_some_and(|text| !text.is_empty())
+            || self.given.iter().any(|(key, _)| key == setting.name)
+    }
+}
+
+fn apply_project(settings: &mut Settings, projects: &[PathBuf], overridden: &Overridden<'_>) -> Result<()> {
     let Some((path, text, table)) = nearest_project(projects)? else { return Ok(()) };
     let lines = Lines(&text);
     for (key, value) in table {
@@ -81,14 +98,30 @@ fn apply_project(settings: &mut Settings, projects: &[PathBuf]) -> Result<()> {
         let value = checked(setting, value, &origin)?;
         // A folder in a file is relative to that file, not to wherever Python happens to run.
         let value = match (setting.kind, value.as_str()) {
+            (ValueKind::Path, Some(_)) if overridden.has(setting) => continue,
             (ValueKind::Path, Some(text)) if !text.is_empty() => {
-                path.with_file_name(text).to_string_lossy().into_owned().into()
+                inside(path, text, setting, &origin)?.to_string_lossy().into_owned().into()
             }
             _ => value,
         };
         settings.set(&key, value);
     }
     Ok(())
+}
+
+/// A folder that a project has for itself. Whoever clones a project has not chosen what stands in its files, and a folder of
+/// theirs is not to become its cache.
+fn inside(project: &Path, text: &str, setting: &Setting, origin: &Origin<'_>) -> Result<PathBuf> {
+    let folder = project.with_file_name("");
+    let place = followed(&folder.join(text));
+    let real = |path: &Path| path.ancestors().find_map(|path| std::fs::canonicalize(path).ok());
+    let is_inside = place.starts_with(&folder) && place != followed(&folder);
+    if is_inside && real(&place).zip(real(&folder)).is_some_and(|(place, folder)| place.starts_with(folder)) {
+        return Ok(place);
+    }
+    let place = quoted(&place);
+    Err(Error::config(format!("{origin}: `{}` has to be a folder inside of the project, not {text:?}", setting.name))
+        .hint(format!("a folder elsewhere is for its user to choose: export {}={place}", setting.variable)))
 }
 
 fn apply_environment_and_call(settings: &mut Settings, environment: &Environment, given: &Overrides) -> Result<()> {

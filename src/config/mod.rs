@@ -4,6 +4,7 @@
 
 pub mod settings;
 pub mod environment;
+pub mod trust;
 pub mod ancestors;
 pub mod layers;
 pub mod abi;

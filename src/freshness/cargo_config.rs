@@ -62,10 +62,9 @@ impl CargoConfig {
     /// Reads what cargo would read when started below these folders.
     pub fn of(ancestors: &Ancestors) -> CargoConfig {
         let mut files = Vec::new();
-        for folder in ancestors.cargo.iter().cloned().chain(cargo_home()) {
-            if let Some(path) = cargo_file(&folder) {
-                read(&path, 0, &mut files);
-            }
+        let own = cargo_home().and_then(|home| cargo_file(&home));
+        for path in ancestors.cargo.iter().chain(&own) {
+            read(path, 0, &mut files);
         }
         files.dedup();
         CargoConfig { files }
@@ -169,7 +168,7 @@ mod tests {
         for (name, text) in files {
             std::fs::write(folder.path().join(".cargo").join(name), text).unwrap();
         }
-        CargoConfig::of(&Ancestors::of(&below))
+        CargoConfig::of(&Ancestors::of(&below, None))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An artifact as Python sees it, with what rustc said about it and what it exports.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
@@ -12,6 +13,7 @@ use crate::engine;
 use crate::error::{self, Error};
 use crate::kernel::cell::Cell;
 use crate::kernel::exports;
+use crate::shown::{coloured, named, plain};
 
 /// A compiled kernel in the cache. Whatever its import has no need of is read when it is asked for.
 #[pyclass(frozen, module = "rsimport._engine")]
@@ -207,11 +209,13 @@ impl Diagnostic {
 
 impl From<error::Diagnostic> for Diagnostic {
     fn from(from: error::Diagnostic) -> Self {
+        let file = PathBuf::from(from.file.clone().unwrap_or_default());
+        let from = error::Diagnostic { ansi: coloured(&named(&from.ansi, &file)).into_owned(), ..from };
         let rendered = from.rendered();
         Diagnostic {
             level: from.level,
             code: from.code,
-            message: from.message,
+            message: plain(&from.message).into_owned(),
             file: from.file,
             line: from.line,
             column: from.column,

@@ -44,7 +44,7 @@ mod _engine {
     use super::{
         Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
         cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels, key,
-        lacking, lookup, marked, note, outline, recall, settings, settings_table, templates, warm, write_cell,
+        lacking, lookup, marked, note, outline, recall, settings, settings_table, shown, templates, warm, write_cell,
     };
 
     #[pymodule_init]
@@ -233,6 +233,14 @@ fn claim(py: Python<'_>, source: PathBuf, module: String, abi: String, settings:
     engine::claim(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))
 }
 
+/// A text from outside as a terminal may have it: control characters are written out, and so are the ends of lines unless
+/// it may have several.
+#[pyfunction]
+#[pyo3(signature = (text, *, lines = false))]
+fn shown(text: &str, lines: bool) -> String {
+    if lines { crate::shown::plain(text).into_owned() } else { crate::shown::line(text).into_owned() }
+}
+
 /// The marked kernel files and the folders of marked crates below a folder.
 #[pyfunction]
 fn kernels(py: Python<'_>, root: PathBuf) -> Vec<String> {
@@ -264,7 +272,9 @@ fn settings<'py>(py: Python<'py>, source: Option<PathBuf>, given: &Bound<'py, Py
     let layers = self::given(given)?;
     let effective = match source {
         Some(path) => source::Source::open(&path, "kernel")
-            .and_then(|source| Config::of(&source, &layers, &Environment::now(), &Ancestors::of(&source.base)))
+            .and_then(|source| {
+                Config::of(&source, &layers, &Environment::now(), &Ancestors::of(&source.base, Some(&source.path)))
+            })
             .map(|config| config.settings),
         None => Config::of_folder(&current_folder(), &layers),
     };

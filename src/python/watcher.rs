@@ -10,6 +10,7 @@ use crate::config::environment::Captured;
 use crate::error::{self, Error, Kind};
 use crate::kernel::cell;
 use crate::observer::{Observer, Phase};
+use crate::shown::{line, named, plain};
 
 /// Passes what a build tells on to Python, and Python's signals to the build.
 pub(super) struct Watcher {
@@ -42,7 +43,7 @@ impl Observer for Watcher {
             Phase::Kernel => "kernel",
         };
         if let Some(progress) = self.progress.take() {
-            self.call(|py| progress.call1(py, (phase, done, total, detail)).map(drop));
+            self.call(|py| progress.call1(py, (phase, done, total, line(detail))).map(drop));
             self.progress = Some(progress);
         }
     }
@@ -50,7 +51,7 @@ impl Observer for Watcher {
     fn warning(&mut self, text: &str) {
         self.call(|py| {
             let logger = py.import("logging")?.call_method1("getLogger", ("rsimport",))?;
-            logger.call_method1("warning", ("%s", text)).map(drop)
+            logger.call_method1("warning", ("%s", plain(text))).map(drop)
         });
     }
 }
@@ -82,13 +83,16 @@ pub(super) fn raised(py: Python<'_>, error: Error) -> PyErr {
     };
     let made = (|| -> PyResult<PyErr> {
         let arguments = PyDict::new(py);
-        arguments.set_item("hint", error.hint)?;
+        let kernel = error.kernel.clone().unwrap_or_default();
+        let shown = |text: &str| plain(&named(text, &kernel)).into_owned();
+        let (message, hint) = (shown(&error.message), error.hint.as_deref().map(shown));
+        arguments.set_item("hint", hint)?;
         arguments.set_item("kernel", error.kernel.map(text))?;
         if error.kind == Kind::Compile {
             let diagnostics = error.diagnostics.into_iter().map(|diagnostic| Py::new(py, Diagnostic::from(diagnostic)));
             arguments.set_item("diagnostics", diagnostics.collect::<PyResult<Vec<_>>>()?)?;
         }
-        let exception = py.import("rsimport._errors")?.getattr(class)?.call((error.message,), Some(&arguments))?;
+        let exception = py.import("rsimport._errors")?.getattr(class)?.call((message,), Some(&arguments))?;
         Ok(PyErr::from_value(exception))
     })();
     made.unwrap_or_else(|failure| failure)

@@ -2,6 +2,7 @@
 //!
 //! The modules stand in the order in which they may use one another: each only those above it.
 
+pub mod start;
 pub mod toolchain;
 pub mod process;
 pub mod linker;

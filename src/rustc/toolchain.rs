@@ -7,11 +7,12 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ancestors::cargo_home;
+use crate::config::ancestors::{cargo_home, rustup_home};
 use crate::config::environment::{home, variable, variables};
 use crate::config::settings::Settings;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::rustc::start::Start;
 
 /// The environment variables that a parent build leaves behind and that would mislead a build of ours.
 const FOREIGN: [&str; 8] = [
@@ -41,6 +42,8 @@ pub struct Toolchain {
     pub cargo: PathBuf,
     /// The rustc that this cargo starts.
     pub rustc: PathBuf,
+    /// Where both are started.
+    pub start: Start,
     /// The name of the rustup toolchain that the settings ask for, or empty.
     name: String,
 }
@@ -65,7 +68,7 @@ impl Toolchain {
     /// 4. `.cargo/bin/cargo` in the home folder.
     ///
     /// rustc is the one beside that cargo, or else the first in `PATH`; the environment variable `RUSTC` beats both.
-    pub fn find(settings: &Settings) -> Result<Toolchain> {
+    pub fn find(settings: &Settings, start: Start) -> Result<Toolchain> {
         let lookups: [fn() -> Option<PathBuf>; 4] = [
             || from_variable("CARGO"),
             || in_path("cargo"),
@@ -81,12 +84,21 @@ impl Toolchain {
             Error::toolchain(format!("rustc was not found beside {}", cargo.display()))
                 .hint(format!("{INSTALL}\n(if it is installed already, put the folder of rustc into PATH)"))
         })?;
-        Ok(Toolchain { cargo, rustc, name: settings.toolchain.clone() })
+        // A variable beats what stands in folders, for rustup too.
+        let named = variable("RUSTUP_TOOLCHAIN").is_some_and(|name| !name.is_empty());
+        let found = if named { String::new() } else { start.toolchain.clone() };
+        let name = Some(settings.toolchain.clone()).filter(|name| !name.is_empty()).unwrap_or(found);
+        Ok(Toolchain { cargo, rustc, start, name })
     }
 
-    /// A command that starts cargo in a folder.
-    pub fn cargo(&self, folder: &Path) -> Command {
-        self.command(&self.cargo, folder)
+    /// A command of cargo's.
+    pub fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = self.command(&self.cargo, &self.start.folder);
+        command.arg(subcommand);
+        for config in &self.start.configs {
+            command.arg("--config").arg(config);
+        }
+        command
     }
 
     /// A command that starts a compiler in a folder.
@@ -94,8 +106,9 @@ impl Toolchain {
         self.command(rustc, folder)
     }
 
-    /// Everything that decides which rustc a folder gets, without starting one.
-    pub fn selection(&self, folder: &Path) -> String {
+    /// Everything that decides which rustc is started, without starting one.
+    pub fn selection(&self) -> String {
+        let folder = &self.start.folder;
         let mut digest = Digest::default().with(self.rustc.as_os_str().as_encoded_bytes()).with(self.name.as_bytes());
         for name in ["RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "HOME"] {
             digest = digest.with(variable(name).unwrap_or_default().as_encoded_bytes());
@@ -106,8 +119,7 @@ impl Toolchain {
             }
         }
         // rustup keeps its default and the overrides of folders there.
-        let rustup = variable("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".rustup")));
-        if let Some(rustup) = rustup {
+        if let Some(rustup) = rustup_home() {
             let settings = std::fs::read_to_string(rustup.join("settings.toml")).unwrap_or_default();
             let overrides = settings.contains("[overrides]\n\"").then(|| folder.to_string_lossy());
             digest = digest.with(settings.as_bytes()).with(overrides.unwrap_or_default().as_bytes());
@@ -116,9 +128,9 @@ impl Toolchain {
     }
 
     /// Asks rustc who it is.
-    pub fn identify(&self, folder: &Path) -> Result<Identity> {
+    pub fn identify(&self) -> Result<Identity> {
         let ask = |argument: &[&str]| -> Result<String> {
-            let output = self.command(&self.rustc, folder).args(argument).output();
+            let output = self.command(&self.rustc, &self.start.folder).args(argument).output();
             let output =
                 output.map_err(|e| Error::toolchain(format!("{} cannot be started: {e}", self.rustc.display())))?;
             if !output.status.success() {

@@ -4,8 +4,12 @@ use std::path::Path;
 
 use crate::cache::entries::entries;
 use crate::cache::layout::Cache;
+use crate::cache::owner::stranger;
+use crate::config::ancestors::Ancestors;
 use crate::config::settings::Settings;
 use crate::error::Error;
+use crate::paths::quoted;
+use crate::rustc::start::Start;
 use crate::rustc::toolchain::{Toolchain, find_linker};
 
 /// The result of looking at one thing.
@@ -26,10 +30,10 @@ pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
     let good = |name, detail: String| Check { name, ok: true, detail, hint: None };
     let bad = |name, error: Error| Check { name, ok: false, detail: error.message, hint: error.hint };
     let mut checks = Vec::new();
-    match Toolchain::find(settings) {
+    match Toolchain::find(settings, Start::of(folder, None)) {
         Ok(toolchain) => {
             checks.push(good("cargo", toolchain.cargo.display().to_string()));
-            let identity = toolchain.identify(folder).and_then(|identity| identity.check_age().map(|()| identity));
+            let identity = toolchain.identify().and_then(|identity| identity.check_age().map(|()| identity));
             checks.push(match identity {
                 Ok(identity) => good(
                     "rustc",
@@ -48,9 +52,25 @@ pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
                 .hint("install a C compiler, for example `apt install gcc`, or on macOS `xcode-select --install`"),
         ),
     });
+    for ignored in Ancestors::of(folder, None).ignored.into_iter().chain(Start::of(folder, None).ignored) {
+        checks.push(bad("configuration", Error::config(ignored.to_string()).hint(ignored.hint())));
+    }
     checks.push(good("Python headers", "not needed".to_owned()));
     let cache = Cache::open(settings).and_then(|cache| cache.check_writable().map(|()| cache));
     checks.push(match cache {
+        Ok(cache) if stranger(cache.root()).is_some() => {
+            let (root, name) = (cache.root(), stranger(cache.root()).unwrap_or_default());
+            let place = quoted(&root.join("rsimport"));
+            let tag = quoted(&root.join("CACHEDIR.TAG"));
+            bad(
+                "cache",
+                Error::cache(format!(
+                    "{} is tagged as a cache, which backups leave out, and holds {name}",
+                    root.display()
+                ))
+                .hint(format!("rsimport cache clear; rm {tag}; export RSIMPORT_CACHE_DIR={place}")),
+            )
+        }
         Ok(cache) => good("cache", format!("{} ({} kernels)", cache.root().display(), entries(&cache).len())),
         Err(error) => bad("cache", error),
     });
