@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,12 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def shared(project: Path) -> Path:
+def shared() -> Iterator[Path]:
     """A folder like /tmp, in which everybody can put files; the kernel's folder lies in it."""
-    project.chmod(0o1777)
-    (project / "mine").mkdir()
-    return project
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o1777)
+        (Path(name) / "mine").mkdir()
+        yield Path(name)
 
 
 @pytest.fixture
@@ -174,6 +176,12 @@ def test_where_everybody_may_replace_the_kernel_everybody_may_write_to_what_deci
         each.chmod(0o777)
     seen = run(TELL, cwd=mine.parent)
     assert seen.out == "5" and (shared / "ran").exists() and "ignored" not in seen.stderr, seen.text
+    # Nobody comes as far as the kernel.
+    (shared / "ran").unlink()
+    mine.parent.chmod(0o700)
+    mine.write_text(mine.read_text() + "// edited\n")
+    seen = run(TELL, cwd=mine.parent)
+    assert seen.out == "5" and not (shared / "ran").exists() and "is ignored" in seen.stderr, seen.text
 
 
 @everything

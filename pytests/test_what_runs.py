@@ -23,7 +23,7 @@ extern "C" fn opened() {
 
 HOOK = "import rsimport, rsimport.import_hook\n"
 
-EDIT = """
+EDIT = r"""
 import pathlib, rsimport.import_hook, time
 path = pathlib.Path("k.rs")
 path.write_text(path.read_text() + "// edited\n")

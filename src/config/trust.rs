@@ -106,7 +106,9 @@ impl Trust<'_> {
     fn is_open(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         let open = |found: Metadata| found.mode() & EVERYBODY != 0 && (found.is_file() || found.mode() & STICKY == 0);
+        let reached = |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.mode() & ENTERED != 0);
         [Some(self.folder), self.kernel].into_iter().flatten().any(|path| fs::metadata(path).is_ok_and(open))
+            && self.folder.ancestors().all(reached)
     }
 
     fn subject(&self) -> Option<Metadata> {
@@ -119,6 +121,9 @@ const ROOT: u32 = 0;
 /// The bit of a mode that lets everybody write.
 #[cfg(unix)]
 const EVERYBODY: u32 = 0o002;
+/// The one that lets everybody enter a folder.
+#[cfg(unix)]
+const ENTERED: u32 = 0o001;
 /// Those that let a group enter a folder and write to it.
 #[cfg(unix)]
 const GROUP: u32 = 0o030;
