@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::inputs::Input;
-use crate::cache::layout::{Cache, now, read_bounded, size_of};
+use crate::cache::layout::{Cache, LARGEST_METADATA, now, read_bounded, size_of};
 use crate::cache::staging::Staging;
 use crate::config::tier::Tier;
 use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
-use crate::error::{Diagnostic, Kind, Result};
+use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::kernel::exports::Export;
 use crate::limits::{failed, is_out_of_files};
 
@@ -169,7 +169,13 @@ pub fn publish(
     cache.copy_file(library, &prepared.join(&entry.library))?;
     entry.checksum = checksum(&prepared.join(&entry.library)).map_err(|e| cache.unwritable(&e))?;
     entry.stamp = stamp(&prepared.join(&entry.library));
-    cache.write(&prepared.join(METADATA), &serde_json::to_vec(&entry).unwrap_or_default())?;
+    let metadata = serde_json::to_vec(&entry).unwrap_or_default();
+    if metadata.len() as u64 > LARGEST_METADATA {
+        let (name, count) = (entry.source.display(), entry.inputs.len());
+        let what = format!("{name}: what its build has read cannot be kept track of: {count} files and variables");
+        return Err(Error::config(what).hint("a build script that names folders in `rerun-if-changed` has fewer"));
+    }
+    cache.write(&prepared.join(METADATA), &metadata)?;
     let mut name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
     let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
     let stamps = stamps.filter(|_| entry.inputs.is_empty());

@@ -19,6 +19,7 @@ use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
 use crate::observer::{Observer, Phase};
 use crate::rustc::diagnostics::disk_full;
+use crate::rustc::exhausted::exhausted;
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::copies::{Form, readable};
 use crate::stage::view::View;
@@ -30,9 +31,13 @@ const REFUSED: u32 = 20;
 pub fn compile(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let built = compile_text(task, observer).map(|built| Built { exports: exported(task, &built.files), ..built });
     built.map_err(|error| {
-        // What a compiler cannot write to the cache is no fault of the kernel.
-        let full = disk_full(&error.message) || error.diagnostics.iter().any(|said| disk_full(&said.ansi));
-        if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
+        // What a compiler cannot write to the cache, or has too little of, is no fault of the kernel.
+        let full = disk_full(&error.message)
+            || error.diagnostics.iter().any(|said| said.file.is_none() && disk_full(&said.ansi));
+        if full {
+            return task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path);
+        }
+        exhausted(&error, &task.source.path).unwrap_or(error)
     })
 }
 

@@ -31,11 +31,11 @@ pub fn build(
         clean(toolchain, &manifest_path, &target, job, observer)?;
     }
     let recorder = if cfg!(unix) { Some(cache.write_script("rustc-recorder", RECORDER)?) } else { None };
-    let (output, success, environment) =
+    let (mut output, success, environment) =
         match attempt(toolchain, &manifest_path, &target, recorder.as_deref(), staging, job, observer)? {
             // A cache on a file system that starts no programs costs the recording, not the build.
             (output, false, _)
-                if recorder.as_deref().is_some_and(|recorder| cannot_be_started(&output.text, recorder)) =>
+                if recorder.as_deref().is_some_and(|recorder| cannot_be_started(&output.text(), recorder)) =>
             {
                 attempt(toolchain, &manifest_path, &target, None, staging, job, observer)?
             }
@@ -69,7 +69,7 @@ pub fn build(
     }
     Ok(Built {
         library,
-        diagnostics: output.own,
+        diagnostics: output.own(),
         files,
         variables: dep_info.variables,
         foreign,
@@ -139,8 +139,10 @@ fn attempt(
     let status = run(command, observer, |observer, pipe, line| match pipe {
         Pipe::Out => output.message(line),
         Pipe::Err => output.line(line, observer),
-    })?;
-    Ok((output, status.success(), environment))
+    });
+    let status = status.map_err(|error| output.named(error))?;
+    let success = status.success() && !output.has_failed();
+    Ok((output, success, environment))
 }
 
 /// Removes what cargo would take for fresh: it compares dates, and a checkout can bring older ones.
@@ -162,13 +164,14 @@ fn clean(
 }
 
 fn failure(job: &Job<'_>, mut output: CargoOutput) -> Error {
-    job.view.restore(&mut output.own);
+    let (mut own, others) = (output.own(), output.others());
+    job.view.restore(&mut own);
     let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
-    if failed(&output.own) {
-        compile_error(job.source, output.own)
-    } else if failed(&output.others) {
-        compile_error(job.source, output.others)
+    if failed(&own) {
+        compile_error(job.source, own)
+    } else if failed(&others) {
+        compile_error(job.source, others)
     } else {
-        cargo_error(job.source, job.manifest, &output.text)
+        cargo_error(job.source, job.manifest, &output.text())
     }
 }

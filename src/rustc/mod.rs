@@ -3,6 +3,10 @@
 //! The modules stand in the order in which they may use one another: each only those above it.
 
 pub mod toolchain;
+pub mod group;
+pub mod stuck;
+pub mod collected;
+pub mod exhausted;
 pub mod process;
 pub mod linker;
 pub mod paste;

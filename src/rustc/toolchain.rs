@@ -183,6 +183,15 @@ impl Identity {
     }
 }
 
+/// A command that has a shell run a script that needs nothing of the user's surroundings.
+#[cfg(unix)]
+pub fn shell(script: &str) -> Command {
+    #[allow(clippy::disallowed_methods)]
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]).env_clear().current_dir("/");
+    command
+}
+
 /// The linker that rustc calls by default, for `doctor`.
 pub fn find_linker() -> Option<PathBuf> {
     let names: &[&str] = if cfg!(windows) { &["link", "lld-link"] } else { &["cc", "gcc", "clang"] };
