@@ -137,7 +137,7 @@ pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
     if !rest || found(&resolved, &[Tier::Optimized], observer)?.hit.is_some() {
         return Ok(false);
     }
-    let name = format!("{}/claimed", identity(&resolved.source, Tier::Optimized));
+    let name = claim_of(&resolved.source);
     let key = resolved.fingerprint.key();
     let claimed: Option<(String, f64)> = resolved.cache.kept("work", &name);
     let at = now().as_secs_f64();
@@ -194,7 +194,11 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             now.text == resolved.source.text
                 && now.manifest.map(|m| m.text) == resolved.source.manifest.as_ref().map(|m| m.text.clone())
         });
-        if !unchanged && !matches!(&outcome, Err(error) if error.kind == Kind::Interrupted) {
+        let interrupted = outcome.as_ref().is_err_and(|error| error.kind == Kind::Interrupted);
+        if interrupted && tier == Tier::Optimized {
+            resolved.cache.forget("work", &claim_of(&resolved.source));
+        }
+        if !unchanged && !interrupted {
             continue;
         }
         let built = outcome?;
@@ -212,6 +216,11 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
     Err(Error::config(format!("{} was changed again and again while it was compiled", first.source.path.display()))
         .hint("import it once the file is no longer written to")
         .kernel(&first.source.path))
+}
+
+/// Where it stands who has the optimised build of a kernel made.
+fn claim_of(source: &Source) -> String {
+    format!("{}/claimed", identity(source, Tier::Optimized))
 }
 
 fn resolve(request: &Request) -> Result<Resolved> {

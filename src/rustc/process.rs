@@ -100,8 +100,8 @@ pub fn run(
     running.group.let_go();
     match running.child.wait() {
         Ok(status) => Ok(status),
-        // In a process that ignores its children, or has another thread wait for all of them, nobody is told how this one
-        // ended; what it has printed and made has to tell.
+        // Where another thread of the user's waits for all children, nobody else is told how this one ended; what it has
+        // printed and made has to tell.
         #[cfg(unix)]
         Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Ok(ExitStatus::default()),
         Err(e) => Err(Error::toolchain(format!("{program} cannot be waited for: {e}"))),
