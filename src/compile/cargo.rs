@@ -140,7 +140,7 @@ fn attempt(
         Pipe::Out => output.message(line),
         Pipe::Err => output.line(line, observer),
     });
-    let status = status.map_err(|error| output.named(error))?;
+    let status = status.map_err(|error| output.named(error, &job.source.path))?;
     let success = status.success() && !output.has_failed();
     Ok((output, success, environment))
 }

@@ -91,7 +91,7 @@ impl Replay<'_> {
         let status = match status {
             // What cannot be started may be another one by now, which cargo knows.
             Err(error) if error.kind == Kind::Toolchain => return Ok(None),
-            status => status?,
+            status => status.map_err(|error| error.kernel(&task.source.path))?,
         };
         if let Some(error) = exhausted::by_signal(status, &task.source.path) {
             return Err(error);

@@ -116,14 +116,19 @@ impl CargoOutput {
         self.failed
     }
 
-    /// Names the build scripts that run now in an error about one of them.
-    pub fn named(&self, error: Error) -> Error {
-        if error.kind != Kind::Compile || self.scripts.is_empty() {
+    /// Names the kernel in an error about what its build has started, and the build scripts that run now.
+    pub fn named(&self, error: Error, kernel: &Path) -> Error {
+        if error.kind != Kind::Compile {
             return error;
         }
-        let names = format!("the build script of `{}`", self.scripts.join("` or `"));
-        let Error { message, .. } = &error;
-        Error { message: message.replacen("a build script", &names, 1), ..error }
+        let mut message = format!("{}: {}", kernel.display(), error.message);
+        if !self.scripts.is_empty() {
+            let names = format!("the build script of `{}`", self.scripts.join("` or `"));
+            let some = ["a build script or a macro", "a build script"];
+            let some = some.into_iter().find(|some| message.contains(some)).unwrap_or(&names);
+            message = message.replacen(some, &names, 1);
+        }
+        Error { message, ..error }.kernel(kernel)
     }
 
     /// Reads a line of stderr.

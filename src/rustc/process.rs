@@ -22,8 +22,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 const LONGEST_LINE: usize = 32 << 20;
 /// So many lines may wait for being read.
 const WAITING_LINES: usize = 4;
-/// Whoever prints more than this does not mean to end.
+/// Whoever prints more than this, with so much added for each line, does not mean to end.
 const MOST_OUTPUT: usize = 1 << 30;
+const OF_A_LINE: usize = 256;
 
 /// Which pipe a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +78,9 @@ pub fn run(
         let is_over = |after: Duration| ended.is_some_and(|at| at.elapsed() > after);
         match lines.recv_timeout(PULSE) {
             Ok((pipe, line)) => {
-                heard += line.len() + 1;
+                heard += line.len() + OF_A_LINE;
                 if heard > MOST_OUTPUT {
-                    let what = format!("{program} was ended: it has printed more than 1 GiB");
-                    return Err(Error::new(Kind::Compile, what).hint(PRINTING));
+                    return Err(Error::new(Kind::Compile, PRINTS_ON));
                 }
                 on_line(observer, pipe, &String::from_utf8_lossy(&line));
                 if is_over(FAREWELL) {
@@ -108,7 +108,7 @@ pub fn run(
     }
 }
 
-const PRINTING: &str = "a macro of the kernel or of a crate that it uses prints without end";
+const PRINTS_ON: &str = "a macro, of the kernel's or of a crate that it uses, prints without end";
 
 /// A process that does not outlive its owner's interest, and neither does what it has started.
 struct Running {
