@@ -27,6 +27,8 @@ pub enum Limit {
     Memory,
     /// Processes and threads.
     Processes,
+    /// The stack of a program.
+    Stack,
     /// Time on the CPU.
     Time,
     /// Memory or time: the system kills for want of either and does not say which.
@@ -66,6 +68,10 @@ impl Limit {
                 None => format!("memory ran out{}", container()),
             },
             Limit::Processes => "no further process or thread may be started (ulimit -u)".to_owned(),
+            Limit::Stack => match allowed(Limit::Stack) {
+                Some(bytes) => format!("a program's stack may have {} (ulimit -s {})", size(bytes), bytes / 1024),
+                None => "a program's stack is too small".to_owned(),
+            },
             Limit::Time => match allowed(Limit::Time) {
                 Some(seconds) => format!("a process may compute for {seconds} s (ulimit -t {seconds})"),
                 None => "a process has computed for as long as it may".to_owned(),
@@ -75,6 +81,16 @@ impl Limit {
                 format!("the compiler was killed, as the system does where memory runs out{}", container())
             }
         }
+    }
+
+    /// Is less allowed than compilers take for granted?
+    pub fn is_tight(self) -> bool {
+        let usual = match self {
+            Limit::Memory => 2 << 30,
+            Limit::Stack => 4 << 20,
+            _ => return false,
+        };
+        allowed(self).is_some_and(|bytes| bytes < usual)
     }
 
     /// What to do about it.
@@ -88,6 +104,7 @@ impl Limit {
                 "end what else takes memory, or have cargo compile one crate at a time: CARGO_BUILD_JOBS=1"
             }
             Limit::Processes => "end some, or allow more before Python starts: ulimit -u unlimited",
+            Limit::Stack => "allow more before Python starts: ulimit -s 8192",
             Limit::Time => "allow more before Python starts: ulimit -t unlimited",
         }
     }
@@ -141,6 +158,7 @@ fn allowed(limit: Limit) -> Option<u64> {
         Limit::FileSize => Resource::Fsize,
         #[cfg(not(target_os = "openbsd"))]
         Limit::Memory => Resource::As,
+        Limit::Stack => Resource::Stack,
         Limit::Time => Resource::Cpu,
         _ => return None,
     };

@@ -7,6 +7,7 @@ use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
 use crate::compile::job::{Built, Job};
+use crate::compile::linkable;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
 use crate::compile::replay::Replay;
@@ -19,7 +20,6 @@ use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
 use crate::observer::{Observer, Phase};
 use crate::rustc::diagnostics::disk_full;
-use crate::rustc::exhausted::exhausted;
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::copies::{Form, readable};
 use crate::stage::view::View;
@@ -31,13 +31,10 @@ const REFUSED: u32 = 20;
 pub fn compile(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let built = compile_text(task, observer).map(|built| Built { exports: exported(task, &built.files), ..built });
     built.map_err(|error| {
-        // What a compiler cannot write to the cache, or has too little of, is no fault of the kernel.
+        // What a compiler cannot write to the cache is no fault of the kernel.
         let full = disk_full(&error.message)
             || error.diagnostics.iter().any(|said| said.file.is_none() && disk_full(&said.ansi));
-        if full {
-            return task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path);
-        }
-        exhausted(&error, &task.source.path).unwrap_or(error)
+        if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
     })
 }
 
@@ -124,6 +121,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
         }
         cache.forget("recipes", &plan.recipe);
     }
+    linkable::check(task, &toolchain, &plan, observer)?;
     let job = Job {
         source,
         manifest: &config.manifest,

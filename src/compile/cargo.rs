@@ -14,6 +14,7 @@ use crate::rustc::cargo_errors::{cannot_be_started, cargo_error};
 use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::compile_error;
+use crate::rustc::exhausted::exhausted;
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 
@@ -165,6 +166,9 @@ fn clean(
 
 fn failure(job: &Job<'_>, mut output: CargoOutput) -> Error {
     let (mut own, others) = (output.own(), output.others());
+    if let Some(error) = exhausted(&output.text(), own.iter().chain(&others), &job.source.path) {
+        return error;
+    }
     job.view.restore(&mut own);
     let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
     if failed(&own) {

@@ -10,6 +10,7 @@ pub mod job;
 pub mod freshness;
 pub mod cargo;
 pub mod task;
+pub mod linkable;
 pub mod replay;
 pub mod build;
 pub mod symbol;

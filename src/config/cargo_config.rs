@@ -56,6 +56,11 @@ impl CargoConfig {
         self.files.iter().any(|file| file.contains_key("profile"))
     }
 
+    /// Does this word occur in it, as a key or in a value?
+    pub fn mentions(&self, word: &str) -> bool {
+        self.files.iter().any(|file| file.to_string().contains(word))
+    }
+
     /// Does a `target.*.rustflags` key exist? Cargo ignores `build.rustflags` then.
     pub fn has_target_rustflags(&self) -> bool {
         self.files

@@ -81,7 +81,8 @@ mod linux {
         pub(super) fn look(&mut self) -> Option<Error> {
             let cargo = Process::read(self.process).filter(|process| process.name == "cargo")?;
             if cargo.pages * rustix::param::page_size() as u64 > MOST_MEMORY {
-                let what = "a build script or a macro prints without end: cargo, which keeps it, has taken more than 1 GiB";
+                let what =
+                    "a build script or a macro prints without end: cargo, which keeps it, has taken more than 1 GiB";
                 return Some(Error::new(Kind::Compile, what));
             }
             if self.looked.elapsed() < PAUSE {

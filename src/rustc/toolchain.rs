@@ -198,6 +198,11 @@ pub fn find_linker() -> Option<PathBuf> {
     names.iter().find_map(|name| in_path(name))
 }
 
+/// Is there what rustc calls as a linker unless it is told otherwise? On Windows it has ways of its own to find one.
+pub fn has_cc() -> bool {
+    cfg!(windows) || in_path("cc").is_some()
+}
+
 fn stamp(path: &Path) -> (u64, u128) {
     let Ok(metadata) = std::fs::metadata(path) else { return (0, 0) };
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
