@@ -296,7 +296,11 @@ mod tests {
         let staging = cache.staging().unwrap();
         let built = staging.path().join("libk.so");
         std::fs::write(&built, content).unwrap();
-        let entry = Entry {
+        super::publish(cache, "key", &staging, &built, entry(inputs)).unwrap().1
+    }
+
+    fn entry(inputs: Vec<Input>) -> Entry {
+        Entry {
             module: "k".into(),
             source: "/k.rs".into(),
             abi: ".so".into(),
@@ -311,8 +315,7 @@ mod tests {
             checksum: (0, String::new()),
             stamp: None,
             created: now().as_secs_f64(),
-        };
-        super::publish(cache, "key", &staging, &built, entry).unwrap().1
+        }
     }
 
     /// Two builds under one key: they differ in an environment variable that they have read.
@@ -348,6 +351,21 @@ mod tests {
         assert_eq!((by_seal(), found(&cache)), (None, None));
         let (_root, cache, libraries) = two_builds();
         assert!(sealed(&cache, libraries[1].parent().unwrap(), "k.so").is_none(), "it has further inputs");
+    }
+
+    #[test]
+    fn what_would_be_too_large_to_be_read_is_not_written() {
+        let (_root, cache) = cache();
+        cache.keep("work", "k/last", &"small");
+        cache.keep("work", "k/last", &" ".repeat(LARGEST_METADATA as usize));
+        assert_eq!(cache.kept::<String>("work", "k/last"), None);
+        let staging = cache.staging().unwrap();
+        let built = staging.path().join("libk.so");
+        std::fs::write(&built, "x").unwrap();
+        let value = Some(" ".repeat(LARGEST_METADATA as usize));
+        let entry = entry(vec![Input::Variable { name: "X".into(), value }]);
+        let error = super::publish(&cache, "key", &staging, &built, entry).unwrap_err();
+        assert!(error.message.starts_with("/k.rs: ") && found(&cache).is_none(), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Compilers that ended for want of something: how rustc, cargo, linkers and the system say so.
+//! The error for a build that ended for want of something.
 
 use std::path::Path;
 use std::process::ExitStatus;
@@ -6,32 +6,7 @@ use std::process::ExitStatus;
 use crate::error::{Diagnostic, Error};
 use crate::limits::Limit;
 use crate::rustc::diagnostics::blames_a_library;
-
-/// What is said where something ran out. A shell between two programs tells of a signal by a number above 128.
-const WORDS: [(&str, Limit); 22] = [
-    ("(signal: 9", Limit::Killed),
-    ("(exit status: 137)", Limit::Killed),
-    ("terminated with signal 9 [Killed]", Limit::Killed),
-    ("(signal: 24", Limit::Time),
-    ("(exit status: 152)", Limit::Time),
-    ("terminated with signal 24 ", Limit::Time),
-    ("(signal: 25", Limit::FileSize),
-    ("(exit status: 153)", Limit::FileSize),
-    ("terminated with signal 25 ", Limit::FileSize),
-    ("File too large", Limit::FileSize),
-    ("File size limit exceeded", Limit::FileSize),
-    ("memory allocation of ", Limit::Memory),
-    ("annot allocate memory", Limit::Memory),
-    ("out of memory", Limit::Memory),
-    ("Out of memory", Limit::Memory),
-    ("memory exhausted", Limit::Memory),
-    ("std::bad_alloc", Limit::Memory),
-    ("failed to map segment", Limit::Memory),
-    ("Too many open files", Limit::Files),
-    ("Resource temporarily unavailable", Limit::Processes),
-    ("failed to spawn thread", Limit::Processes),
-    ("overflowed its stack", Limit::Stack),
-];
+use crate::rustc::shortage::shortage;
 
 /// The error for a compiler that a signal has ended for want of something.
 pub fn by_signal(status: ExitStatus, source: &Path) -> Option<Error> {
@@ -61,11 +36,7 @@ pub fn exhausted<'a>(
 ) -> Option<Error> {
     // Whatever has a place in a file is about that file, whose lines are quoted and can say anything.
     let said = diagnostics.clone().filter(|found| found.level == "error" && found.file.is_none());
-    let mut texts = said.map(|found| found.ansi.as_str()).chain([text]);
-    let is_set = |limit: &Limit| *limit != Limit::Stack || limit.is_tight();
-    let named = texts.find_map(|text| {
-        WORDS.iter().find(|(words, limit)| text.contains(words) && is_set(limit)).map(|(_, limit)| *limit)
-    });
+    let named = said.map(|found| found.ansi.as_str()).chain([text]).find_map(shortage);
     // A library that rustc cannot map into its memory is one that it does not find.
     let unseen = || diagnostics.clone().any(blames_a_library) && Limit::Memory.is_tight();
     named.or_else(|| unseen().then_some(Limit::Memory)).map(|limit| error(limit, source))

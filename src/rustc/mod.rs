@@ -2,6 +2,7 @@
 //!
 //! The modules stand in the order in which they may use one another: each only those above it.
 
+pub mod shortage;
 pub mod toolchain;
 pub mod group;
 pub mod stuck;

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::cargo_config::cargo_home;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::limits::failed;
+use crate::rustc::shortage::shortage;
 
 /// The environment variables that a parent build leaves behind and that would mislead a build of ours.
 const FOREIGN: [&str; 8] = [
@@ -119,10 +121,15 @@ impl Toolchain {
     pub fn identify(&self, folder: &Path) -> Result<Identity> {
         let ask = |argument: &[&str]| -> Result<String> {
             let output = self.command(&self.rustc, folder).args(argument).output();
+            let program = self.rustc.display();
             let output =
-                output.map_err(|e| Error::toolchain(format!("{} cannot be started: {e}", self.rustc.display())))?;
+                output.map_err(|e| failed(Kind::Toolchain, format_args!("{program} cannot be started"), &e))?;
             if !output.status.success() {
                 let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                if let Some(limit) = shortage(&text) {
+                    let what = format!("{program} does not work: {}", limit.reason());
+                    return Err(Error::toolchain(what).hint(limit.hint()));
+                }
                 return Err(Error::toolchain(format!("{} does not work: {text}", self.rustc.display()))
                     .hint("`rustup show` tells which toolchain this folder uses; `rustup toolchain install stable` installs one"));
             }
