@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +136,115 @@ def test_a_full_table_of_descriptors_is_told_and_costs_no_artifact(kernel, run, 
     assert "too many files are open" in seen[1] and "ulimit -n" in seen[2], seen
     path.write_text(path.read_text().removesuffix("// edited\n"))
     assert run(TELL).out == "1 False"
+
+
+def limited(words: str) -> list[str]:
+    """A process with these limits of `ulimit` and its like."""
+    return ["sh", "-c", f'{words} && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["an edit", "a first build"])
+@pytest.mark.parametrize(
+    ("words", "told", "hint"),
+    [
+        ("ulimit -v 300000", "memory ran out: a process may have 292 MiB (ulimit -v 300000)", "ulimit -v"),
+        ("ulimit -v 400000", "memory ran out: a process may have 390 MiB (ulimit -v 400000)", "ulimit -v"),
+        ("ulimit -f 200", "no file may have more than ", "ulimit -f unlimited"),
+        ("ulimit -s 128", "a program's stack may have 128 KiB (ulimit -s 128)", "ulimit -s 8192"),
+    ],
+)
+def test_a_limit_is_told_with_what_to_do_and_without_calls_of_compilers(
+    kernel, run, own_cache, barrier, cached, words, told, hint
+):
+    # A dependency of a kernel's own is compiled by cargo, an edit by rustc alone.
+    kernel("k", value(1), block="" if cached else barrier.block)
+    seen = run(TELL, wrap=limited(words)).out.splitlines()
+    assert seen[0] in ("ToolchainError", "CacheError") and told in seen[1], seen
+    assert seen[2].startswith("hint: ") and hint in seen[2] and len(seen) == 3, seen
+    assert run(TELL).out == "1 True"
+
+
+def test_a_limit_of_time_is_told(kernel, run):
+    endless = "#![allow(long_running_const_eval)]\nuse pyo3::prelude::*;\nconst X: u64 = "
+    endless += "{ let mut i = 0; while i < u64::MAX { i += 1; } i };\n" + value("X as i64")
+    kernel("k", endless, prelude=False)
+    for how in ("-t", "-S -t"):
+        seen = run(TELL, wrap=limited(f"ulimit {how} 2")).out.splitlines()
+        assert seen == [
+            "ToolchainError",
+            "k.rs cannot be compiled: a process may compute for 2 s (ulimit -t 2)",
+            "hint: allow more before Python starts: ulimit -t unlimited",
+        ]
+
+
+def test_a_compiler_that_the_system_kills_is_told_as_out_of_memory(kernel, start, barrier):
+    kernel("k", barrier.wait + value(1), block=barrier.block)
+    process = start(TELL)
+    barrier.reached()
+    for pid in barrier.compilers():
+        os.kill(pid, signal.SIGKILL)
+    seen = process.communicate()[0].splitlines()
+    assert seen[0] == "ToolchainError", seen
+    assert "the compiler was killed, as the system does where memory runs out" in seen[1] and len(seen) == 3
+    assert "CARGO_BUILD_JOBS=1" in seen[2]
+
+
+def test_a_mask_that_hides_files_from_their_own_user_is_told_before_anything_is_made(
+    kernel, run, empty_cache
+):
+    kernel("k", value(1))
+    seen = run(TELL, wrap=limited("umask 777")).out.splitlines()
+    assert seen == [
+        "CacheError",
+        "nothing can be built: with umask 777 not even you can use what is made",
+        "hint: before Python starts: umask 022",
+    ]
+    assert not empty_cache.exists()
+
+
+@pytest.fixture
+def without_cc(tmp_path: Path) -> dict[str, str]:
+    """An environment in whose PATH there are cargo and rustc, and no C compiler."""
+    (tmp_path / "bin").mkdir()
+    for name in ("cargo", "rustc", "sh", "env", "cp", "pwd"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "/bin/sh")
+    return {"PATH": str(tmp_path / "bin")}
+
+
+def test_a_linker_that_is_not_there_is_told_before_dependencies_are_compiled(
+    kernel, run, empty_cache, without_cc
+):
+    kernel("k", value(1))
+    seen = run(TELL, env=without_cc).out.splitlines()
+    assert seen[:2] == ["ToolchainError", "linker `cc` not found on this machine, so k.rs cannot be linked"]
+    assert not list(empty_cache.rglob("*.rlib")) and not list(empty_cache.rglob("build-script-build"))
+
+
+def test_without_cc_a_linker_that_cargo_is_told_of_is_used(stub_kernel, run, without_cc, tmp_path):
+    linker = tmp_path / "linker"
+    linker.write_text(f'#!/bin/sh\nPATH={os.environ["PATH"]}\nexec cc "$@"\n')
+    linker.chmod(0o755)
+    stub_kernel(1)
+    environment = {**without_cc, "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER": str(linker)}
+    assert run(TELL, env=environment).out == "1 True"
+
+
+def test_what_cargo_says_is_no_list_of_arguments(kernel, run, own_cache):
+    deep = "+".join(["1"] * 60_000)
+    kernel("k", f"const DEEP: i64 = {deep};\n" + value("DEEP"))
+    seen = run(TELL).out
+    assert seen.startswith("CompileError") and "rustc crashed while it compiled this kernel" in seen, seen
+    assert "--crate-name" not in seen and "RUST_MIN_STACK" in seen.splitlines()[-1]
+
+
+def test_a_kernel_with_very_many_warnings_is_built_once(kernel, run, own_cache):
+    note = "it has been replaced by a better function in the other module"
+    calls = "".join(f"pub fn f{at}() {{ old() }}\n" for at in range(5000))
+    path = kernel("k", f'mod h;\n#[deprecated(note="{note}")]\nfn old() {{}}\n{calls}' + value(1))
+    path.with_name("h.rs").write_text("pub fn h() {}\n")
+    tell = "import rsimport, rsimport.import_hook, k\nseen = rsimport.info(k)\n"
+    tell += "print(seen.built, len(seen.warnings), seen.warnings[-1].message)"
+    said = "101 and 4901 more warnings"
+    assert [run(tell).out for _ in range(2)] == [f"True {said}", f"False {said}"]
+    for path in (own_cache / "v1").rglob("*.json"):
+        assert path.stat().st_size < 512 * 1024, path

@@ -2,9 +2,10 @@
 
 After an edit, which was compiled fast, that is the optimised build; after a first build at which somebody
 sits, the fast one, whose incremental data the first edit then finds. The process starts when nobody has
-edited the kernel for a moment, the optimised build also when Python ends. It outlives the Python that starts
-it, so that a short script finds the optimised build when it runs again. It gives way to everything else, and
-stops when the kernel is edited once more.
+edited the kernel for a moment, the optimised build also when Python ends. It outlives a Python that ends by
+itself, so that a short script finds the optimised build when it runs again. It gives way to everything else,
+and stops when the kernel is edited once more, when the Python that started it is killed, and after a time
+that no build takes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import atexit
 import json
 import os
 import sys
+from contextlib import suppress
 from threading import Lock, Timer
 
 from rsimport import _engine
@@ -29,6 +31,12 @@ QUIET = 1.0
 
 LOOK = 0.25
 """Seconds between two looks at the source while it is compiled."""
+
+STAY = b"."
+"""What a Python that ends by itself says to the builds that it has started."""
+
+LIMIT = 1800.0
+"""Seconds after which a build is given up: nobody sees that it goes on, and some constants never end."""
 
 _waiting: dict[str, Waiting] = {}
 """The builds that are to be started, by kernel."""
@@ -78,7 +86,7 @@ def _forget() -> None:
     global _order
     _order = Lock()
     _waiting.clear()
-    _started.clear()
+    _let_go(b"")
 
 
 if hasattr(os, "register_at_fork"):
@@ -99,7 +107,7 @@ def _schedule(task: Task, key: str) -> None:
 
 def main() -> None:
     """The process that is started: builds what its only argument describes."""
-    from contextlib import suppress
+    from signal import SIGINT, default_int_handler, signal
     from threading import Thread
 
     from rsimport._errors import RsimportError
@@ -108,7 +116,9 @@ def main() -> None:
     kernel, module, settings, tier = json.loads(sys.argv[1])
     if hasattr(os, "nice"):
         os.nice(10)
+    signal(SIGINT, default_int_handler)  # What a shell starts in the background has Ctrl-C ignored.
     Thread(target=_stop_when_edited, args=(kernel,), daemon=True).start()
+    Thread(target=_stop_when_orphaned, daemon=True).start()
     quiet = {**settings, "tier": tier, "progress": False, "force_rebuild": False}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt):
@@ -126,7 +136,7 @@ def _in_main_interpreter() -> bool:
 
 
 def _start(task: Task) -> None:
-    from subprocess import DEVNULL, Popen
+    from subprocess import DEVNULL, PIPE, Popen
 
     kernel, module, settings, tier = task
     _started[:] = [process for process in _started if process.poll() is None]
@@ -142,7 +152,7 @@ def _start(task: Task) -> None:
         code = f"import sys; sys.path.append({package!r}); from rsimport._background import main; main()"
         process = Popen(
             [sys.executable, "-I", "-c", code, json.dumps(task)],
-            stdin=DEVNULL,
+            stdin=PIPE,
             stdout=DEVNULL,
             stderr=DEVNULL,
             start_new_session=True,
@@ -158,19 +168,38 @@ def _leave() -> None:
         waiting.timer.cancel()
         if waiting.leave() and waiting.task[-1] == "optimized":
             _start(waiting.task)
-    # They are meant to outlive this process, so Popen need not warn that nobody has waited for them.
+    _let_go(STAY)
+
+
+def _let_go(word: bytes) -> None:
+    """Says a last word to what was started, and forgets it."""
     for process in _started:
+        # They may outlive this process, so Popen need not warn that nobody has waited for them.
         process.returncode = 0
+        pipe = process.stdin
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.write(word)
+                pipe.close()
+    _started.clear()
 
 
 def _stop_when_edited(kernel: str) -> None:
     from _thread import interrupt_main
-    from time import sleep
+    from time import monotonic, sleep
 
-    before = _stamp(kernel)
-    while _stamp(kernel) == before:
+    before, end = _stamp(kernel), monotonic() + LIMIT
+    while _stamp(kernel) == before and monotonic() < end:
         sleep(LOOK)
     interrupt_main()
+
+
+def _stop_when_orphaned() -> None:
+    """Waits for the last word of the Python that started this one; one that is killed says none."""
+    from _thread import interrupt_main
+
+    if os.read(0, 1) != STAY:  # A thread that reads from sys.stdin cannot be left when Python ends.
+        interrupt_main()
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -25,6 +26,12 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
 
     `importing` is the full name of the module that is being imported, if one is.
     """
+    if hasattr(_signal, "SIGCHLD") and _signal.getsignal(_signal.SIGCHLD) == _signal.SIG_IGN:
+        from rsimport._errors import ToolchainError
+
+        # What cargo starts inherits this, and then cargo cannot wait for it.
+        said = f"{os.path.basename(kernel)} cannot be compiled: this process ignores the end of its children"
+        raise ToolchainError(said, hint="signal.signal(signal.SIGCHLD, signal.SIG_DFL)", kernel=kernel)
     with _noted(importing), showing(module, bool(_engine.settings(kernel, settings)["progress"])) as progress:
         artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
     # As long as nobody has imported logging, nobody has asked for more than its warnings.

@@ -19,7 +19,7 @@ use crate::config::layers::{Config, Overrides, declared_settings};
 use crate::config::tier::Tier;
 use crate::digest::CLOCK_LAG;
 use crate::digest::Digest;
-use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::freshness::cargo_config::CargoConfig;
 use crate::freshness::fingerprint::Fingerprint;
 use crate::freshness::inputs::Input;
@@ -33,8 +33,6 @@ use crate::rustc::diagnostics::is_users;
 
 /// How often a kernel is compiled again because it was edited meanwhile.
 const ATTEMPTS: usize = 5;
-/// So many bytes of warnings are kept of a build.
-const LARGEST_WARNINGS: usize = 1024 * 1024;
 /// A background build is given so long before another one is started for the same text.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -148,7 +146,7 @@ pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
     if !rest || found(&resolved, &[Tier::Optimized], observer)?.hit.is_some() {
         return Ok(false);
     }
-    let name = format!("{}/claimed", identity(&resolved.source, Tier::Optimized));
+    let name = claim_of(&resolved.source);
     let key = resolved.fingerprint.key();
     let claimed: Option<(String, f64)> = resolved.cache.kept("work", &name);
     let at = now().as_secs_f64();
@@ -210,7 +208,11 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             now.text == resolved.source.text
                 && now.manifest.map(|m| m.text) == resolved.source.manifest.as_ref().map(|m| m.text.clone())
         });
-        if !unchanged && !matches!(&outcome, Err(error) if error.kind == Kind::Interrupted) {
+        let interrupted = outcome.as_ref().is_err_and(|error| error.kind == Kind::Interrupted);
+        if interrupted && tier == Tier::Optimized {
+            resolved.cache.forget("work", &claim_of(&resolved.source));
+        }
+        if !unchanged && !interrupted {
             continue;
         }
         let built = outcome?;
@@ -229,6 +231,11 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
     Err(Error::config(format!("{} was changed again and again while it was compiled", first.source.path.display()))
         .hint("import it once the file is no longer written to")
         .kernel(&first.source.path))
+}
+
+/// Where it stands who has the optimised build of a kernel made.
+fn claim_of(source: &Source) -> String {
+    format!("{}/claimed", identity(source, Tier::Optimized))
 }
 
 fn resolve(request: &Request) -> Result<Resolved> {
@@ -310,22 +317,6 @@ fn reason(resolved: &Resolved, last: Option<&Last>) -> String {
     }
 }
 
-/// The warnings that are kept: who has very many does not read the last ones, and metadata have to stay small.
-fn bounded(warnings: impl Iterator<Item = Diagnostic>) -> Vec<Diagnostic> {
-    let (mut kept, mut bytes, mut dropped) = (Vec::new(), 0, 0);
-    for warning in warnings {
-        bytes += warning.ansi.len() + warning.message.len();
-        if bytes <= LARGEST_WARNINGS { kept.push(warning) } else { dropped += 1 }
-    }
-    if dropped > 0 {
-        let text = format!("warning: {dropped} more warnings are not shown");
-        let level = "warning".to_owned();
-        let message = text.trim_start_matches("warning: ").to_owned();
-        kept.push(Diagnostic { level, code: None, message, file: None, line: None, column: None, ansi: text + "\n" });
-    }
-    kept
-}
-
 fn publish(
     resolved: &Resolved,
     tier: Tier,
@@ -350,7 +341,7 @@ fn publish(
         reason,
         seconds: started.elapsed().as_secs_f64(),
         exports,
-        warnings: bounded(built.notes.into_iter().chain(warned).filter(|found| is_users(source, found))),
+        warnings: built.notes.into_iter().chain(warned).filter(|found| is_users(source, found)).collect(),
         glibc: needed(&built.library),
         checksum: (0, String::new()),
         stamp: None,

@@ -1,5 +1,6 @@
-//! What a process has only so much of: open files, and what images of libraries take and never give back, as none is ever
-//! unloaded. Whoever runs into such a limit is told of it, not of the file or the kernel that happened to be in hand.
+//! What a process has only so much of: what `ulimit` and containers limit, and what images of libraries take and never give
+//! back, as none is ever unloaded. Whoever runs into such a limit is told of it, not of the file or the kernel that
+//! happened to be in hand.
 //!
 //! Each image has Rust's standard library in it, which takes a key for thread-local variables from the system as soon as
 //! a thread, a panic or PyO3 asks who it is, and aborts if there is none. glibc has 1024 of them, macOS 512, musl 128.
@@ -14,27 +15,117 @@ const FILES: usize = 16;
 const KEYS: usize = 32;
 /// So many images fit into the 65530 maps that Linux lets a process have, with room for threads and data.
 const IMAGES: usize = 10_000;
-const OPEN_FILES: &str = "close some, or allow more before Python starts: ulimit -n 4096";
+
+/// What there may not be enough of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Open files.
+    Files,
+    /// The size of a file.
+    FileSize,
+    /// Memory, of a process or of all.
+    Memory,
+    /// Processes and threads.
+    Processes,
+    /// The stack of a program.
+    Stack,
+    /// Time on the CPU.
+    Time,
+    /// Memory or time: the system kills for want of either and does not say which.
+    Killed,
+}
+
+impl Limit {
+    /// The limit that the system speaks of.
+    pub fn of(error: &io::Error) -> Option<Limit> {
+        #[cfg(unix)]
+        let known: &[(i32, Limit)] = &[
+            (libc::EMFILE, Limit::Files),
+            (libc::ENFILE, Limit::Files),
+            (libc::EFBIG, Limit::FileSize),
+            (libc::ENOMEM, Limit::Memory),
+            (libc::EAGAIN, Limit::Processes),
+        ];
+        #[cfg(windows)]
+        // ERROR_TOO_MANY_OPEN_FILES, ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY
+        let known: &[(i32, Limit)] = &[(4, Limit::Files), (8, Limit::Memory), (14, Limit::Memory)];
+        let code = error.raw_os_error()?;
+        known.iter().find(|(known, _)| *known == code).map(|(_, limit)| *limit)
+    }
+
+    /// What has happened, after "something cannot be done", with the limit that is set.
+    pub fn reason(self) -> String {
+        match self {
+            Limit::Files => "too many files are open".to_owned(),
+            Limit::FileSize => match allowed(Limit::FileSize) {
+                Some(bytes) => format!("no file may have more than {} (ulimit -f {})", size(bytes), bytes / 1024),
+                None => "a file would be larger than the file system allows".to_owned(),
+            },
+            Limit::Memory => match allowed(Limit::Memory) {
+                Some(bytes) => {
+                    format!("memory ran out: a process may have {} (ulimit -v {})", size(bytes), bytes / 1024)
+                }
+                None => format!("memory ran out{}", container()),
+            },
+            Limit::Processes => "no further process or thread may be started (ulimit -u)".to_owned(),
+            Limit::Stack => match allowed(Limit::Stack) {
+                Some(bytes) => format!("a program's stack may have {} (ulimit -s {})", size(bytes), bytes / 1024),
+                None => "a program's stack is too small".to_owned(),
+            },
+            Limit::Time => match allowed(Limit::Time) {
+                Some(seconds) => format!("a process may compute for {seconds} s (ulimit -t {seconds})"),
+                None => "a process has computed for as long as it may".to_owned(),
+            },
+            Limit::Killed if allowed(Limit::Time).is_some() => Limit::Time.reason(),
+            Limit::Killed => {
+                format!("the compiler was killed, as the system does where memory runs out{}", container())
+            }
+        }
+    }
+
+    /// Is less allowed than compilers take for granted?
+    pub fn is_tight(self) -> bool {
+        let usual = match self {
+            Limit::Memory => 2 << 30,
+            Limit::Stack => 4 << 20,
+            _ => return false,
+        };
+        allowed(self).is_some_and(|bytes| bytes < usual)
+    }
+
+    /// What to do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Limit::Files => "close some, or allow more before Python starts: ulimit -n 4096",
+            Limit::FileSize => "allow larger ones before Python starts: ulimit -f unlimited",
+            Limit::Memory if allowed(Limit::Memory).is_some() => "allow more before Python starts: ulimit -v unlimited",
+            Limit::Killed if allowed(Limit::Time).is_some() => Limit::Time.hint(),
+            Limit::Memory | Limit::Killed => {
+                "end what else takes memory, or have cargo compile one crate at a time: CARGO_BUILD_JOBS=1"
+            }
+            Limit::Processes => "end some, or allow more before Python starts: ulimit -u unlimited",
+            Limit::Stack => "allow more before Python starts: ulimit -s 8192",
+            Limit::Time => "allow more before Python starts: ulimit -t unlimited",
+        }
+    }
+}
 
 /// An error for what the system said about something, such as "x.rs cannot be read".
 pub fn failed(kind: Kind, what: impl std::fmt::Display, error: &io::Error) -> Error {
-    if is_out_of_files(error) {
-        return Error::new(kind, format!("{what}: too many files are open")).hint(OPEN_FILES);
+    match Limit::of(error) {
+        Some(limit) => Error::new(kind, format!("{what}: {}", limit.reason())).hint(limit.hint()),
+        None => Error::new(kind, format!("{what}: {error}")),
     }
-    Error::new(kind, format!("{what}: {error}"))
 }
 
 /// Is there no room for another open file, in this process or in the system?
 pub fn is_out_of_files(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    let codes = [libc::EMFILE, libc::ENFILE];
-    #[cfg(windows)]
-    let codes = [4]; // ERROR_TOO_MANY_OPEN_FILES
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+    Limit::of(error) == Some(Limit::Files)
 }
 
-/// Checks that as many files can be opened as a build needs. It would fail in any of a hundred places otherwise.
-pub fn check_files() -> Result<()> {
+/// Checks what a build needs of its surroundings and would otherwise miss in any of a hundred places: that as many files
+/// can be opened, and that its user can read what it writes.
+pub fn check() -> Result<()> {
     #[cfg(unix)]
     {
         let opened = std::fs::File::open("/dev/null")
@@ -45,7 +136,54 @@ pub fn check_files() -> Result<()> {
             return Err(failed(Kind::Cache, "nothing can be built", &error));
         }
     }
+    // Asking for the mask elsewhere than here would change it for a moment, for all threads.
+    #[cfg(target_os = "linux")]
+    {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("Umask:")?.trim(), 8).ok());
+        if let Some(mask) = mask.filter(|mask| mask & 0o700 != 0) {
+            let what = format!("nothing can be built: with umask {mask:03o} not even you can use what is made");
+            return Err(Error::cache(what).hint("before Python starts: umask 022"));
+        }
+    }
     Ok(())
+}
+
+/// What `ulimit` allows, if it does limit this.
+#[cfg(unix)]
+fn allowed(limit: Limit) -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    let resource = match limit {
+        Limit::Files => Resource::Nofile,
+        Limit::FileSize => Resource::Fsize,
+        #[cfg(not(target_os = "openbsd"))]
+        Limit::Memory => Resource::As,
+        Limit::Stack => Resource::Stack,
+        Limit::Time => Resource::Cpu,
+        _ => return None,
+    };
+    getrlimit(resource).current
+}
+
+#[cfg(not(unix))]
+fn allowed(_: Limit) -> Option<u64> {
+    None
+}
+
+/// What the container may have, where it is limited, in words that follow.
+fn container() -> String {
+    // As seen from inside, in the second version of control groups and in the first one.
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = files.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
+    match limits.min().filter(|bytes| *bytes < 1 << 50) {
+        Some(bytes) => format!(" (this container may have {})", size(bytes)),
+        None => String::new(),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    let (unit, name) = if bytes >= 10 << 30 { (1 << 30, "GiB") } else { (1 << 20, "MiB") };
+    if bytes < unit { format!("{} KiB", bytes / 1024) } else { format!("{} {name}", bytes / unit) }
 }
 
 /// What there is no room for after so many images, in words.
@@ -99,7 +237,9 @@ mod tests {
         assert_eq!(full.message, "x.rs cannot be read: too many files are open");
         assert!(full.hint.is_some_and(|hint| hint.contains("ulimit -n")));
         assert!(said(libc::ENOENT).message.contains("No such file") && said(libc::ENOENT).hint.is_none());
-        assert!(check_files().is_ok());
+        let full = said(libc::EFBIG);
+        assert_eq!(full.message, "x.rs cannot be read: a file would be larger than the file system allows");
+        assert!(check().is_ok());
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::layout::{Cache, now, read_bounded, size_of};
+use crate::cache::layout::{Cache, LARGEST_METADATA, now, read_bounded, size_of};
 use crate::cache::staging::Staging;
 use crate::config::tier::Tier;
 use crate::digest::{Stamp, checksum, seal, stamp, stamp_of};
-use crate::error::{Diagnostic, Kind, Result};
+use crate::error::{Diagnostic, Error, Kind, Result};
 use crate::freshness::inputs::Input;
 use crate::freshness::machine::{Glibc, has_glibc, parsed};
 use crate::kernel::exports::Export;
@@ -191,7 +191,13 @@ pub fn publish(
     cache.copy_file(library, &prepared.join(&entry.library))?;
     entry.checksum = checksum(&prepared.join(&entry.library)).map_err(|e| cache.unwritable(&e))?;
     entry.stamp = stamp(&prepared.join(&entry.library));
-    cache.write(&prepared.join(METADATA), &serde_json::to_vec(&entry).unwrap_or_default())?;
+    let metadata = serde_json::to_vec(&entry).unwrap_or_default();
+    if metadata.len() as u64 > LARGEST_METADATA {
+        let (name, count) = (entry.source.display(), entry.inputs.len());
+        let what = format!("{name}: what its build has read cannot be kept track of: {count} files and variables");
+        return Err(Error::config(what).hint("a build script that names folders in `rerun-if-changed` has fewer"));
+    }
+    cache.write(&prepared.join(METADATA), &metadata)?;
     let mut name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
     let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
     let stamps = stamps.filter(|_| entry.inputs.is_empty());
@@ -316,7 +322,11 @@ mod tests {
         let staging = cache.staging().unwrap();
         let built = staging.path().join("libk.so");
         std::fs::write(&built, content).unwrap();
-        let entry = Entry {
+        super::publish(cache, "key", &staging, &built, entry(inputs)).unwrap().1
+    }
+
+    fn entry(inputs: Vec<Input>) -> Entry {
+        Entry {
             module: "k".into(),
             source: "/k.rs".into(),
             abi: ".so".into(),
@@ -332,8 +342,7 @@ mod tests {
             checksum: (0, String::new()),
             stamp: None,
             created: now().as_secs_f64(),
-        };
-        super::publish(cache, "key", &staging, &built, entry).unwrap().1
+        }
     }
 
     /// Two builds under one key: they differ in an environment variable that they have read.
@@ -369,6 +378,21 @@ mod tests {
         assert_eq!((by_seal(), found(&cache)), (None, None));
         let (_root, cache, libraries) = two_builds();
         assert!(sealed(&cache, libraries[1].parent().unwrap(), "k.so").is_none(), "it has further inputs");
+    }
+
+    #[test]
+    fn what_would_be_too_large_to_be_read_is_not_written() {
+        let (_root, cache) = cache();
+        cache.keep("work", "k/last", &"small");
+        cache.keep("work", "k/last", &" ".repeat(LARGEST_METADATA as usize));
+        assert_eq!(cache.kept::<String>("work", "k/last"), None);
+        let staging = cache.staging().unwrap();
+        let built = staging.path().join("libk.so");
+        std::fs::write(&built, "x").unwrap();
+        let value = Some(" ".repeat(LARGEST_METADATA as usize));
+        let entry = entry(vec![Input::Variable { name: "X".into(), value }]);
+        let error = super::publish(&cache, "key", &staging, &built, entry).unwrap_err();
+        assert!(error.message.starts_with("/k.rs: ") && found(&cache).is_none(), "{error}");
     }
 
     #[test]

@@ -13,15 +13,15 @@ use crate::cache::owner::{check_executable, check_owner, create_private, is_cach
 use crate::config::environment::user_caches;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
-use crate::limits::{check_files, failed, is_out_of_files};
+use crate::limits::{self, Limit, failed};
 
 const LAYOUT: &str = "v1";
 /// The folders in it that every build needs.
 const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
 /// What else there may be.
 const FURTHER: [&str; 4] = ["cells", "origins", "Cargo.lock", "rustc-recorder"];
-/// Metadata larger than this was not written by us.
-const LARGEST_METADATA: u64 = 8 * 1024 * 1024;
+/// Metadata larger than this is not written, and what is larger was not written by us.
+pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 
 /// The opened cache.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Cache {
 
     /// Creates the folders that a build needs and collects what killed builds have left behind.
     pub fn prepare(&self) -> Result<()> {
-        check_files()?;
+        limits::check()?;
         if is_roots(&self.root) {
             return Err(self.unwritable(&io::ErrorKind::PermissionDenied.into()));
         }
@@ -176,6 +176,10 @@ impl Cache {
     /// Keeps a value as JSON under a name; a value that cannot be kept is only a lost shortcut.
     pub fn keep<T: Serialize>(&self, bucket: &str, name: &str, value: &T) {
         if let Ok(text) = serde_json::to_vec(value) {
+            if text.len() as u64 > LARGEST_METADATA {
+                // Nor is an older value right any more.
+                return self.forget(bucket, name);
+            }
             let _ = self.write(&self.layout().join(bucket).join(format!("{name}.json")), &text);
         }
     }
@@ -249,7 +253,7 @@ impl Cache {
         let root = self.root.display();
         let hint = "RSIMPORT_CACHE_DIR names another folder";
         match error.kind() {
-            _ if is_out_of_files(error) => failed(Kind::Cache, "the cache cannot be written to", error),
+            _ if Limit::of(error).is_some() => failed(Kind::Cache, "the cache cannot be written to", error),
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied if is_roots(&self.root) => {
                 Error::cache(format!("the cache folder {root} belongs to root: what it has is used, but not added to"))
                     .hint(format!("root builds into it, and `chmod -R a+rX {root}` shows it to others; {hint}"))

@@ -7,6 +7,7 @@ use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
 use crate::compile::job::{Built, Job};
+use crate::compile::linkable;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
 use crate::compile::replay::Replay;
@@ -33,7 +34,8 @@ pub fn compile(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let built = compile_text(task, observer).map(|built| Built { exports: exported(task, &built.files), ..built });
     built.map_err(|error| {
         // What a compiler cannot write to the cache is no fault of the kernel.
-        let full = disk_full(&error.message) || error.diagnostics.iter().any(|said| disk_full(&said.ansi));
+        let full = disk_full(&error.message)
+            || error.diagnostics.iter().any(|said| said.file.is_none() && disk_full(&said.ansi));
         if full { task.cache.unwritable(&ErrorKind::StorageFull.into()).kernel(&task.source.path) } else { error }
     })
 }
@@ -122,6 +124,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
         }
         cache.forget("recipes", &plan.recipe);
     }
+    linkable::check(task, &toolchain, &rustc, &plan, observer)?;
     let job = Job {
         source,
         manifest: &config.manifest,

@@ -18,6 +18,7 @@ use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::cargo_notes::{at_line, cargo_notes, in_users_words};
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{DAMAGED_LIBRARY, compile_error, is_of_others};
+use crate::rustc::exhausted::exhausted;
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 
@@ -38,7 +39,7 @@ pub fn build(
         staging,
         job,
     };
-    let (output, environment) = run.until_fresh(cache, observer)?;
+    let (mut output, environment) = run.until_fresh(cache, observer)?;
     let Some(built) = output.library.clone() else {
         return Err(Error::toolchain(format!("cargo built no library for {}", job.source.path.display()))
             .hint("`rsimport doctor` checks the toolchain; a cargo older than 1.85 may be the cause"));
@@ -64,15 +65,15 @@ pub fn build(
     cache.keep("targets", &job.plan.sources(), &known);
     if let Some(recipe) = &mut recipe {
         recipe.inputs = foreign.iter().map(|input| input.absolute(&job.source.base)).collect();
-        recipe.text.clone_from(&output.text);
+        recipe.text = output.text();
     }
     if job.source.manifest.is_none() {
         keep_versions(cache, job)?;
     }
     Ok(Built {
         library,
-        notes: cargo_notes(job.source, job.manifest, &output.text),
-        diagnostics: output.own,
+        notes: cargo_notes(job.source, job.manifest, &output.text()),
+        diagnostics: output.own(),
         files,
         variables: dep_info.variables,
         foreign,
@@ -172,28 +173,30 @@ impl Run<'_> {
         let status = run(command, observer, |observer, pipe, line| match pipe {
             Pipe::Out => output.message(line),
             Pipe::Err => output.line(line, observer),
-        })?;
-        Ok((output, status.success(), environment))
+        });
+        let status = status.map_err(|error| output.named(error, &job.source.path))?;
+        let success = status.success() && !output.has_failed();
+        Ok((output, success, environment))
     }
 
     /// Puts right what a failed run shows to be no fault of the user's; false where there is nothing of that kind.
     fn mend(&mut self, cache: &Cache, output: &CargoOutput) -> Result<bool> {
+        let text = output.text();
         // A cache on a file system that starts no programs costs the recording, not the build.
-        if self.recorder.as_deref().is_some_and(|recorder| cannot_be_started(&output.text, recorder)) {
+        if self.recorder.as_deref().is_some_and(|recorder| cannot_be_started(&text, recorder)) {
             self.recorder = None;
             return Ok(true);
         }
         let lock = self.job.package().join("Cargo.lock");
-        if lock_file_is_damaged(&output.text) && self.job.source.manifest.is_none() {
+        if lock_file_is_damaged(&text) && self.job.source.manifest.is_none() {
             cache.remove_file(&cache.layout().join("Cargo.lock"));
             cache.write(&lock, lockfile::SHIPPED.as_bytes())?;
             return Ok(true);
         }
-        let all = output.own.iter().chain(&output.others);
-        let damaged = all.filter_map(|said| said.code.as_deref()).any(|code| code == DAMAGED_LIBRARY);
-        let program = cannot_be_started(&output.text, &self.target);
+        let damaged = output.said().filter_map(|said| said.code.as_deref()).any(|code| code == DAMAGED_LIBRARY);
+        let program = cannot_be_started(&text, &self.target);
         // Of a forced build nothing may be left to what was compiled before.
-        let mut errors = output.own.iter().chain(&output.others).filter(|said| said.level == "error").peekable();
+        let mut errors = output.said().filter(|said| said.level == "error").peekable();
         let others = |said: &Diagnostic| said.file.as_deref().is_none_or(is_of_others);
         let forced = self.job.forced && errors.peek().is_some() && errors.all(others);
         if (damaged || program || forced) && self.target.is_dir() {
@@ -222,16 +225,20 @@ impl Run<'_> {
 }
 
 fn failure(job: &Job<'_>, mut output: CargoOutput, manifest: &Path) -> Error {
-    job.view.restore(&mut output.own);
+    let (text, mut own, others) = (output.text(), output.own(), output.others());
+    if let Some(error) = exhausted(&text, own.iter().chain(&others), &job.source.path) {
+        return error;
+    }
+    job.view.restore(&mut own);
     let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
-    if failed(&output.own) {
-        compile_error(job.source, output.own)
-    } else if failed(&output.others) {
-        compile_error(job.source, output.others)
+    if failed(&own) {
+        compile_error(job.source, own)
+    } else if failed(&others) {
+        compile_error(job.source, others)
     } else {
         let generated = job.plan.manifest_text(job.view.root());
-        let Some(generated) = generated else { return cargo_error(job.source, job.manifest, &output.text) };
-        let (text, line) = in_users_words(job.source, job.manifest, (manifest, &generated), &output.text);
+        let Some(generated) = generated else { return cargo_error(job.source, job.manifest, &text) };
+        let (text, line) = in_users_words(job.source, job.manifest, (manifest, &generated), &text);
         at_line(cargo_error(job.source, job.manifest, &text), job.source, line)
     }
 }

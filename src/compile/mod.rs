@@ -9,6 +9,7 @@ pub mod scratch;
 pub mod job;
 pub mod cargo;
 pub mod task;
+pub mod linkable;
 pub mod replay;
 pub mod build;
 pub mod symbol;

@@ -6,11 +6,13 @@ use crate::compile::recipe::{Call, Recipe};
 use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
 use crate::config::abi::Platform;
-use crate::error::{Diagnostic, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::observer::Observer;
 use crate::rustc::cargo_notes::cargo_notes;
+use crate::rustc::collected::Collected;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
+use crate::rustc::exhausted;
 use crate::rustc::linker;
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::{Identity, Toolchain};
@@ -78,20 +80,26 @@ impl Replay<'_> {
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
-        let mut diagnostics: Vec<Diagnostic> = Vec::new();
+        let mut collected = Collected::default();
         let status = run(command, observer, |_, pipe, line| {
-            if pipe == Pipe::Err {
-                diagnostics.extend(from_rustc(line, view.names_folder(recipe.folder())));
+            if pipe == Pipe::Err
+                && let Some(found) = from_rustc(line, view.names_folder(recipe.folder()))
+            {
+                collected.add(found);
             }
         });
         let status = match status {
-            Err(error) if error.kind == Kind::Interrupted => return Err(error),
-            Err(_) => return Ok(None),
-            Ok(status) => status,
+            // What cannot be started may be another one by now, which cargo knows.
+            Err(error) if error.kind == Kind::Toolchain => return Ok(None),
+            status => status.map_err(|error| error.kernel(&task.source.path))?,
         };
+        if let Some(error) = exhausted::by_signal(status, &task.source.path) {
+            return Err(error);
+        }
+        let mut diagnostics = collected.all();
         view.restore(&mut diagnostics);
-        if !status.success() {
-            let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
+        let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
+        if !status.success() || errors().next().is_some() {
             if errors().any(blames_a_library) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
                 return Ok(None);
             }

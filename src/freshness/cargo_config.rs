@@ -83,6 +83,11 @@ impl CargoConfig {
         self.files.iter().any(|file| file.contains_key("profile"))
     }
 
+    /// Does this word occur in it, as a key or in a value?
+    pub fn mentions(&self, word: &str) -> bool {
+        self.files.iter().any(|file| file.to_string().contains(word))
+    }
+
     /// The keys under which flags for rustc are given, as `--config` takes them, with the strongest value of each.
     pub fn rustflags(&self) -> BTreeMap<String, Value> {
         let mut found = BTreeMap::new();

@@ -93,6 +93,9 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
     } else if has(&["--locked"]) {
         Error::config(format!("{}: Cargo.lock does not fit the manifest, and `locked` is set", place(None)))
             .hint("run `cargo update -w` in the crate, or unset `locked`")
+    } else if let Some(crash) = Crash::read(&text) {
+        let error = Error::new(Kind::Compile, format!("{}: {}", place(None), crash.message()));
+        if text.contains("overflowed its stack") { error.hint(LARGER_STACK) } else { error }
     } else if has(&["failed to run custom build command", "could not compile"]) {
         Error::new(Kind::Compile, format!("{}: a dependency does not build", place(None)))
     } else {
@@ -229,12 +232,53 @@ fn highest(requirement: &str) -> Option<String> {
     Some(format!("0.{minor}"))
 }
 
-/// cargo's stderr without its progress: from the first line that says what is wrong.
+/// A compiler that ended by a fault of its own.
+struct Crash<'a> {
+    package: &'a str,
+    signal: &'static str,
+}
+
+const LARGER_STACK: &str =
+    "what is nested less deeply takes less stack; before Python starts, RUST_MIN_STACK=67108864 gives rustc more of it";
+
+impl<'a> Crash<'a> {
+    fn read(text: &'a str) -> Option<Crash<'a>> {
+        let (_, rest) = text.split_once("could not compile `")?;
+        let (package, rest) = rest.split_once('`')?;
+        // A shell between the two tells of a signal by a number above 128.
+        let signals = [(4, "SIGILL"), (6, "SIGABRT"), (7, "SIGBUS"), (11, "SIGSEGV")];
+        let (_, signal) = signals.into_iter().find(|(number, _)| {
+            [format!("(signal: {number}, "), format!("(signal: {number})"), format!("(exit status: {})", 128 + number)]
+                .iter()
+                .any(|words| rest.contains(words))
+        })?;
+        Some(Crash { package, signal })
+    }
+
+    fn message(&self) -> String {
+        let Crash { package, signal } = self;
+        let what = if *package == "rsimport-kernel" { "this kernel".to_owned() } else { format!("`{package}`") };
+        format!("rustc crashed while it compiled {what} ({signal})")
+    }
+}
+
+/// cargo's stderr without its progress: from the first line that says what is wrong, and without the words of the calls
+/// of compilers, which say nothing to whoever has not made them.
 fn cargo_text(text: &str) -> String {
+    const CALL: &str = "process didn't exit successfully: `";
     let text = strip_ansi_escapes::strip_str(text);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("Building [")).collect();
     let start = lines.iter().position(|line| line.starts_with("error")).unwrap_or(0);
-    lines[start..].join("\n")
+    let shortened = |line: &&str| -> String {
+        let call = line.split_once(CALL).and_then(|(before, call)| Some((before, call.rsplit_once("` (")?)));
+        match call {
+            Some((before, (call, how))) if call.contains(" --crate-name ") => {
+                format!("{before}{CALL}rustc ...` ({how}")
+            }
+            _ => (*line).to_owned(),
+        }
+    };
+    lines[start..].iter().map(shortened).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -302,10 +346,29 @@ mod tests {
             "/k/a.rs: a dependency does not build",
         );
         check(
+            "error: could not compile `rsimport-kernel` (lib)\n\nCaused by:\n  process didn't exit successfully: `rustc` (exit status: 139)",
+            Kind::Compile,
+            "/k/a.rs: rustc crashed while it compiled this kernel (SIGSEGV)",
+        );
+        check(
+            "error: could not compile `syn` (lib)\n\nCaused by:\n  process didn't exit successfully: `rustc` (signal: 6, SIGABRT: process abort signal)",
+            Kind::Compile,
+            "/k/a.rs: rustc crashed while it compiled `syn` (SIGABRT)",
+        );
+        check(
             "error: profile `x` is not defined",
             Kind::Config,
             "/k/a.rs: cargo does not accept this kernel's manifest",
         );
+    }
+
+    #[test]
+    fn calls_of_compilers_are_left_out() {
+        let text = "error: could not compile `x`\n  process didn't exit successfully: `/bin/rustc --crate-name x (a `b`)` (exit status: 1)\n";
+        let shown = "error: could not compile `x`\n  process didn't exit successfully: `rustc ...` (exit status: 1)";
+        assert_eq!(cargo_text(text), shown);
+        let script = "error: failed\n  process didn't exit successfully: `/t/build-script-build` (exit status: 1)";
+        assert_eq!(cargo_text(script), script);
     }
 
     #[test]

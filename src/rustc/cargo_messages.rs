@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Message, TargetKind};
 
-use crate::error::Diagnostic;
+use crate::error::{Diagnostic, Error, Kind};
 use crate::observer::{Observer, Phase};
 use crate::paths::normal;
+use crate::rustc::collected::{Collected, Excerpt};
 use crate::rustc::diagnostics::from_message;
 
 /// Everything that was output from one run of cargo.
@@ -21,11 +22,15 @@ pub struct CargoOutput {
     /// The compiled kernel.
     pub library: Option<PathBuf>,
     /// Diagnostics about the kernel.
-    pub own: Vec<Diagnostic>,
+    own: Collected,
     /// Diagnostics about dependencies.
-    pub others: Vec<Diagnostic>,
+    others: Collected,
     /// What cargo wrote to stderr, without its progress.
-    pub text: String,
+    text: Excerpt,
+    /// Whose build scripts run now.
+    scripts: Vec<String>,
+    /// Did cargo say that it failed?
+    failed: bool,
     /// The packages that can change: those in folders, the kernel's own among them, and those with a build script.
     pub packages: Vec<Package>,
     /// Is a dependency being fetched or compiled, rather than found ready?
@@ -68,7 +73,9 @@ impl CargoOutput {
             Message::CompilerMessage(message) => {
                 let own = normal(message.target.src_path.as_std_path()) == self.root;
                 let list = if own { &mut self.own } else { &mut self.others };
-                list.extend(from_message(message.message, &self.folder));
+                if let Some(found) = from_message(message.message, &self.folder) {
+                    list.add(found);
+                }
             }
             Message::CompilerArtifact(artifact) => {
                 let files: Vec<PathBuf> =
@@ -97,14 +104,57 @@ impl CargoOutput {
                     package.output = Some(script.out_dir.with_file_name("output").into_std_path_buf());
                 }
             }
+            Message::BuildFinished(finished) => self.failed = !finished.success,
             _ => {}
         }
+    }
+
+    /// All diagnostics so far.
+    pub fn said(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.own.iter().chain(self.others.iter())
+    }
+
+    /// Diagnostics about the kernel.
+    pub fn own(&mut self) -> Vec<Diagnostic> {
+        self.own.all()
+    }
+
+    /// Diagnostics about dependencies.
+    pub fn others(&mut self) -> Vec<Diagnostic> {
+        self.others.all()
+    }
+
+    /// What cargo wrote to stderr, without its progress.
+    pub fn text(&self) -> String {
+        self.text.text()
+    }
+
+    /// Did cargo say itself that it failed?
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Names the kernel in an error about what its build has started, and the build scripts that run now.
+    pub fn named(&self, error: Error, kernel: &Path) -> Error {
+        if error.kind != Kind::Compile {
+            return error;
+        }
+        let mut message = format!("{}: {}", kernel.display(), error.message);
+        if !self.scripts.is_empty() {
+            let names = format!("the build script of `{}`", self.scripts.join("` or `"));
+            let some = ["a build script or a macro", "a build script"];
+            let some = some.into_iter().find(|some| message.contains(some)).unwrap_or(&names);
+            message = message.replacen(some, &names, 1);
+        }
+        Error { message, ..error }.kernel(kernel)
     }
 
     /// Reads a line of stderr.
     pub fn line(&mut self, line: &str, observer: &mut dyn Observer) {
         let trimmed = line.trim();
         if let Some((done, total, crates)) = progress(trimmed) {
+            let scripts = crates.split(", ").filter_map(|name| name.strip_suffix("(build)"));
+            self.scripts = scripts.map(str::to_owned).collect();
             if done + 1 >= total {
                 observer.progress(Phase::Kernel, done, total, crates);
             } else if self.at_work {
@@ -115,8 +165,8 @@ impl CargoOutput {
         } else if trimmed.starts_with("Compiling ") {
             self.at_work |= !trimmed.contains(&format!("({})", self.package.display()));
         } else {
-            self.text.push_str(line);
-            self.text.push('\n');
+            self.text.add(line);
+            self.text.add("\n");
         }
     }
 

@@ -75,6 +75,11 @@ pub fn blames_a_library(diagnostic: &Diagnostic) -> bool {
     diagnostic.code.as_deref().is_some_and(|code| CODES.contains(&code))
 }
 
+/// Does rustc say that it has no linker?
+pub fn misses_linker(diagnostic: &Diagnostic) -> bool {
+    diagnostic.message.starts_with("linker `") && diagnostic.message.ends_with("not found")
+}
+
 /// Writes the user's own paths where the text names the copies that rustc was given.
 pub fn unstage(diagnostics: &mut [Diagnostic], staged: &Path, real: &Path) {
     let (staged, real) = (staged.to_string_lossy().into_owned(), real.to_string_lossy().into_owned());
@@ -91,8 +96,7 @@ pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error
     if diagnostics.iter().any(|d| d.level == "error" && is_users(source, d)) {
         diagnostics.retain(|d| is_users(source, d));
     }
-    let linker = diagnostics.iter().find(|d| d.message.starts_with("linker `") && d.message.ends_with("not found"));
-    if let Some(missing) = linker {
+    if let Some(missing) = diagnostics.iter().find(|found| misses_linker(found)) {
         let hint = match std::env::consts::OS {
             "macos" => "`xcode-select --install` installs it",
             "windows" => "install the Build Tools for Visual Studio with the C++ workload",

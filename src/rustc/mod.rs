@@ -3,7 +3,11 @@
 //! The modules stand in the order in which they may use one another: each only those above it.
 
 pub mod start;
+pub mod shortage;
 pub mod toolchain;
+pub mod group;
+pub mod stuck;
+pub mod collected;
 pub mod process;
 pub mod linker;
 pub mod paste;
@@ -14,6 +18,7 @@ pub mod pyo3_hints;
 pub mod rust_hints;
 pub mod hints;
 pub mod diagnostics;
+pub mod exhausted;
 pub mod cargo_errors;
 pub mod cargo_notes;
 pub mod dep_info;

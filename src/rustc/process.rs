@@ -1,18 +1,30 @@
-//! Running a compiler: both pipes read at once, progress passed on, Ctrl-C obeyed.
+//! Running a compiler: both pipes read at once and within bounds, progress passed on, Ctrl-C obeyed.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::limits::{Limit, failed};
 use crate::observer::Observer;
+use crate::rustc::group::Group;
+use crate::rustc::stuck::Watch;
 
 /// How often a running build looks whether it is to stop.
 const PULSE: Duration = Duration::from_millis(40);
 /// How long pipes may stay open after the process has ended: a compiler cache's server can inherit them.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long they may be written to then.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// What a line has beyond this is left out. A message about a line of the user's repeats it, and that may be a table.
+const LONGEST_LINE: usize = 32 << 20;
+/// So many lines may wait for being read.
+const WAITING_LINES: usize = 4;
+/// Whoever prints more than this, with so much added for each line, does not mean to end.
+const MOST_OUTPUT: usize = 1 << 30;
+const OF_A_LINE: usize = 256;
 
 /// Which pipe a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,69 +41,95 @@ pub fn run(
     observer: &mut dyn Observer,
     mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str),
 ) -> Result<ExitStatus> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::CommandExt;
-        // In a group of its own, the compiler and all that it starts can be stopped together.
-        command.process_group(0);
-    }
     let program = command.get_program().to_string_lossy().into_owned();
+    let mut group = Group::new();
+    group.admit(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|e| {
-        Error::toolchain(format!("{program} cannot be started: {e}")).hint("`rsimport doctor` says what is missing")
+        let error = failed(Kind::Toolchain, format_args!("{program} cannot be started"), &e);
+        if Limit::of(&e).is_some() { error } else { error.hint("`rsimport doctor` says what is missing") }
     })?;
-    let mut running = Running(child);
-    let (sender, lines) = channel();
-    let out = running.0.stdout.take().map(|pipe| reader(pipe, Pipe::Out, sender.clone()));
-    let err = running.0.stderr.take().map(|pipe| reader(pipe, Pipe::Err, sender));
+    group.joined(&child);
+    let mut running = Running { child, group };
+    let (sender, lines) = sync_channel(WAITING_LINES);
+    let no_thread = |e: io::Error| failed(Kind::Toolchain, format_args!("the output of {program} cannot be read"), &e);
+    let out = running.child.stdout.take().map(|pipe| reader(pipe, Pipe::Out, sender.clone()));
+    let err = running.child.stderr.take().map(|pipe| reader(pipe, Pipe::Err, sender));
+    let readers = [out, err].into_iter().flatten().collect::<io::Result<Vec<_>>>().map_err(no_thread)?;
+    let mut watch = Watch::of(&running.child);
     let mut ended: Option<Instant> = None;
     let mut looked = Instant::now();
+    let mut heard = 0;
     loop {
         if looked.elapsed() >= PULSE {
             looked = Instant::now();
             if observer.interrupted() {
                 return Err(Error::interrupted());
             }
+            if ended.is_none() && !matches!(running.child.try_wait(), Ok(None)) {
+                ended = Some(Instant::now());
+            }
+            if ended.is_none()
+                && let Some(error) = watch.look()
+            {
+                return Err(error);
+            }
         }
+        let is_over = |after: Duration| ended.is_some_and(|at| at.elapsed() > after);
         match lines.recv_timeout(PULSE) {
-            Ok((pipe, line)) => on_line(observer, pipe, &String::from_utf8_lossy(&line)),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => {
-                if ended.is_none() && running.0.try_wait().is_ok_and(|status| status.is_some()) {
-                    ended = Some(Instant::now());
+            Ok((pipe, line)) => {
+                heard += line.len() + OF_A_LINE;
+                if heard > MOST_OUTPUT {
+                    return Err(Error::new(Kind::Compile, PRINTS_ON));
                 }
-                if ended.is_some_and(|at| at.elapsed() > GRACE) {
+                on_line(observer, pipe, &String::from_utf8_lossy(&line));
+                if is_over(FAREWELL) {
                     break;
                 }
             }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if is_over(GRACE) => break,
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
     if ended.is_none() {
-        for thread in [out, err].into_iter().flatten() {
+        for thread in readers {
             let _ = thread.join();
         }
     }
-    running.0.wait().map_err(|e| Error::toolchain(format!("{program} cannot be waited for: {e}")))
-}
-
-/// A process that does not outlive its owner's interest.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !matches!(self.0.try_wait(), Ok(Some(_))) {
-            #[cfg(unix)]
-            if let Some(group) = rustix::process::Pid::from_raw(self.0.id() as i32) {
-                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-            }
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
+    running.group.let_go();
+    match running.child.wait() {
+        Ok(status) => Ok(status),
+        // Where another thread of the user's waits for all children, nobody else is told how this one ended; what it has
+        // printed and made has to tell.
+        #[cfg(unix)]
+        Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Ok(ExitStatus::default()),
+        Err(e) => Err(Error::toolchain(format!("{program} cannot be waited for: {e}"))),
     }
 }
 
-fn reader(pipe: impl Read + Send + 'static, which: Pipe, lines: Sender<(Pipe, Vec<u8>)>) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
+const PRINTS_ON: &str = "a macro, of the kernel's or of a crate that it uses, prints without end";
+
+/// A process that does not outlive its owner's interest, and neither does what it has started.
+struct Running {
+    child: Child,
+    group: Group,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.group.end();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn reader(
+    pipe: impl Read + Send + 'static,
+    which: Pipe,
+    lines: SyncSender<(Pipe, Vec<u8>)>,
+) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while let Ok(buffer) = pipe.fill_buf() {
@@ -100,7 +138,8 @@ fn reader(pipe: impl Read + Send + 'static, which: Pipe, lines: Sender<(Pipe, Ve
             }
             let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let taken = end.map_or(buffer.len(), |at| at + 1);
-            line.extend_from_slice(&buffer[..end.unwrap_or(taken)]);
+            let part = &buffer[..end.unwrap_or(taken)];
+            line.extend_from_slice(&part[..part.len().min(LONGEST_LINE - line.len())]);
             pipe.consume(taken);
             if end.is_some() && !line.is_empty() && lines.send((which, std::mem::take(&mut line))).is_err() {
                 return;

@@ -11,7 +11,9 @@ use crate::config::ancestors::{cargo_home, rustup_home};
 use crate::config::environment::{home, variable, variables};
 use crate::config::settings::Settings;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::limits::failed;
+use crate::rustc::shortage::shortage;
 use crate::rustc::start::Start;
 
 /// The environment variables that a parent build leaves behind and that would mislead a build of ours.
@@ -131,10 +133,15 @@ impl Toolchain {
     pub fn identify(&self) -> Result<Identity> {
         let ask = |argument: &[&str]| -> Result<String> {
             let output = self.command(&self.rustc, &self.start.folder).args(argument).output();
+            let program = self.rustc.display();
             let output =
-                output.map_err(|e| Error::toolchain(format!("{} cannot be started: {e}", self.rustc.display())))?;
+                output.map_err(|e| failed(Kind::Toolchain, format_args!("{program} cannot be started"), &e))?;
             if !output.status.success() {
                 let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                if let Some(limit) = shortage(&text) {
+                    let what = format!("{program} does not work: {}", limit.reason());
+                    return Err(Error::toolchain(what).hint(limit.hint()));
+                }
                 return Err(Error::toolchain(format!("{} does not work: {text}", self.rustc.display()))
                     .hint("`rustup show` tells which toolchain this folder uses; `rustup toolchain install stable` installs one"));
             }
@@ -200,10 +207,24 @@ impl Identity {
     }
 }
 
+/// A command that has a shell run a script that needs nothing of the user's surroundings.
+#[cfg(unix)]
+pub fn shell(script: &str) -> Command {
+    #[allow(clippy::disallowed_methods)]
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]).env_clear().current_dir("/");
+    command
+}
+
 /// The linker that rustc calls by default, for `doctor`.
 pub fn find_linker() -> Option<PathBuf> {
     let names: &[&str] = if cfg!(windows) { &["link", "lld-link"] } else { &["cc", "gcc", "clang"] };
     names.iter().find_map(|name| in_path(name))
+}
+
+/// Is there what rustc calls as a linker unless it is told otherwise? On Windows it has ways of its own to find one.
+pub fn has_cc() -> bool {
+    cfg!(windows) || in_path("cc").is_some()
 }
 
 fn stamp(path: &Path) -> (u64, u128) {
