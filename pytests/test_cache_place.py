@@ -88,7 +88,7 @@ def test_cache_clear_leaves_nothing_of_its_own(kernel, look, cli, run, own_cache
     "place", ["../home", "/nowhere/cache", "inside/../../home", ".", "linked", "linked/deeper", "sub/.."]
 )
 def test_a_project_has_its_cache_inside_of_itself_or_nowhere(stub_kernel, run, project, tmp_path, place):
-    kernel = stub_kernel(1)
+    stub_kernel(1)
     (tmp_path / "home").mkdir()
     (project / "linked").symlink_to("../home")
     write(project, {"pyproject.toml": f'[tool.rsimport]\n\ncache_dir = "{place}"\n'})
@@ -99,13 +99,11 @@ def test_a_project_has_its_cache_inside_of_itself_or_nowhere(stub_kernel, run, p
     )
     assert hint.startswith("hint: a folder elsewhere is for its user to choose: export RSIMPORT_CACHE_DIR=")
     assert not list((tmp_path / "home").iterdir()) and not Path("/nowhere").exists()
-    # Its user has chosen.
-    assert run(TELL, env={"RSIMPORT_CACHE_DIR": str(tmp_path / "chosen")}).out.startswith("1 ")
-    assert run(
-        f"import rsimport; print(rsimport.build_filepath('k.rs', cache_dir={str(tmp_path / 'chosen')!r}))",
-        env=bare,
-    )
-    assert kernel.exists()
+    # The hint, pasted; then the same folder in a call.
+    chosen = str(tmp_path / "chosen") if "nowhere" in place else hint.rpartition("=")[2]
+    assert run(TELL, env={"RSIMPORT_CACHE_DIR": chosen}).out.startswith(f"1 {chosen}/v1/")
+    given = f"import rsimport; print(rsimport.build_filepath('k.rs', cache_dir={chosen!r}))"
+    assert run(given, env=bare).out.startswith(f"{chosen}/v1/")
 
 
 @pytest.mark.parametrize("place", ["cache", "./a/b", "PROJECT/cache", "a/../cache"])

@@ -119,7 +119,9 @@ fn inside(project: &Path, text: &str, setting: &Setting, origin: &Origin<'_>) ->
     if is_inside && real(&place).zip(real(&folder)).is_some_and(|(place, folder)| place.starts_with(folder)) {
         return Ok(place);
     }
-    let place = quoted(&place);
+    // One in use would be refused next.
+    let used = place.is_dir() && !place.join("CACHEDIR.TAG").is_file();
+    let place = quoted(&if used { place.join("rsimport") } else { place });
     Err(Error::config(format!("{origin}: `{}` has to be a folder inside of the project, not {text:?}", setting.name))
         .hint(format!("a folder elsewhere is for its user to choose: export {}={place}", setting.variable)))
 }

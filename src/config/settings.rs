@@ -108,7 +108,7 @@ settings! {
     locked: bool = false, Bool, in_kernel;
     /// Build even if the cache has the kernel, and compile again what may have changed unnoticed.
     force_rebuild: bool = false, Bool;
-    /// Folder of the cache; empty means the user's cache folder.
+    /// Folder of the cache, for a project one inside of it; empty means the user's cache folder.
     cache_dir: String = "", Path;
     /// Seconds to wait for another process that builds the same kernel.
     lock_timeout: f64 = 600.0, Float;
