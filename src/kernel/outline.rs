@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, ImplItem, Item, Meta, Pat, Signature, Token, Type};
 
 use super::python_types::{python_result, python_type};
+use super::syntax;
 
 /// A part of a kernel's text that has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Named {
 /// Everything in a text that has a name, in its order. A class is all of its blocks. Nothing where the text does not parse.
 pub fn outline(text: &str) -> Vec<Named> {
     let mut found = Vec::new();
-    if let Ok(file) = syn::parse_file(text) {
+    if let Some(file) = syntax::parse(text) {
         let mut classes = Vec::new();
         collect_classes(&file.items, &mut classes);
         collect(&file.items, &classes, &mut found);
