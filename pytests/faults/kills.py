@@ -1,0 +1,96 @@
+"""Kills at random moments of a build: of Python, of a compiler, of all together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from random import Random
+
+from faults.lab import ENDLESS, Broken, Lab, Process
+
+SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
+VICTIMS = ("python", "python", "rustc", "cargo", "linker", "optimiser", "group", "all")
+
+
+def one(lab: Lab, random: Random) -> str:
+    """Returns what was tried, for the table."""
+    cold = random.random() < 0.4
+    victim = random.choice(VICTIMS)
+    name = (
+        random.choice(tuple(SIGNALS))
+        if victim in ("python", "group")
+        else random.choice(("SIGKILL", "SIGTERM"))
+    )
+    endless = victim in ("python", "all") and random.random() < 0.25
+    tier = "auto" if victim == "optimiser" or random.random() < 0.3 else "fast"
+    what = f"kills: {victim} by {name}{', endless' if endless else ''}"
+    env = {"RSIMPORT_TIER": tier}
+    if not cold:
+        lab.write(1)
+        lab.expect(1, "before the fault", built=True)
+        lab.quiet()
+    lab.write(2, ENDLESS if endless else "")
+    process = lab.start(env=env)
+    try:
+        hit = _strike(lab, process.pid, victim, SIGNALS[name], random)
+        if endless and not hit:
+            lab.kill_all()
+        if hit and victim == "all":
+            lab.kill_all()
+        seen = lab.end(process)
+        if seen.value not in (None, 2):
+            raise Broken(f"{seen} while it was killed")
+        if seen.value is None and seen.error is None and seen.status == 0:
+            raise Broken(f"it ended without a word: {seen}")
+        left = lab.left(10.0)
+        if left:
+            raise Broken(f"left running after {name} of {victim}: {sorted({p.role for p in left})}")
+    finally:
+        lab.kill_all()
+    if endless:
+        lab.write(2)
+    lab.expect(2, "after the fault")
+    lab.expect(2, "after that", built=False)
+    if not cold:
+        lab.write(1)
+        lab.expect(1, "the text before the fault", built=False)
+    lab.write(3)
+    lab.expect(3, "the next edit", built=True)
+    lab.quiet()
+    lab.tidy()
+    return what if hit else "kills: nobody there any more"
+
+
+def _strike(lab: Lab, python: int, victim: str, number: int, random: Random) -> bool:
+    """Waits for a moment within the build and for the victim; False where there was none."""
+    moment = time.monotonic() + random.choice((0.05, 0.3, 1.0, 2.0)) * random.random() * 2
+    while time.monotonic() < moment:
+        time.sleep(0.002)
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
+        running = lab.processes()
+        if not running:
+            return False
+        if victim == "all":
+            return True
+        with suppress(ProcessLookupError):
+            if victim == "group":
+                os.killpg(python, number)
+                return True
+            if victim == "python":
+                os.kill(python, number)
+                return True
+            met = [process for process in running if process.role == victim]
+            if met:
+                os.kill(_any(met, random).pid, number)
+                return True
+            if not any(process.pid == python for process in running):
+                return False
+        time.sleep(0.002)
+    return False
+
+
+def _any(processes: list[Process], random: Random) -> Process:
+    return random.choice(sorted(processes, key=lambda process: process.pid))
