@@ -519,7 +519,7 @@ proptest! {
             ("A<", ">"), ("fn() -> ", ""), ("*const ", ""), ("dyn Fn() -> ", ""), ("a::{", "}"), ("a::", ""), ("box ", ""),
             ("1 < ", ""), ("let A(", ") = 1"), ("a @ ", ""), ("break ", ""), ("S {} = ", ""), ("loop ", "{}"), ("#[a] ", ""), ("S { a: ", "}"),
         ]),
-        times in 0usize..3000,
+        times in prop_oneof![19 => 0usize..160, 1 => 160usize..3000],
         place in select(vec![
             ("fn f() -> i64 { ", " }"), ("fn f(a: ", ") {}"), ("use ", ";"), ("const A: B = ", ";"), ("", ""),
             ("macro_rules! m { ($x:expr) => { fn g() { $x } } }\nm!(", ");"), ("fn f() { let ", " = 1; }"), ("type A = ", ";"),
@@ -535,6 +535,23 @@ proptest! {
         for form in [Form::Fast, Form::Pieces] {
             let _ = stage(&source, &Manifest::default(), form);
         }
+    }
+
+    #[test]
+    fn manifests_that_are_nested(
+        piece in select(vec![("[", "]"), ("{ a = ", " }"), ("[{ a = ", " }]"), ("a.", ""), ("'a'.", ""), ("[ # x\n//! ", "]")]),
+        times in prop_oneof![19 => 0usize..160, 1 => 160usize..3000],
+        place in select(vec![
+            ("a = ", ""), ("", " = 1"), ("[", "]"), ("[[", "]]"), ("a = { ", " = 1 }"), ("[dependencies]\n//! a = { x = ", " }"),
+            ("[package.metadata.rsimport]\n//! a = ", ""), ("[package.metadata.rsimport.", "]"), ("[profile.", "]"),
+        ]),
+    ) {
+        count("manifests that are nested");
+        let ((open, close), (before, after)) = (piece, place);
+        let toml = format!("{before}{}a{}{after}", open.repeat(times), close.repeat(times));
+        let text = format!("// rsimport\n//! ```cargo\n//! {toml}\n//! ```\n");
+        read_block(&text)?;
+        read_block(&text.replace("//! ", "").replace("```cargo", "---").replace("```", "---").replace("// rsimport\n", ""))?;
     }
 
     #[test]

@@ -1,4 +1,4 @@
-"""A campaign of faults: builds that are killed at random moments, file systems and limits that get in the way.
+"""A campaign of faults: builds are killed at random moments, file systems and limits get in the way.
 
     python -m faults [--minutes 5] [--seed 0] [kills | file_systems | limits | reloads ...]
 

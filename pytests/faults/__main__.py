@@ -36,7 +36,7 @@ def main() -> int:
         parser.error(f"there is no campaign {', '.join(sorted(unknown))}")
     if sys.platform != "linux":
         parser.error("processes are looked for in /proc, which only Linux has")
-    console = Console(soft_wrap=True, highlight=False)
+    console, aside = (Console(soft_wrap=True, highlight=False, stderr=stderr) for stderr in (False, True))
     chosen = given.campaigns or list(CAMPAIGNS)
     why_not = file_systems.missing()
     if "file_systems" in chosen and why_not:
@@ -62,7 +62,7 @@ def main() -> int:
             lab.kill_all()
             tried[campaign] += 1
             broken[campaign] += 1
-            console.print(
+            aside.print(
                 f"BROKEN: {campaign}, --seed {given.seed} --only {number}, in {folder}: {wrong}", markup=False
             )
         imports += lab.imports

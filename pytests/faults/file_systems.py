@@ -1,4 +1,4 @@
-"""File systems on which a cache or a temporary folder may lie: small ones, such that nothing can be written to or run."""
+"""File systems on which a cache, a project or temporary files may lie: full, read-only, without programs."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ def one(lab: Lab, random: Random) -> str:
     if kind in ("small", "small tmp"):
         mount = f"mount -t tmpfs -o size={size}k,mode=700 none {quoted}"
     elif kind == "filled":
-        mount = f"mount -t tmpfs -o size=64m,mode=700 none {quoted} && head -c {64 - size // 600}m /dev/zero > {quoted}/filler"
-        mount += f" && cp -a {quoted}/. {quoted}/"
-        mount = mount.rsplit(" && ", 1)[0]
+        filler = f"head -c {64 - size // 600}m /dev/zero > {quoted}/filler"
+        mount = f"mount -t tmpfs -o size=64m,mode=700 none {quoted} && {filler}"
     elif kind == "noexec":
         mount = f"mount -t tmpfs -o noexec,mode=700 none {quoted}"
     else:

@@ -1,4 +1,4 @@
-"""A place for one fault: a project with a kernel, a cache, and an eye on all processes that were started there."""
+"""A place for one fault: a project with a kernel, a cache, and an eye on all that was started there."""
 
 from __future__ import annotations
 

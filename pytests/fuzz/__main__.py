@@ -15,7 +15,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-TARGETS = ("sketches", "logs", "arrays", "arrow", "keys", "strings")
+from fuzz import TARGETS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from fuzz.target import Journal
+
 PATIENCE = 60.0
 """Seconds that one input may take."""
 MEMORY = 6 << 30
@@ -29,14 +34,17 @@ def main() -> int:
     )
     parser.add_argument("--inputs", type=int, default=1_000_000, help="inputs for each target")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same inputs")
+    parser.add_argument("--together", action="store_true", help="in this one process, for few inputs")
     parser.add_argument("--journal", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--told", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    unknown = set(given.targets) - set(TARGETS)
+    unknown = set(given.targets) - {*TARGETS, "crashing"}
     if unknown:
         parser.error(f"there is no target {', '.join(sorted(unknown))}")
     if given.journal:
         return _child(given)
+    if given.together:
+        return _together(given)
     console = Console(stderr=True)
     rows = [_watched(name, given.inputs, given.seed, console) for name in given.targets or TARGETS]
     table = Table("target", "inputs", "seconds", "verdict")
@@ -46,17 +54,34 @@ def main() -> int:
     return int(any(row[-1] != "kept" for row in rows))
 
 
-def _child(given: argparse.Namespace) -> int:
-    from fuzz.target import Journal, run
+def _together(given: argparse.Namespace) -> int:
+    from fuzz.target import Journal
 
-    import rsimport.import_hook  # noqa: F401
-
-    (name,) = given.targets
-    target = importlib.import_module(f"fuzz.{name}").TARGET
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    run(target, given.inputs, given.seed, Journal(given.journal), given.told)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in given.targets or TARGETS:
+            journal = Journal(Path(folder) / name, new=True)
+            _run(name, given, journal)
+            print(name, journal.count)
     return 0
+
+
+def _child(given: argparse.Namespace) -> int:
+    from fuzz.target import Journal
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    (name,) = given.targets
+    _run(name, given, Journal(given.journal))
+    return 0
+
+
+def _run(name: str, given: argparse.Namespace, journal: Journal) -> None:
+    import rsimport.import_hook  # noqa: F401
+    from fuzz.target import run
+
+    target = importlib.import_module(f"fuzz.{name}").TARGET
+    # Not while the kernels are built.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    run(target, given.inputs, given.seed, journal, given.told)
 
 
 def _watched(name: str, inputs: int, seed: int, console: Console, told: int = 0) -> tuple[str, str, str, str]:

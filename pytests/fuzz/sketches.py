@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import struct
@@ -122,10 +123,8 @@ def _heavy(random: Random) -> None:
         random.choice((keys, [], keys * 3, [[]], [None] * 9, list(range(50)))),
     )
     trace(arguments)
-    try:
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
         function(*arguments).top()
-    except (ValueError, TypeError, OverflowError):
-        pass
 
 
 TARGET = Target("sketches", SHAPES, one)

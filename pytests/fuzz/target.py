@@ -21,7 +21,7 @@ SIZE = 1 << 16
 
 @dataclass(frozen=True)
 class Target:
-    """`one(shape, random)` makes an input that looks like what was drawn, tries it, and raises if a promise broke."""
+    """`one(shape, random)` makes an input of the shape that was drawn, and raises if a promise broke."""
 
     name: str
     shapes: st.SearchStrategy[Any]

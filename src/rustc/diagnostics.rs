@@ -59,9 +59,16 @@ fn is_foreign(file: &str) -> bool {
     file.starts_with("/rustc/") || file.starts_with('<') || fetched.iter().any(|part| file.contains(part))
 }
 
-/// Says a text that the disk ran full while a compiler wrote to the cache?
+/// Says a text that the disk ran full while a compiler wrote to the cache? A linker that writes to a file by its memory
+/// map, as rust-lld does, is killed then.
 pub fn disk_full(text: &str) -> bool {
-    let full = ["No space left on device", "Disk quota exceeded", "not enough space on the disk"];
+    let full = [
+        "No space left on device",
+        "Disk quota exceeded",
+        "not enough space on the disk",
+        "signal 7 [Bus error]",
+        "(signal: 7, SIGBUS",
+    ];
     full.iter().any(|words| text.contains(words))
 }
 
@@ -166,6 +173,18 @@ mod tests {
 
     fn source() -> Source {
         Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: String::new(), manifest: None }
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_what_compilers_and_linkers_say() {
+        for text in [
+            "error: failed to write `/x`: No space left on device (os error 28)",
+            "collect2: fatal error: ld terminated with signal 7 [Bus error]",
+            "process didn't exit successfully: `rustc` (signal: 7, SIGBUS: access to undefined memory)",
+        ] {
+            assert!(disk_full(text), "{text}");
+        }
+        assert!(!disk_full("error: cannot find value `SIGBUS`") && !disk_full("(signal: 9, SIGKILL: kill)"));
     }
 
     #[test]
