@@ -194,7 +194,9 @@ def _failing(kind: pa.DataType, chunks: list[pa.Array], random: Random) -> None:
             yield pa.record_batch([chunk], names=["a"])
         raise random.choice((ValueError("no more"), OSError("gone"), ZeroDivisionError()))
 
-    reader = pa.RecordBatchReader.from_batches(pa.schema([("a", chunks[0].type if chunks else kind)]), batches())
+    reader = pa.RecordBatchReader.from_batches(
+        pa.schema([("a", chunks[0].type if chunks else kind)]), batches()
+    )
     _refused(reader, random)
 
 
