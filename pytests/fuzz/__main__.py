@@ -101,7 +101,9 @@ def _watched(name: str, inputs: int, seed: int, console: Console, told: int = 0)
             "--told",
             str(told),
         ]
-        process = subprocess.Popen([sys.executable, "-X", "faulthandler", "-m", "fuzz", name, *arguments])
+        process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-W", "ignore", "-m", "fuzz", name, *arguments]
+        )
         last, moved, shown = 0, time.monotonic(), time.monotonic()
         hangs = False
         while process.poll() is None:

@@ -111,4 +111,12 @@ def run(target: Target, inputs: int, number: int, journal: Journal, told: int) -
 
 
 def _shown() -> str:
-    return ", ".join(repr(part) for part in _seen)
+    return ", ".join(_repr(part) for part in _seen)
+
+
+def _repr(part: object) -> str:
+    try:
+        return repr(part)
+    except Exception as error:
+        # NumPy has no text for some dates.
+        return f"<{type(part).__name__}: {error}>"

@@ -13,9 +13,6 @@ use crate::rustc::paste;
 use crate::rustc::toolchain::{INSTALL, MINIMUM};
 use crate::similar::similar;
 
-const DEEP: &str = "put a part of it into a function or constant of its own, or set RUST_MIN_STACK=268435456, which gives \
-                    rustc more room";
-
 /// The error for a cargo that failed before it compiled the kernel, from what it wrote to stderr.
 pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
     let text = cargo_text(text);
@@ -42,11 +39,6 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
     ];
     let name = wanted.iter().find_map(|after| quoted(after)).filter(|name| !name.is_empty());
     let which = name.map_or_else(|| "a crate".to_owned(), |name| format!("crate `{name}`"));
-    if has(&["overflowed its stack"]) {
-        let what = format!("{}: it is nested too deeply for rustc, which overflowed its stack", place(None));
-        // What follows in the text is a backtrace of rustc.
-        return Error::new(Kind::Compile, what).hint(DEEP).kernel(&source.path);
-    }
     let error = if let Some(conflict) = Conflict::read(&text, manifest) {
         Error::config(format!("{}: {}", place(Some(conflict.package)), conflict.message())).hint(conflict.hint(source))
     } else if has(&["feature `edition2024` is required", "lock file version `4`", "lock file version 4"]) {
@@ -243,15 +235,6 @@ mod tests {
 
     fn source() -> Source {
         Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: String::new(), manifest: None }
-    }
-
-    #[test]
-    fn of_a_rustc_that_overflowed_its_stack_the_reason_is_told_and_no_backtrace() {
-        let text = "error: rustc interrupted by SIGSEGV, printing backtrace\n/lib/x.so(+0x3b62e1c)[0x7f80d6d62e1c]\n\
-                    note: rustc unexpectedly overflowed its stack! this is a bug\nerror: could not compile `rsimport-kernel`";
-        let error = cargo_error(&source(), &Manifest::default(), text);
-        assert_eq!(error.message, "/k/a.rs: it is nested too deeply for rustc, which overflowed its stack");
-        assert_eq!(error.kind, Kind::Compile);
     }
 
     #[test]
