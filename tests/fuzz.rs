@@ -25,6 +25,7 @@ use _engine::kernel::exports::exports;
 use _engine::kernel::manifest::Manifest;
 use _engine::kernel::outline::outline;
 use _engine::kernel::source::Source;
+use _engine::kernel::syntax::forget;
 use _engine::observer::{Observer, Phase};
 use _engine::recall::Origin;
 use _engine::rustc::cargo_messages::CargoOutput;
@@ -507,6 +508,7 @@ proptest! {
                 prop_assert!(error.message.contains("k.rs"), "{}", error.message);
             }
         }
+        forget();
     }
 
     #[test]
@@ -535,6 +537,7 @@ proptest! {
         for form in [Form::Fast, Form::Pieces] {
             let _ = stage(&source, &Manifest::default(), form);
         }
+        forget();
     }
 
     #[test]

@@ -34,6 +34,12 @@ pub fn parse_made(tokens: TokenStream) -> Option<syn::File> {
     is_flat(tokens.clone()).then(|| syn::parse2(tokens).ok()).flatten()
 }
 
+/// Forgets the texts that were parsed in this thread, which the parser keeps as long as there could be places in them.
+/// Whoever is done with a kernel calls it: a session of a thousand edits would keep ten thousand texts.
+pub fn forget() {
+    proc_macro2::extra::invalidate_current_thread_spans();
+}
+
 /// Can code with these tokens be parsed, and its tree be walked through, on an ordinary stack?
 fn is_flat(tokens: TokenStream) -> bool {
     // What is left of each group around, and the length of the row that it stands in.
