@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from random import Random
 
-from faults.lab import ENDLESS, Broken, Lab, Process
+from faults.lab import ENDLESS, Broken, Lab
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 VICTIMS = ("python", "python", "rustc", "cargo", "linker", "optimiser", "group", "all")
@@ -64,35 +64,32 @@ def one(lab: Lab, random: Random) -> str:
     lab.expect(3, "the next edit", built=True)
     lab.quiet()
     lab.tidy()
-    return what if hit else "kills: nobody there any more"
+    return what if hit else f"kills: {victim} was not there"
 
 
 def _strike(lab: Lab, python: int, victim: str, number: int, random: Random) -> bool:
     """Waits for a moment within the build and for the victim; False where there was none."""
-    moment = time.monotonic() + random.choice((0.05, 0.3, 1.0, 2.0)) * random.random() * 2
-    while time.monotonic() < moment:
-        time.sleep(0.002)
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
-        running = lab.processes()
-        if not running:
+    compilers = ("cargo", "rustc", "linker")
+    waited_for = (victim,) if victim in (*compilers, "optimiser") else random.choice((compilers, ()))
+    until = time.monotonic() + 30
+    while waited_for and not any(process.role in waited_for for process in lab.processes()):
+        if time.monotonic() > until or not lab.processes():
             return False
+    time.sleep(random.choice((0.0, 0.05, 0.3, 1.0)) * random.random())
+    running = lab.processes()
+    met = [process for process in running if process.role == victim]
+    with suppress(ProcessLookupError):
         if victim == "all":
+            return bool(running)
+        if victim == "group":
+            os.killpg(python, number)
             return True
-        with suppress(ProcessLookupError):
-            if victim == "group":
-                os.killpg(python, number)
-                return True
-            if victim == "python":
-                os.kill(python, number)
-                return True
-            met = [process for process in running if process.role == victim]
-            if met:
-                os.kill(_any(met, random).pid, number)
-                return True
-            if not any(process.pid == python for process in running):
-                return False
-        time.sleep(0.002)
+        if victim == "python":
+            os.kill(python, number)
+            return True
+        if met:
+            os.kill(random.choice(sorted(process.pid for process in met)), number)
+            return True
     return False
 
 
@@ -103,7 +100,3 @@ def _wait_for_rustc(lab: Lab) -> None:
     while time.monotonic() < until and not any(count > 30 for count in seen.values()):
         seen.update(process.pid for process in lab.processes() if process.role == "rustc")
         time.sleep(0.05)
-
-
-def _any(processes: list[Process], random: Random) -> Process:
-    return random.choice(sorted(processes, key=lambda process: process.pid))

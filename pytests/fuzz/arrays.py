@@ -37,7 +37,7 @@ SHAPES = st.fixed_dictionaries(
 )
 
 
-class Sub(np.ndarray):  # type: ignore[type-arg]
+class Sub(np.ndarray):
     """An array of a subclass."""
 
 
@@ -99,7 +99,8 @@ def _made(shape: dict[str, Any], random: Random) -> Any:
         return np.ma.masked_array(items)
     if shape["kind"] == "memoryview":
         try:
-            return memoryview(items)
+            lent: Any = items
+            return memoryview(lent)
         except (ValueError, TypeError, BufferError):
             return None
     return items

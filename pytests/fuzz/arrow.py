@@ -173,7 +173,7 @@ def _twice(array: pa.Array, random: Random) -> None:
     else:
         given = Given(stream=pa.chunked_array([array]).__arrow_c_stream__())
     if random.random() < 0.5:
-        with contextlib.suppress(ALLOWED):
+        with contextlib.suppress(*ALLOWED):
             sketch.insert_many(given)
     elif hasattr(given, "__arrow_c_stream__"):
         pa.chunked_array(given)

@@ -78,7 +78,7 @@ def key(random: Random, odd: float = 0.2) -> Any:
 
 def one(shape: tuple[Any, str], random: Random) -> None:
     cls, how = shape
-    sketch = cls(4) if cls is HeavyHitters else cls(50, 3)
+    sketch: Any = cls(4) if cls is HeavyHitters else cls(50, 3)
     if how == "one":
         item, count = key(random), random.choice((0, 1, 5, 2**64 - 1, -1, 2**64, "x", 1.5))
         trace(cls, item, count)

@@ -122,10 +122,8 @@ def _read(reader: RowReader, random: Random) -> None:
             name, random.choice(("<", "<=", ">", ">=", "==", "!=")), random.choice(FLOATS)
         )
         assert all(0 <= index < rows for index in found.indices())
-    cut = slice(
-        *(random.choice((None, -3, -1, 0, 1, 2, 2**70, -(2**70))) for _ in range(2)),
-        random.choice((None, 1, -1, 2)),
-    )
+    start, stop = random.choices((None, -3, -1, 0, 1, 2, 2**70, -(2**70)), k=2)
+    cut = slice(start, stop, random.choice((None, 1, -1, 2)))
     assert len(reader.rows[cut]) == len(range(rows)[cut])
     for row in (*reader.rows, *reversed(reader.rows)):
         assert len(row) == len(row.items)

@@ -102,7 +102,7 @@ def _buffer(cells: bytes, random: Random) -> Any:
     if random.random() < 0.7:
         return cells
     if len(cells) % 8 == 0 and cells:
-        return memoryview(cells).cast(random.choice("QqIB"))
+        return memoryview(cells).cast(random.choice(("Q", "q", "I", "B")))
     return bytearray(cells)
 
 
@@ -117,7 +117,7 @@ def _heavy(random: Random) -> None:
         str(kept) for kept, _ in again.top(99)
     }
     assert all(again.count(kept) == heavy.count(kept) for kept in keys)
-    arguments = (
+    arguments: Any = (
         random.choice((number, 0, -1, 2**20, 2**64)),
         damaged(data, random) if random.random() < 0.5 else data,
         random.choice((keys, [], keys * 3, [[]], [None] * 9, list(range(50)))),

@@ -86,7 +86,7 @@ def _code(a: str, b: str) -> None:
 
 def _matrix(alphabet: str, longest: int, random: Random) -> None:
     left, right = ([_text(alphabet, longest, random) for _ in range(random.randrange(5))] for _ in range(2))
-    metric = random.choice(tuple(METRICS))
+    metric: Any = random.choice(tuple(METRICS))
     cutoff = random.choice((None, None, 0, 0.5, 3, 1e300, float("inf"), -1.0, float("nan")))
     trace(left, right, metric, cutoff)
     found = strings.cdist(left, right, metric, cutoff, random.choice((None, 1, 2, 2**70, 0)))
