@@ -8,7 +8,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
-        docs-site docs-pictures wheel clean
+        docs-site docs-pictures wheel fuzz faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,18 @@ bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minut
 	$(BIN)/python benchmarks/install_peers.py
 	$(BIN)/python benchmarks/loop.py --json docs/loop.json
 	$(BIN)/python benchmarks/loop_picture.py
+
+# What is random here is the same for the same SEED.
+SEED ?= 0
+INPUTS ?= 1000000
+MINUTES ?= 5
+
+fuzz: $(VENV)/installed $(VENV)/tools ## try random inputs, INPUTS=1000000 for each target, in half an hour or more
+	FUZZ_INPUTS=$(INPUTS) cargo test --profile fuzz --no-default-features --test fuzz -- --nocapture --test-threads 1
+	cd pytests && ../$(BIN)/python -m fuzz --inputs $(INPUTS) --seed $(SEED)
+
+faults: $(VENV)/installed $(VENV)/tools ## kill builds, fill disks, set limits for MINUTES=5, and import what is left
+	cd pytests && ../$(BIN)/python -m faults --minutes $(MINUTES) --seed $(SEED)
 
 docs: $(VENV)/installed ## write what is generated: the reference, and tables and pictures of the figures measured last
 	$(BIN)/python scripts/reference.py

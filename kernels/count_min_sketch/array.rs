@@ -12,6 +12,7 @@ use super::keys::{Hasher, Keys, Probe};
 pub enum Kind {
     Signed,
     Unsigned,
+    Bool,
     Bytes,
 }
 
@@ -51,6 +52,12 @@ impl Strided {
             (Kind::Unsigned, 2) => ints!(u16, unsigned),
             (Kind::Unsigned, 4) => ints!(u32, unsigned),
             (Kind::Unsigned, _) => ints!(u64, unsigned),
+            (Kind::Bool, _) => {
+                // Any byte but zero is True, for which Python has the int 1.
+                let hash = |[item]: [u8; 1]| hasher.unsigned((item != 0).into());
+                // SAFETY: as above.
+                unsafe { fill_each(at, stride, block, hash) }
+            }
             (Kind::Bytes, size) => {
                 for probe in block {
                     // SAFETY: `at` is at an item, which has this many bytes.
@@ -67,7 +74,7 @@ impl Strided {
     pub fn check(&self, hasher: &Hasher) -> PyResult<()> {
         match (hasher.keys, self.kind) {
             (Keys::Any, _)
-            | (Keys::Int, Kind::Signed | Kind::Unsigned)
+            | (Keys::Int, Kind::Signed | Kind::Unsigned | Kind::Bool)
             | (Keys::Str, Kind::Bytes) => Ok(()),
             (keys, kind) => refuse(0, keys, if kind == Kind::Bytes { "bytes" } else { "int" }),
         }
@@ -135,8 +142,13 @@ impl Array {
             }
             format => kind_of(format),
         };
-        let Some(kind) = kind.filter(|&kind| kind == Kind::Bytes || matches!(size, 1 | 2 | 4 | 8))
-        else {
+        let Some(kind) = kind.filter(|&kind| {
+            kind == Kind::Bytes
+                || matches!(
+                    (kind, size),
+                    (Kind::Bool, 1) | (Kind::Signed | Kind::Unsigned, 1 | 2 | 4 | 8)
+                )
+        }) else {
             return Ok(None);
         };
         if buffer.dimensions() != 1 {
@@ -180,7 +192,8 @@ impl Source for Array {
 fn kind_of(format: &[u8]) -> Option<Kind> {
     match format {
         [b'b' | b'h' | b'i' | b'l' | b'q' | b'n'] => Some(Kind::Signed),
-        [b'B' | b'H' | b'I' | b'L' | b'Q' | b'N' | b'?'] => Some(Kind::Unsigned),
+        [b'B' | b'H' | b'I' | b'L' | b'Q' | b'N'] => Some(Kind::Unsigned),
+        b"?" => Some(Kind::Bool),
         [digits @ .., b's'] if digits.iter().all(u8::is_ascii_digit) => Some(Kind::Bytes),
         _ => None,
     }

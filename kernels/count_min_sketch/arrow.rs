@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_int};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
+use pyo3::types::PyCapsule;
 
 use super::array::{Kind, Strided, refuse};
 use super::batch::Source;
@@ -16,9 +16,8 @@ use super::keys::{Hasher, Keys, Probe};
 /// The keys of an object that offers Arrow data, None for all others.
 pub fn source(items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
     if let Some(export) = items.getattr_opt("__arrow_c_array__")? {
-        let pair = export.call0()?.cast_into::<PyTuple>()?;
-        let schema = pair.get_item(0)?.cast_into::<PyCapsule>()?;
-        let array = pair.get_item(1)?.cast_into::<PyCapsule>()?;
+        let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) =
+            export.call0()?.extract()?;
         let schema = schema.pointer_checked(Some(c"arrow_schema"))?.cast();
         let array = array.pointer_checked(Some(c"arrow_array"))?.cast();
         // SAFETY: capsules of these names hold these structs, valid until their owner has been

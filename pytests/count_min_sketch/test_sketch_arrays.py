@@ -44,6 +44,12 @@ class TestNumpy:
         arrayed.insert_many(items)
         assert cells(arrayed) == cells(listed)
 
+    def test_any_byte_but_zero_is_true_in_an_array_of_bools(self, kernel: ModuleType) -> None:
+        numpy = pytest.importorskip("numpy")
+        sketch = kernel.CountMinSketch(1000, 4)
+        sketch.insert_many(numpy.array([0, 1, 2, 255], dtype="u1").view("?"))
+        assert (sketch.count(False), sketch.count(True), sketch.count(2)) == (1, 3, 0)
+
     def test_unaligned_and_shared_items_are_read(self, kernel: ModuleType) -> None:
         numpy = pytest.importorskip("numpy")
         rows = numpy.zeros(50, dtype=[("a", "u1"), ("b", "i8")])

@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
+use crate::kernel::syntax;
 use crate::observer::{Observer, Phase};
 use crate::rustc::diagnostics::disk_full;
 use crate::rustc::start::{Start, check_workspace};
@@ -32,6 +33,7 @@ const REFUSED: u32 = 20;
 /// Compiles the kernel. The caller holds the lock of the kernel's folder.
 pub fn compile(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let built = compile_text(task, observer).map(|built| Built { exports: exported(task, &built.files), ..built });
+    syntax::forget();
     built.map_err(|error| {
         // What a compiler cannot write to the cache is no fault of the kernel.
         let full = disk_full(&error.message)

@@ -12,6 +12,7 @@ use crate::cache::staging::Staging;
 use crate::error::Result;
 
 const MARK: &str = "unfinished";
+const PREFIX: &str = "scratch-";
 
 /// A folder that a build has marked.
 #[derive(Debug)]
@@ -65,7 +66,13 @@ impl Scratch {
     }
 
     fn new(cache: &Cache, work: &Path) -> Result<Scratch> {
-        let folder = format!("scratch-{:x}", now().as_nanos());
+        // A build that could not write down its folder has left it, and so has one that was killed while it removed it.
+        for old in std::fs::read_dir(work).into_iter().flatten().flatten() {
+            if old.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+                let _ = cache.remove(&old.path());
+            }
+        }
+        let folder = format!("{PREFIX}{:x}", now().as_nanos());
         cache.keep("work", &name(work), &folder);
         Scratch { folder: work.join(folder), kept: true }.marked(cache)
     }
@@ -105,5 +112,8 @@ mod tests {
         assert_eq!(enter(false).incremental("v"), None);
         let fourth = third.renewed(&cache, &work).unwrap();
         assert!(fourth.output().is_dir());
+        cache.remove_file(&cache.layout().join("work/k/scratch.json"));
+        let fifth = enter(true);
+        assert!(fifth.folder != fourth.folder && !fourth.folder.exists() && fifth.output().is_dir());
     }
 }

@@ -15,6 +15,8 @@ use syn::{
     ReturnType, Signature, Token, Type,
 };
 
+use crate::kernel::syntax;
+
 /// Without one of these words, a text exports nothing.
 const WORDS: [&str; 2] = ["no_mangle", "export_name"];
 
@@ -91,7 +93,7 @@ pub fn mentioned(text: &str) -> bool {
 pub fn exports(file: &Path, text: &str) -> Vec<Export> {
     let mut found = Vec::new();
     if mentioned(text)
-        && let Ok(parsed) = syn::parse_file(text)
+        && let Some(parsed) = syntax::parse(text)
     {
         collect(file, &parsed.items, &HashMap::new(), &mut found);
     }

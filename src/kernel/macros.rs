@@ -84,6 +84,21 @@ impl Macro {
     }
 }
 
+/// How many tokens these are.
+pub fn size(tokens: TokenStream) -> usize {
+    let mut left = vec![tokens.into_iter()];
+    let mut found = 0;
+    while let Some(last) = left.last_mut() {
+        match last.next() {
+            Some(TokenTree::Group(group)) => left.push(group.stream().into_iter()),
+            Some(_) => {}
+            None => drop(left.pop()),
+        }
+        found += 1;
+    }
+    found
+}
+
 fn parts(tokens: TokenStream, is_pattern: bool) -> Option<Vec<Part>> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut out = Vec::new();

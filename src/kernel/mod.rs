@@ -9,6 +9,7 @@ pub mod crates;
 pub mod manifest_keys;
 pub mod manifest;
 pub mod source;
+pub mod syntax;
 pub mod macros;
 pub mod mod_files;
 pub mod roles;

@@ -8,16 +8,21 @@ use std::rc::Rc;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Attribute, Item, ItemEnum, ItemMacro, ItemStruct, Signature, Visibility};
 
-use crate::kernel::macros::Macro;
+use crate::kernel::macros::{Macro, size};
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::roles::{Role, arguments, conditions, given_name, mentioned};
 use crate::kernel::source::Source;
 use crate::kernel::surface::{Hidden, Kind, Module, Shown, Spot, Surface};
+use crate::kernel::syntax;
 use crate::kernel::uses::{Uses, is_seen_from_root, own_types};
 use crate::paths::followed;
 
 /// So many calls of macros are expanded, those that macros make included.
 const CALLS: usize = 4096;
+/// So deep may calls lie in what calls make, as for rustc.
+const DEPTH: usize = 128;
+/// So many tokens may be made by macros: one that doubles what it is given soon makes more than fits into memory.
+const TOKENS: usize = 1 << 16;
 /// Macros that make nothing for Python but exceptions, which have a place of their own.
 const HARMLESS: [&str; 6] =
     ["compile_error", "create_exception", "import_exception", "lazy_static", "macro_rules", "thread_local"];
@@ -31,7 +36,7 @@ pub fn surface(source: &Source, text: &str, file: &syn::File) -> Surface {
     let file_of = source.path.as_path().into();
     let root =
         Scope { file: file_of, folder: folder.clone(), modules: folder.clone(), own: folder, ..Scope::default() };
-    let mut walk = Walk { calls: CALLS, ..Walk::default() };
+    let mut walk = Walk { calls: CALLS, tokens: TOKENS, ..Walk::default() };
     walk.file(text, file, &root);
     walk.finished()
 }
@@ -105,6 +110,10 @@ struct Walk {
     uses: Uses,
     /// The number of calls of macros that may still be expanded.
     calls: usize,
+    /// The number of tokens that may still be made.
+    tokens: usize,
+    /// How many calls are being expanded, each made by the one before.
+    depth: usize,
     files: HashSet<PathBuf>,
     offered: Vec<Offered>,
     /// The attributes of PyO3 in the text, by file and place in it, and those of them that were met on an item.
@@ -207,9 +216,9 @@ impl Walk {
         let file = followed(file);
         let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
         let scope = &Scope { file: file.as_path().into(), own: folder.clone(), folder, call: None, ..scope.clone() };
-        match syn::parse_file(&text) {
-            Ok(parsed) => self.file(&text, &parsed, scope),
-            Err(_) => self.surface.is_open = true,
+        match syntax::parse(&text) {
+            Some(parsed) => self.file(&text, &parsed, scope),
+            None => self.surface.is_open = true,
         }
     }
 
@@ -232,9 +241,13 @@ impl Walk {
             }
         } else if !HARMLESS.contains(&name.as_str()) {
             self.calls = self.calls.saturating_sub(1);
-            let known = self.macros.get(&name).and_then(Option::as_ref).filter(|_| self.calls > 0);
+            let room = self.calls > 0 && self.depth < DEPTH;
+            let known = self.macros.get(&name).and_then(Option::as_ref).filter(|_| room);
             let made = known.and_then(|known| known.expand(item.mac.tokens.clone()));
-            match made.and_then(|made| Some((made.clone(), syn::parse2::<syn::File>(made).ok()?))) {
+            let size = made.clone().map_or(0, size);
+            let made = made.filter(|_| size <= self.tokens);
+            self.tokens = self.tokens.saturating_sub(size);
+            match made.and_then(|made| Some((made.clone(), syntax::parse_made(made)?))) {
                 Some((tokens, made)) => {
                     if scope.call.is_none() {
                         self.settled.push((scope.file.to_path_buf(), range, None));
@@ -243,7 +256,9 @@ impl Walk {
                     let mut below = Scope { call, ..scope.clone() };
                     below.conditions.extend(conditions(&item.attrs));
                     self.note(tokens, &below);
+                    self.depth += 1;
                     self.items(&made.items, &below);
+                    self.depth -= 1;
                 }
                 None => {
                     self.surface.is_open = true;

@@ -17,7 +17,8 @@ impl DepInfo {
         std::fs::read_to_string(path).map(|text| DepInfo::parse(&text)).unwrap_or_default()
     }
 
-    fn parse(text: &str) -> DepInfo {
+    /// Reads the text of a dep-info file.
+    pub fn parse(text: &str) -> DepInfo {
         let mut info = DepInfo::default();
         for line in text.lines() {
             if let Some(variable) = line.strip_prefix("# env-dep:") {

@@ -63,9 +63,11 @@ pub fn is_of_others(file: &str) -> bool {
 /// rustc's code for a library of which it cannot read the metadata.
 pub const DAMAGED_LIBRARY: &str = "E0786";
 
-/// Says a text that the disk ran full while a compiler wrote to the cache?
+/// Says a text that the disk ran full while a compiler wrote to the cache? A linker that writes to a file by its memory
+/// map, as rust-lld does, is killed then.
 pub fn disk_full(text: &str) -> bool {
-    let full = ["No space left on device", "Disk quota exceeded", "not enough space on the disk"];
+    let full =
+        ["No space left on device", "Disk quota exceeded", "not enough space on the disk", "signal 7 [Bus error]"];
     full.iter().any(|words| text.contains(words))
 }
 
@@ -174,6 +176,17 @@ mod tests {
 
     fn source() -> Source {
         Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: String::new(), manifest: None }
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_what_compilers_and_linkers_say() {
+        for text in [
+            "error: failed to write `/x`: No space left on device (os error 28)",
+            "collect2: fatal error: ld terminated with signal 7 [Bus error]",
+        ] {
+            assert!(disk_full(text), "{text}");
+        }
+        assert!(!disk_full("collect2: fatal error: ld terminated with signal 9 [Killed]"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
+use crate::kernel::syntax;
 use crate::paths::{followed, normal};
 use crate::stage::pymodule;
 use crate::stage::split::pieces;
@@ -58,7 +59,7 @@ pub enum Form {
 pub fn stage(source: &Source, manifest: &Manifest, form: Form) -> Result<Stage> {
     let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
     let text = readable(source, manifest);
-    let file = syn::parse_file(&text).ok();
+    let file = syntax::parse(&text);
     let generated = pymodule::generated(source, &text, file.as_ref(), manifest, form == Form::Fast)?;
     let cut = file.filter(|_| form == Form::Pieces).and_then(|file| pieces(&text, &file));
     // rustc would look for what belongs to a cell beside the cell's file in the cache.
@@ -114,7 +115,7 @@ impl Copies<'_> {
         let folder = self.base.join(path.parent().unwrap_or(Path::new("")));
         self.order.push(path.clone());
         self.files.insert(path.clone(), absolute_includes(text, &folder));
-        if let Ok(file) = syn::parse_file(text) {
+        if let Some(file) = syntax::parse(text) {
             let own_folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
             self.add_modules(&file.items, modules, &own_folder);
         }

@@ -333,6 +333,14 @@ mod tests {
     }
 
     #[test]
+    fn macros_that_never_end_are_left_to_the_compiler() {
+        for made in ["m!{ $($x)* }", "m!{ ($($x)*) }", "m!{ $($x)* $($x)* }", "m!{ $($x)* a } m!{ $($x)* b }"] {
+            let text = format!("#[pyfunction] fn f() {{}} macro_rules! m {{ ($($x:tt)*) => {{ {made} }} }} m!{{a}}");
+            assert_eq!(shown(&text).0, ["f"], "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_shown_is_told_by_its_name() {
         let check = |text: &str, expected: &str| {
             let (paths, told) = shown(&format!("#[pyfunction] fn first() {{}} {text}"));

@@ -7,6 +7,7 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::kernel::cell::Cell;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
+use crate::kernel::syntax;
 use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{name_folder, unstage};
@@ -45,7 +46,7 @@ impl View {
         };
         if source.manifest.is_some() {
             let below = work.join("links");
-            let file = syn::parse_file(&source.text).ok();
+            let file = syntax::parse(&source.text);
             let generated = pymodule::generated(source, &source.text, file.as_ref(), manifest, false)?;
             let lib = generated.text.map(|appended| format!("{}\n{appended}", source.text));
             plain.warnings = generated.warnings;
