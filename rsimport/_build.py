@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # signal itself takes longer to import.
 import os
 import sys
 from contextlib import contextmanager, suppress

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, OnceLock};
 
 use _engine::cache::entries::{self, Entry};
-use _engine::cache::inputs::Input;
 use _engine::cache::layout::Cache;
-use _engine::config::fingerprint::Fingerprint;
 use _engine::config::settings::Settings;
 use _engine::config::tier::Tier;
 use _engine::error::Diagnostic;
+use _engine::freshness::fingerprint::Fingerprint;
+use _engine::freshness::inputs::Input;
 use _engine::history::Last;
 use _engine::kernel::block::{find, frontmatter, lookalike};
 use _engine::kernel::cell::{dependencies, dependency_line, file_text};
@@ -358,6 +358,7 @@ fn entry() -> Entry {
         library: "k.so".into(),
         checksum: (0, String::new()),
         stamp: None,
+        glibc: None,
         created: 1.0,
     }
 }
