@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # signal itself takes longer to import.
 import os
+import signal
 import sys
 from contextlib import contextmanager, suppress
 from importlib import _bootstrap
@@ -26,7 +26,7 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
 
     `importing` is the full name of the module that is being imported, if one is.
     """
-    if hasattr(_signal, "SIGCHLD") and _signal.getsignal(_signal.SIGCHLD) == _signal.SIG_IGN:
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         from rsimport._errors import ToolchainError
 
         # What cargo starts inherits this, and then cargo cannot wait for it.

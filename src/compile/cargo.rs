@@ -132,6 +132,11 @@ impl Run<'_> {
     fn until_fresh(&mut self, cache: &Cache, observer: &mut dyn Observer) -> Result<(CargoOutput, Environment)> {
         let job = self.job;
         let began = SystemTime::now() - CLOCK_LAG;
+        let doubtful = format!("{}/doubtful", job.work.file_name().unwrap_or_default().to_string_lossy());
+        if job.forced {
+            // Cleaned now, they are not compiled in a second run, and the kernel neither.
+            self.clean(&cache.kept::<Vec<String>>("work", &doubtful).unwrap_or_default(), observer)?;
+        }
         let (mut output, mut success, mut environment) = self.attempt(observer)?;
         if !success && self.mend(cache, &output)? {
             (output, success, environment) = self.attempt(observer)?;
@@ -140,12 +145,13 @@ impl Run<'_> {
             let known: Sources = cache.kept("targets", &job.plan.sources()).unwrap_or_default();
             let mut stale = packages::stale(&known, &output.packages, began);
             if job.forced {
-                stale.extend(packages::doubtful(&output.packages));
+                stale.extend(packages::trusted(&output.packages));
             }
             if !stale.is_empty() {
                 self.clean(&stale, observer)?;
                 (output, success, environment) = self.attempt(observer)?;
             }
+            cache.keep("work", &doubtful, &packages::doubtful(&output.packages));
         }
         if success { Ok((output, environment)) } else { Err(failure(job, output, &self.manifest)) }
     }
@@ -208,6 +214,9 @@ impl Run<'_> {
 
     /// Removes what cargo would take for fresh: it compares dates, and a checkout can bring older ones.
     fn clean(&self, packages: &[String], observer: &mut dyn Observer) -> Result<()> {
+        if packages.is_empty() {
+            return Ok(());
+        }
         let mut command = self.command("clean");
         let fits = |argument: &&String| argument.starts_with("--profile=") || *argument == "--offline";
         command.args(self.job.plan.arguments.iter().filter(fits));

@@ -168,10 +168,14 @@ pub fn stale(known: &Sources, packages: &[Package], began: SystemTime) -> Vec<St
 /// The packages that a forced build compiles again although nothing tells that they have changed: they lie in a folder, or
 /// have a script that may have read anything.
 pub fn doubtful(packages: &[Package]) -> Vec<String> {
-    let is_doubtful = |package: &&Package| {
-        (package.fresh || package.script_fresh) && (package.local || !COMMON.contains(&package.name.as_str()))
-    };
+    let is_doubtful = |package: &&Package| package.local || !COMMON.contains(&package.name.as_str());
     packages.iter().filter(is_doubtful).map(|package| package.id.clone()).collect()
+}
+
+/// Those of them that cargo took for fresh.
+pub fn trusted(packages: &[Package]) -> Vec<String> {
+    let is_trusted = |id: &String| packages.iter().any(|p| p.id == *id && (p.fresh || p.script_fresh));
+    doubtful(packages).into_iter().filter(is_trusted).collect()
 }
 
 /// The same sources, named by absolute paths.

@@ -20,13 +20,10 @@ const KEYWORDS: [&str; 22] = [
 /// The tree of a file; nothing where it does not parse, or is nested too deeply to try.
 pub fn parse(text: &str) -> Option<syn::File> {
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some(rest) = body.strip_prefix("#!") else { return parse_made(body.parse().ok()?) };
     // The line of a shebang may be anything, while `#![...]` is Rust.
-    let tokens = match body.strip_prefix("#!") {
-        Some(rest) => rest.parse().or_else(|_| rest[rest.find('\n').unwrap_or(rest.len())..].parse()),
-        None => body.parse(),
-    };
-    let is_flat = tokens.is_ok_and(|tokens: TokenStream| is_flat(tokens));
-    is_flat.then(|| syn::parse_file(text).ok()).flatten()
+    let tokens = rest.parse().or_else(|_| rest[rest.find('\n').unwrap_or(rest.len())..].parse());
+    is_flat(tokens.ok()?).then(|| syn::parse_file(text).ok()).flatten()
 }
 
 /// The tree of what a macro has made of a file's tokens, under the same conditions.
