@@ -132,10 +132,10 @@ impl Run<'_> {
     fn until_fresh(&mut self, cache: &Cache, observer: &mut dyn Observer) -> Result<(CargoOutput, Environment)> {
         let job = self.job;
         let began = SystemTime::now() - CLOCK_LAG;
-        let doubtful = format!("{}/doubtful", job.work.file_name().unwrap_or_default().to_string_lossy());
+        let doubtful = format!("{}-doubtful", job.plan.recipe);
         if job.forced {
             // Cleaned now, they are not compiled in a second run, and the kernel neither.
-            self.clean(&cache.kept::<Vec<String>>("work", &doubtful).unwrap_or_default(), observer)?;
+            self.clean(&cache.kept::<Vec<String>>("recipes", &doubtful).unwrap_or_default(), observer)?;
         }
         let (mut output, mut success, mut environment) = self.attempt(observer)?;
         if !success && self.mend(cache, &output)? {
@@ -151,9 +151,31 @@ impl Run<'_> {
                 self.clean(&stale, observer)?;
                 (output, success, environment) = self.attempt(observer)?;
             }
-            cache.keep("work", &doubtful, &packages::doubtful(&output.packages));
+            cache.keep("recipes", &doubtful, &packages::doubtful(&output.packages));
         }
-        if success { Ok((output, environment)) } else { Err(failure(job, output, &self.manifest)) }
+        if success { Ok((output, environment)) } else { Err(self.failure(output)) }
+    }
+
+    /// What a failed run comes to.
+    fn failure(&self, mut output: CargoOutput) -> Error {
+        let job = self.job;
+        let (text, mut own, others) = (output.text(), output.own(), output.others());
+        if let Some(error) = exhausted(&text, own.iter().chain(&others), &job.source.path) {
+            return error;
+        }
+        job.view.restore(&mut own);
+        let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
+        if failed(&own) {
+            compile_error(job.source, own)
+        } else if failed(&others) {
+            compile_error(job.source, others)
+        } else {
+            let generated = job.plan.manifest_text(job.view.root());
+            let Some(generated) = generated else { return cargo_error(job.source, job.manifest, &text) };
+            let (text, line) =
+                in_users_words(job.source, job.manifest, (&self.manifest, &generated), self.toolchain.folder(), &text);
+            at_line(cargo_error(job.source, job.manifest, &text), job.source, line)
+        }
     }
 
     fn attempt(&self, observer: &mut dyn Observer) -> Result<(CargoOutput, bool, Environment)> {
@@ -230,24 +252,5 @@ impl Run<'_> {
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
         command.env("CARGO_BUILD_BUILD_DIR", &self.target);
         command
-    }
-}
-
-fn failure(job: &Job<'_>, mut output: CargoOutput, manifest: &Path) -> Error {
-    let (text, mut own, others) = (output.text(), output.own(), output.others());
-    if let Some(error) = exhausted(&text, own.iter().chain(&others), &job.source.path) {
-        return error;
-    }
-    job.view.restore(&mut own);
-    let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
-    if failed(&own) {
-        compile_error(job.source, own)
-    } else if failed(&others) {
-        compile_error(job.source, others)
-    } else {
-        let generated = job.plan.manifest_text(job.view.root());
-        let Some(generated) = generated else { return cargo_error(job.source, job.manifest, &text) };
-        let (text, line) = in_users_words(job.source, job.manifest, (manifest, &generated), &text);
-        at_line(cargo_error(job.source, job.manifest, &text), job.source, line)
     }
 }

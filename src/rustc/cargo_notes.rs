@@ -66,20 +66,23 @@ fn is_summary(message: &str) -> bool {
     message.contains(") generated ") || message.starts_with("build failed")
 }
 
-/// The text in the user's words: where it names the generated manifest and a line of it, it names the kernel and the line
+/// The text in the user's words, of a cargo that was started in `folder`: where it names the generated manifest and a line of it, it names the kernel and the line
 /// of its block; with that line, if there is one.
 pub fn in_users_words(
     source: &Source,
     manifest: &Manifest,
     generated: (&Path, &str),
+    folder: &Path,
     text: &str,
 ) -> (String, Option<usize>) {
     let (path, generated) = generated;
     let (file, toml, first) = written(source, manifest);
     let (mut told, mut line) = (text.to_owned(), None);
-    let relative = pathdiff::diff_paths(path, &source.base).unwrap_or_default();
-    for name in [&relative, path].map(|path| path.to_string_lossy().into_owned()).into_iter().filter(|n| !n.is_empty())
-    {
+    let relative = pathdiff::diff_paths(path, folder).unwrap_or_default();
+    let mut names = [path, &relative].map(|path| path.to_string_lossy().into_owned());
+    // One of them can end with the other.
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    for name in names.into_iter().filter(|name| !name.is_empty()) {
         if let Some((before, after)) = told.split_once(&format!("{name}:")) {
             let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
             let number: usize = digits.parse().unwrap_or(0);
@@ -196,10 +199,15 @@ mod tests {
     fn an_error_in_the_generated_manifest_names_the_kernels_line() {
         let (source, manifest) = kernel();
         let generated = "[package]\nname = \"x\"\n\n[profile.release]\nopt-level = \"fast\"\n";
-        for path in ["/c/work/h/package/Cargo.toml", "../c/work/h/package/Cargo.toml"] {
+        for (path, folder) in [
+            ("/c/work/h/package/Cargo.toml", "/k"),
+            ("../c/work/h/package/Cargo.toml", "/k"),
+            ("c/work/h/package/Cargo.toml", "/"),
+            ("/c/work/h/package/Cargo.toml", "/"),
+        ] {
             let text = format!("error: must be `0`\n --> {path}:5:13\n  |\n5 | opt-level = \"fast\"\n  |     ^\n");
             let known = Path::new("/c/work/h/package/Cargo.toml");
-            let (told, line) = in_users_words(&source, &manifest, (known, generated), &text);
+            let (told, line) = in_users_words(&source, &manifest, (known, generated), Path::new(folder), &text);
             assert_eq!(line, Some(7));
             assert_eq!(told, "error: must be `0`\n --> /k/a.rs:7:13\n  |\n7 | opt-level = \"fast\"\n  |     ^\n");
         }

@@ -103,6 +103,11 @@ impl Toolchain {
         command
     }
 
+    /// The folder in which it is started, which it names files relative to.
+    pub fn folder(&self) -> &Path {
+        &self.start.folder
+    }
+
     /// A command that starts a compiler in a folder.
     pub fn compiler(&self, rustc: &Path, folder: &Path) -> Command {
         self.command(rustc, folder)
