@@ -89,6 +89,8 @@ def own_place(shared_cache: Path, common: Path) -> tuple[Path, Path]:
     if not seed.exists():
         _remove(folder)
         _copy(common / "seed", folder)
+        # Recorded calls would go on with the libraries of the cache that was copied.
+        shutil.rmtree(folder / "v1/recipes")
         write(common / worker, {"plain.rs": "// rsimport\nuse pyo3::prelude::*;\n" + value(2)})
         _build(common / worker / "plain.rs", folder)
         _copy(folder, seed)

@@ -10,6 +10,7 @@ from rsimport import _engine
 
 DEFAULTS = {
     "tier": "auto",
+    "fast_calls": True,
     "profile": "release",
     "target_cpu": "native",
     "rustflags": [],

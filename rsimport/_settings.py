@@ -15,6 +15,7 @@ class Settings(TypedDict, total=False):
     features: list[str]
     toolchain: str
     tier: Literal["auto", "optimized", "fast"]
+    fast_calls: bool
     offline: bool
     locked: bool
     force_rebuild: bool

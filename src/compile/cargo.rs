@@ -151,7 +151,10 @@ impl Run<'_> {
                 self.clean(&stale, observer)?;
                 (output, success, environment) = self.attempt(observer)?;
             }
-            cache.keep("recipes", &doubtful, &packages::doubtful(&output.packages));
+            let mut others = packages::doubtful(&output.packages);
+            let own = self.manifest.parent().unwrap_or(&self.manifest).to_string_lossy();
+            others.retain(|id| !id.contains(&*own));
+            cache.keep("recipes", &doubtful, &others);
         }
         if success { Ok((output, environment)) } else { Err(self.failure(output)) }
     }
