@@ -16,7 +16,7 @@ use crate::kernel::crates::PYO3;
 use crate::kernel::source::Source;
 
 /// Raised whenever an artifact of an older engine must not be used any more.
-const FORMAT: &str = "8";
+const FORMAT: &str = "9";
 
 /// The inputs of a build that are known before it, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
