@@ -213,6 +213,10 @@ impl Run<'_> {
     /// Puts right what a failed run shows to be no fault of the user's; false where there is nothing of that kind.
     fn mend(&mut self, cache: &Cache, output: &CargoOutput) -> Result<bool> {
         let text = output.text();
+        // With too little memory rustc calls intact libraries damaged.
+        if exhausted(&text, output.said(), &self.job.source.path).is_some() {
+            return Ok(false);
+        }
         // A cache on a file system that starts no programs costs the recording, not the build.
         if self.recorder.as_deref().is_some_and(|recorder| cannot_be_started(&text, recorder)) {
             self.recorder = None;

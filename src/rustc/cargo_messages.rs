@@ -110,7 +110,7 @@ impl CargoOutput {
     }
 
     /// All diagnostics so far.
-    pub fn said(&self) -> impl Iterator<Item = &Diagnostic> {
+    pub fn said(&self) -> impl Iterator<Item = &Diagnostic> + Clone {
         self.own.iter().chain(self.others.iter())
     }
 

@@ -51,7 +51,7 @@ impl Collected {
     }
 
     /// Those that are kept.
-    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> + Clone {
         self.kept.iter()
     }
 
