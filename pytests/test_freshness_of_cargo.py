@@ -301,7 +301,7 @@ OF_CONFIGURATION = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def packages(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Project:
     """A kernel with path dependencies of every kind."""
     lines = [f"{name} = {{ path = {json.dumps(path)} }}" for name, path in PATHS.items()]
@@ -309,28 +309,29 @@ def packages(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Project:
     return Project(tmp_path_factory.mktemp("packages"), stub, PACKAGES, body, *lines)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def configured(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Project:
     """A kernel without dependencies, which reads files and variables."""
     return Project(tmp_path_factory.mktemp("configured"), stub, {"data.txt": "1", "more.txt": "1"}, BODY)
 
 
-def side_by_side(project: Project, row: Row) -> None:
-    project.edit(row)
-    cargo, rsimport = project.sides()
-    assert (cargo.built, rsimport.built) == row.builds
-    if row.dated is None:
-        assert cargo.number == rsimport.number
+def side_by_side(project: Project, rows: list[Row], subtests: pytest.Subtests) -> None:
+    """The rows are edits of one project, one after the other."""
+    for row in rows:
+        with subtests.test(row.name):
+            project.edit(row)
+            cargo, rsimport = project.sides()
+            assert (cargo.built, rsimport.built) == row.builds
+            if row.dated is None:
+                assert cargo.number == rsimport.number
 
 
-@pytest.mark.parametrize("row", OF_PACKAGES, ids=lambda row: row.name)
-def test_the_packages_of_a_kernel(packages: Project, row: Row) -> None:
-    side_by_side(packages, row)
+def test_the_packages_of_a_kernel(packages: Project, subtests: pytest.Subtests) -> None:
+    side_by_side(packages, OF_PACKAGES, subtests)
 
 
-@pytest.mark.parametrize("row", OF_CONFIGURATION, ids=lambda row: row.name)
-def test_files_variables_and_configuration(configured: Project, row: Row) -> None:
-    side_by_side(configured, row)
+def test_files_variables_and_configuration(configured: Project, subtests: pytest.Subtests) -> None:
+    side_by_side(configured, OF_CONFIGURATION, subtests)
 
 
 def test_own_flags_hold_wherever_the_user_gives_his(configured: Project) -> None:

@@ -13,7 +13,7 @@ use crate::digest::CLOCK_LAG;
 use crate::error::{Diagnostic, Error, Result};
 use crate::freshness::packages::{self, Place, Sources};
 use crate::observer::Observer;
-use crate::rustc::cargo_errors::{cannot_be_started, cargo_error, lock_file_is_damaged};
+use crate::rustc::cargo_errors::{cannot_be_started, cargo_error, lock_file_is_damaged, rustc_did_not_answer};
 use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::cargo_notes::{at_line, cargo_notes, in_users_words};
 use crate::rustc::dep_info::DepInfo;
@@ -156,7 +156,21 @@ impl Run<'_> {
             others.retain(|id| !id.contains(&*own));
             cache.keep("recipes", &doubtful, &others);
         }
-        if success { Ok((output, environment)) } else { Err(self.failure(output)) }
+        if success {
+            return Ok((output, environment));
+        }
+        if rustc_did_not_answer(&output.text()) {
+            self.forget_rustc(cache);
+        }
+        Err(self.failure(output))
+    }
+
+    /// Has cargo ask rustc anew who it is. Returns whether cargo had an answer.
+    fn forget_rustc(&self, cache: &Cache) -> bool {
+        let answers = self.target.join(".rustc_info.json");
+        let known = answers.exists();
+        cache.remove_file(&answers);
+        known
     }
 
     /// What a failed run comes to.
@@ -213,6 +227,10 @@ impl Run<'_> {
     /// Puts right what a failed run shows to be no fault of the user's; false where there is nothing of that kind.
     fn mend(&mut self, cache: &Cache, output: &CargoOutput) -> Result<bool> {
         let text = output.text();
+        if rustc_did_not_answer(&text) {
+            // It may have been asked when there was too little memory.
+            return Ok(self.forget_rustc(cache));
+        }
         // With too little memory rustc calls intact libraries damaged.
         if exhausted(&text, output.said(), &self.job.source.path).is_some() {
             return Ok(false);

@@ -111,6 +111,11 @@ pub fn cannot_be_started(text: &str, program: &Path) -> bool {
     text.contains("could not execute process") && text.contains(&*program.to_string_lossy())
 }
 
+/// Says cargo that rustc did not answer who it is? cargo keeps the answers, such ones too.
+pub fn rustc_did_not_answer(text: &str) -> bool {
+    text.contains("process didn't exit successfully") && text.contains(" -vV` (")
+}
+
 /// Says cargo that it cannot read the lock file that it was given?
 pub fn lock_file_is_damaged(text: &str) -> bool {
     let words = [

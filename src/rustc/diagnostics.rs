@@ -74,7 +74,9 @@ pub fn disk_full(text: &str) -> bool {
 /// Does an error blame the compiled dependencies, not the kernel's code?
 pub fn blames_a_library(diagnostic: &Diagnostic) -> bool {
     const CODES: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
-    diagnostic.code.as_deref().is_some_and(|code| CODES.contains(&code))
+    // Another build may just be compiling it again.
+    let gone = diagnostic.message.starts_with("extern location for ");
+    gone || diagnostic.code.as_deref().is_some_and(|code| CODES.contains(&code))
 }
 
 /// Does rustc say that it has no linker?

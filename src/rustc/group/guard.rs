@@ -70,6 +70,9 @@ fn guard() -> Option<(Child, Leash)> {
     let mut command = shell(WATCH);
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut guard = command.spawn().ok()?;
+    // Who is to join has to find the group; an emulator does not wait until the guard has made it.
+    let pid = Pid::from_child(&guard);
+    let _ = rustix::process::setpgid(Some(pid), Some(pid));
     match guard.stdin.take().and_then(|pipe| Leash::hold(pipe.into())) {
         Some(leash) => Some((guard, leash)),
         None => {
