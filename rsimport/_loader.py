@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
-from types import FunctionType
 
 from rsimport import _engine
 from rsimport._python import ABI
@@ -314,6 +313,8 @@ def is_kernel(module: ModuleType) -> bool:
 
 def _adopt(module: ModuleType, loader: KernelLoader) -> None:
     """Makes a module that something else has filled, such as Python's source, show a kernel instead."""
+    from types import FunctionType
+
     names = vars(module)
     before = loader.before
     try:
