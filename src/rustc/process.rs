@@ -15,7 +15,7 @@ use crate::rustc::stuck::Watch;
 /// How often a running build looks whether it is to stop.
 const PULSE: Duration = Duration::from_millis(40);
 /// How long pipes may stay open after the process has ended: a compiler cache's server can inherit them.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_millis(500);
 /// How long they may be written to then.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// What a line has beyond this is left out. A message about a line of the user's repeats it, and that may be a table.
