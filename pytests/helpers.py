@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -95,6 +96,17 @@ def wait_for(path: Path, seconds: float = LIMIT) -> None:
     while not (path.exists() and path.stat().st_size):
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.005)
+
+
+def shown(terminal: int) -> str:
+    """Everything that a terminal was shown by programs that have left it; it comes in any number of parts."""
+    text = b""
+    # Linux fails where nobody has the other end any more.
+    with suppress(OSError):
+        while part := os.read(terminal, 100_000):
+            text += part
+    os.close(terminal)
+    return text.decode(errors="replace")
 
 
 def alive(pid: int) -> bool:

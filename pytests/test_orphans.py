@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import LIMIT, alive, block, gone, package, value, wait_for, write
+from helpers import LIMIT, alive, block, gone, package, shown, value, wait_for, write
 
 IMPORT = "import rsimport.import_hook, k; print(k.value())"
 
@@ -293,11 +293,6 @@ def test_whoever_asks_on_the_terminal_is_ended_and_told(scripted, project):
     if pid == 0:
         os.chdir(project)
         os.execv(sys.executable, [sys.executable, "-c", IMPORT])
-    text = b""
-    try:
-        while part := os.read(terminal, 4096):
-            text += part
-    except OSError:
-        pass  # Linux says so that nobody has the other end any more.
+    text = shown(terminal)
     os.waitpid(pid, 0)
-    assert "asks for something on the terminal" in text.decode(), text.decode()
+    assert "asks for something on the terminal" in text, text

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from helpers import value
+from helpers import shown, value
 
 from rsimport._streams import is_coloured
 
@@ -166,6 +166,5 @@ def test_a_dumb_terminal_gets_plain_lines(kernel, start):
     process = start(code, stderr=theirs, env={"TERM": "dumb"})
     process.wait()
     os.close(theirs)
-    seen = os.read(ours, 65536).decode()
-    os.close(ours)
+    seen = shown(ours)
     assert "rsimport: k: compiling kernel" in seen and "built in" in seen and "\x1b" not in seen

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
+class Commands(click.Group):
+    """The commands of this module, and those of the toolbox, which are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *TOOLBOX})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = TOOLBOX.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = import_module(f"rsimport.toolbox.{module}").command
+        return command
+
+
+TOOLBOX: dict[str, str] = {}
+"""The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
     Examples:

@@ -113,8 +113,11 @@ def _commands(
     command: click.Command, words: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield words, command
-    for name, below in sorted(getattr(command, "commands", {}).items()):
-        yield from _commands(below, (*words, name))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if below := command.get_command(context, name):
+                yield from _commands(below, (*words, name))
 
 
 def _is_argument(found: click.Parameter) -> bool:
