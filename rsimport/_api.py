@@ -14,9 +14,10 @@ from types import ModuleType
 from rsimport import _engine
 from rsimport._errors import ConfigError, RsimportError, concise
 from rsimport._finder import plain
-from rsimport._loader import KernelLoader, loader_of, renew
+from rsimport._loader import KernelLoader, loader_of
 from rsimport._meta_finder import go_first
 from rsimport._reload import reload
+from rsimport._renewal import renew
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 
 from rsimport import _engine
-from rsimport._python import ABI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from rsimport._engine import Artifact
 
     Method = TypeVar("Method", bound=Callable[..., object])
+
+ABI = EXTENSION_SUFFIXES[0]
+"""As in `_python`, without which the hook is imported."""
 
 LOADED = "_rsimport_spec"
 """Where a module keeps the spec of the artifact that it shows, whatever is done to its `__spec__`.
@@ -157,10 +159,7 @@ class KernelLoader(ExtensionFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         if module is not self.created:
             try:
-                if is_kernel(module):
-                    renew(module, self.successor())
-                else:
-                    _adopt(module, self)
+                _later("_renewal").fill(module, self)
             except (ImportError, KeyboardInterrupt) as exc:
                 raise exc.with_traceback(None) from exc.__cause__
             return
@@ -264,31 +263,6 @@ class KernelLoader(ExtensionFileLoader):
         return failure(self, exc)
 
 
-def renew(module: ModuleType, loader: KernelLoader) -> None:
-    """Makes a loaded module show what a new loader finds or, if that fails, what it showed before."""
-    from rsimport._images import tell_threads
-
-    old = loader_of(module)
-    spec: ModuleSpec = vars(module)[LOADED]
-    try:
-        loader.load_again()
-        tell_threads(loader.name)
-        for name, value in old.names.items():
-            if name not in loader.names and vars(module).get(name) is value:
-                delattr(module, name)
-        if loader.names is not old.names:
-            _later("_departure").retire(old)
-            _later("_places").rehome(loader)
-        vars(module).update(loader.names)
-        spec = loader.spec()
-    finally:
-        # importlib.reload overwrites these before anything can fail.
-        shown: KernelLoader = spec.loader  # type: ignore[assignment]
-        vars(module).update(
-            {"__spec__": spec, "__loader__": shown, "__file__": spec.origin, LOADED: spec, **shown.marks()}
-        )
-
-
 def loader_of(module: ModuleType) -> KernelLoader:
     """The loader of what a kernel's module shows.
 
@@ -311,54 +285,9 @@ def is_kernel(module: ModuleType) -> bool:
     )
 
 
-def _adopt(module: ModuleType, loader: KernelLoader) -> None:
-    """Makes a module that something else has filled, such as Python's source, show a kernel instead."""
-    from types import FunctionType
-
-    names = vars(module)
-    before = loader.before
-    try:
-        loader.load_again()
-    except BaseException:
-        if before is not None:
-            # importlib.reload has said already that the module is a kernel.
-            names.update(_described(before))
-        raise
-    for name, value in list(names.items()):
-        # What the other source has defined would pass for the kernel's.
-        own = isinstance(value, (FunctionType, type)) and value.__module__ == module.__name__
-        if own and name not in loader.names:
-            del names[name]
-    for gone in ("__path__", "__cached__"):
-        names.pop(gone, None)
-    spec = loader.spec()
-    names.update({**loader.names, **_described(spec), LOADED: spec, **loader.marks()})
-
-
 def disown(loader: object) -> None:
     """Sees to it that a module which shows a kernel shows nothing of it once another loader has filled it."""
-    execute = loader.exec_module  # type: ignore[attr-defined]
-
-    def exec_module(module: ModuleType) -> None:
-        kernel = vars(module)[LOADED].loader
-        execute(module)
-        for ours in (LOADED, "__reduce_ex__"):
-            vars(module).pop(ours, None)
-        for name, value in kernel.names.items():
-            if vars(module).get(name) is value:
-                delattr(module, name)
-
-    loader.exec_module = exec_module  # type: ignore[attr-defined]
-
-
-def _described(spec: ModuleSpec) -> dict[str, object]:
-    """What a module says of where it comes from."""
-    said: dict[str, object] = {"__spec__": spec, "__loader__": spec.loader, "__package__": spec.parent}
-    if spec.has_location:
-        said["__file__"] = spec.origin
-    if spec.cached is not None:
-        said["__cached__"] = spec.cached
-    return said
+    _later("_renewal").disown(loader)
 
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib._bootstrap import _ModuleLockManager  # type: ignore[attr-defined]
 
 from rsimport._errors import concise
-from rsimport._loader import loader_of, renew
+from rsimport._loader import loader_of
+from rsimport._renewal import renew
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
