@@ -24,7 +24,7 @@ const LONGEST_LINE: usize = 32 << 20;
 const WAITING_LINES: usize = 4;
 /// Whoever prints more than this, with so much added for each line, does not mean to end.
 const MOST_OUTPUT: usize = 1 << 30;
-const OF_A_LINE: usize = 256;
+const OF_A_LINE: usize = 1024;
 
 /// Which pipe a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
