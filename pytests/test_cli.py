@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import REPOSITORY, rlibs, snapshot, value, without_rust, write
+from helpers import REPOSITORY, block, package, rlibs, snapshot, value, without_rust, write
 
 from rsimport import _engine
 
@@ -284,6 +284,18 @@ def test_warm_compiles_the_dependencies_ahead(cli, kernel, look, own_cache):
     kernel("k", value("itoa::Buffer::new().format(12u8).len() as i64"), block=dependencies)
     assert look()[:2] == (2, True)
     assert rlibs(own_cache, "itoa") | rlibs(own_cache, "pyo3") == before
+
+
+def test_a_crate_that_asks_pyo3s_build_scripts_as_numpy_does_gets_the_same_pyo3(
+    kernel, look, own_cache, project
+):
+    asked = '[build-dependencies]\npyo3-build-config = { version = "0.30", features = ["resolve-config"] }\n'
+    files = {"Cargo.toml": package("array") + asked, "src/lib.rs": "", "build.rs": "fn main() {}\n"}
+    write(project / "array", files)
+    before = rlibs(own_cache, "pyo3")
+    kernel("k", value(1), block=block("[dependencies]", 'array = { path = "array" }'))
+    assert look()[:2] == (1, True)
+    assert before and rlibs(own_cache, "pyo3") == before
 
 
 @pytest.mark.parametrize("spec", ["no-such-crate-anywhere-7f3=1", "itoa=99", "="])

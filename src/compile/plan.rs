@@ -170,6 +170,9 @@ impl Manifest {
                 dependencies.insert("pyo3".into(), PYO3.into());
             }
         }
+        if !config.manifest.names_pyo3() {
+            user.entry("build-dependencies").or_insert_with(|| as_numpy_has_it().into());
+        }
         let lib = Lib { name: crate_name.to_owned(), path: String::new(), crate_type: ["cdylib"] };
         Manifest { package, lib, workspace: Table::new(), user }
     }
@@ -180,6 +183,15 @@ impl Manifest {
         manifest.lib.name = crate_name.to_owned();
         toml::to_string(&manifest).expect("a manifest that was parsed from TOML can be written as TOML")
     }
+}
+
+/// What the build script of rust-numpy asks PyO3's own build scripts to be compiled with. A kernel without NumPy has no
+/// build script that would use it, but shares PyO3 with those that have NumPy, so that nobody waits for a second PyO3.
+fn as_numpy_has_it() -> Table {
+    let mut spec = Table::new();
+    spec.insert("version".into(), PYO3.into());
+    spec.insert("features".into(), vec!["resolve-config"].into());
+    Table::from_iter([("pyo3-build-config".to_owned(), Value::Table(spec))])
 }
 
 /// Relative paths of dependencies start from the kernel's folder, but the manifest lies in the cache.
@@ -267,7 +279,7 @@ mod tests {
         let check = |block: &str, part: &str| {
             let text = manifest(block);
             assert!(text.contains(part), "{part}\n{text}");
-            assert_eq!(text.matches("pyo3").count(), 1, "{text}");
+            assert_eq!(text.matches("pyo3").count() - text.matches("pyo3-build-config").count(), 1, "{text}");
             text.parse::<Table>().unwrap();
         };
         check("", &format!("pyo3 = \"{PYO3}\""));
@@ -277,6 +289,8 @@ mod tests {
         check("[dependencies]\npyo3 = \"0.22\"", "edition = \"2021\"");
         check("[package]\nedition = \"2021\"", "edition = \"2021\"");
         check("[profile.release]\npanic = \"unwind\"", "[profile.release]");
+        check("", "[build-dependencies.pyo3-build-config]");
+        assert!(!manifest("[dependencies]\npyo3 = \"0.26\"").contains("build-dependencies"));
     }
 
     #[test]
