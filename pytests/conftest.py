@@ -148,18 +148,18 @@ def kernel(project: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def stub_kernel(common: Path, kernel: Callable[..., Path]) -> Callable[..., Path]:
-    """Writes `k.rs`, whose `value()` gives a number, for a PyO3 that compiles at once (see `stub_pyo3`).
+    """Writes a kernel whose `value()` gives a number, for a PyO3 that compiles at once (see `stub_pyo3`).
 
     What comes besides are lines for its manifest block. For tests in which PyO3 would be compiled once more.
     """
 
-    def write_kernel(number: object, *lines: str, more: str = "") -> Path:
+    def write_kernel(number: object, *lines: str, more: str = "", name: str = "k") -> Path:
         stub = common / "stub"
         with _locked(common / "lock"):
             if not stub.exists():
                 write(stub, CRATE)
         manifest = block("[dependencies]", dependency(stub), *lines)
-        return kernel("k", more + module(number), block=manifest, prelude=False)
+        return kernel(name, more + module(number, name), block=manifest, prelude=False)
 
     return write_kernel
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import re
 import sys
 from pathlib import Path
 
@@ -142,6 +143,16 @@ def test_new_copies_a_shipped_kernel_out(cli, run, project, origin):
     assert seen.returncode == 0, seen.text
     (source,) = project.rglob(f"{name}.rs")
     run(f"import test_{name} as tests\ntests.test_it_offers_what_its_origin_offers()", cwd=source.parent)
+
+
+def test_a_copy_of_another_name_has_that_name_wherever_the_module_says_it(cli, project):
+    named = re.compile(r"#\[pymodule\]\n(?:fn|mod) (\w+)|create_exception!\(\s*(\w+)")
+    for source in sorted((REPOSITORY / "kernels").glob("*.rs")):
+        assert cli("new", f"own_{source.stem}", "--from", source.stem).returncode == 0
+        copy = (project / f"own_{source.stem}.rs").read_text()
+        before = ["".join(found) for found in named.findall(source.read_text())]
+        after = ["".join(found) for found in named.findall(copy)]
+        assert set(before) <= {source.stem} and after == [f"own_{name}" for name in before]
 
 
 def test_new_never_overwrites(cli, project):
