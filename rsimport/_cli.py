@@ -63,7 +63,15 @@ class Commands(click.Group):
         return command
 
 
-TOOLBOX: dict[str, str] = {}
+TOOLBOX: dict[str, str] = {
+    "asm": "_asm",
+    "check": "_check",
+    "clippy": "_clippy",
+    "doc": "_doc",
+    "expand": "_expand",
+    "fmt": "_fmt",
+    "test": "_test",
+}
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
 
 

@@ -58,6 +58,12 @@ impl Manifest {
         self.table.get("package")?.get("edition")?.as_str()
     }
 
+    /// The edition that a kernel has unless its block names one: what the macros of an older PyO3 write is of the older
+    /// edition too.
+    pub fn edition_or_usual(&self) -> &str {
+        self.edition().unwrap_or(if self.has_pyo3_before(23) { "2021" } else { "2024" })
+    }
+
     /// The crates that it declares, as Rust code calls them.
     pub fn crates(&self) -> Vec<String> {
         let dependencies = self.table.get("dependencies").and_then(toml::Value::as_table);
@@ -76,6 +82,12 @@ impl Manifest {
     /// The name that Rust has for PyO3, and the first version that the manifest takes, as 0.30 is `(0, 30)`; it is that of
     /// a crate where there is one.
     pub fn pyo3(&self, of_crate: Option<&str>) -> (String, Option<(u64, u64)>) {
+        let (key, first) = self.pyo3_key(of_crate);
+        (key.replace('-', "_"), first)
+    }
+
+    /// The same, with the name that the manifest has for PyO3.
+    pub fn pyo3_key(&self, of_crate: Option<&str>) -> (String, Option<(u64, u64)>) {
         let of_crate: Option<toml::Table> = of_crate.map(|text| text.parse().unwrap_or_default());
         let dependencies = of_crate.as_ref().unwrap_or(&self.table).get("dependencies").and_then(toml::Value::as_table);
         let text = |spec: &toml::Value, key: &str| spec.get(key).and_then(toml::Value::as_str).map(str::to_owned);
@@ -87,7 +99,7 @@ impl Manifest {
         let version = spec.as_str().map(str::to_owned).or_else(|| text(spec, "version"));
         let version = version.and_then(|version| semver::VersionReq::parse(&version).ok());
         let first = version.and_then(|version| version.comparators.first().map(|first| (first.major, first.minor)));
-        (name.replace('-', "_"), first.and_then(|(major, minor)| Some((major, minor?))))
+        (name.clone(), first.and_then(|(major, minor)| Some((major, minor?))))
     }
 
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {

@@ -3,6 +3,7 @@
 
 mod artifact;
 mod convert;
+mod tools;
 mod watcher;
 
 use std::collections::HashMap;
@@ -46,6 +47,9 @@ mod _engine {
         cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels, key,
         lacking, lookup, marked, note, outline, recall, settings, settings_table, shown, templates, warm, write_cell,
     };
+
+    #[pymodule_export]
+    use super::tools::{Project, ProjectRun, format, project_open};
 
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
