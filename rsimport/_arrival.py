@@ -17,7 +17,7 @@ from threading import RLock
 from types import ModuleType
 
 from rsimport import _engine
-from rsimport._errors import Panic, RsimportError
+from rsimport._errors import CacheError, Panic, RsimportError
 from rsimport._loader import LOADED, KernelLoader, home_of
 from rsimport._python import ABI, at, is_special
 from rsimport._serving import is_inherited, is_worker
@@ -165,13 +165,21 @@ class Kernel:
 
     def _loader(self, build: bool) -> KernelLoader:
         content, tail = self.content.hex(), self.name.rpartition(".")[2]
-        artifact, origin = _engine.recall(content, tail, ABI, self.root)
+        try:
+            artifact, origin = _engine.recall(content, tail, ABI, self.root)
+        except CacheError:  # What lies beside its source needs no cache.
+            artifact = origin = None
         if artifact is not None:
             return loader_of_artifact(self.name, artifact, origin)
         if not build:
             raise RsimportError(f"kernel {self.name} ({content[:8]}) is not in the cache", name=self.name)
+        from rsimport._beside import of_content
+
         why = []
         for loader in self._sources(origin):
+            beside = of_content(loader, content)
+            if beside is not None:
+                return loader_of_artifact(self.name, beside, origin)
             further = origin is not None and origin.further
             if not further and _engine.key(loader.kernel, tail, ABI, loader.settings) != content:
                 why.append(f"{loader.source} is another text, or is built with other settings")
@@ -305,8 +313,9 @@ def _is_built(name: str, content: bytes | None = None) -> bool:
         spec = find_spec(name)
         loader = None if spec is None else spec.loader
         if isinstance(loader, KernelLoader):
-            module = name.rpartition(".")[2]
-            artifact = _engine.lookup(loader.kernel, module, ABI, loader.settings)
+            from rsimport._beside import at_hand
+
+            artifact = at_hand(loader)
             return artifact is not None and content in (None, bytes.fromhex(artifact.content))
     return False
 

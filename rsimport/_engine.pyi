@@ -15,6 +15,7 @@ __all__ = [
     "Setting",
     "__version__",
     "address",
+    "beside",
     "build",
     "cache_clear",
     "cache_dir",
@@ -372,5 +373,14 @@ def checks(settings: _Given) -> list[Check]:
 def templates() -> dict[str, dict[str, str]]:
     """The files of each template: pattern of the name to text, both with NAME for the kernel's name."""
 
-def inplace(artifact_path: str, target: str) -> None:
-    """Copies an artifact beside its source, atomically."""
+def inplace(artifact: Artifact, kernel: str, settings: _Given, target: str) -> None:
+    """Copies the artifact of a kernel out of the cache, together with what it was compiled from, atomically.
+
+    Raises ConfigError if the kernel was changed meanwhile.
+    """
+
+def beside(source: str, library: str, module: str, abi: str, settings: _Given) -> tuple[Artifact, str | None]:
+    """A library beside a kernel, and what tells it from what a build would give, None if nothing does.
+
+    Needs neither the cache nor a toolchain.
+    """

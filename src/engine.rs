@@ -79,12 +79,12 @@ pub struct Artifact {
 }
 
 /// Everything that is resolved of a kernel before anything is built.
-struct Resolved {
-    source: Source,
-    config: Config,
+pub(crate) struct Resolved {
+    pub(crate) source: Source,
+    pub(crate) config: Config,
     cargo: CargoConfig,
     cache: Cache,
-    fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
     /// The tiers in which it may be had, the best first.
     tiers: &'static [Tier],
     /// What stands in folders above it and decides nothing.
@@ -238,7 +238,8 @@ fn claim_of(source: &Source) -> String {
     format!("{}/claimed", identity(source, Tier::Optimized))
 }
 
-fn resolve(request: &Request) -> Result<Resolved> {
+/// Reads a kernel and everything that decides about it before a build.
+pub(crate) fn resolve(request: &Request) -> Result<Resolved> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
     let environment = Environment::now();
