@@ -106,6 +106,9 @@ class Kernel:
     names: dict[str, object] | None = None
     """What it defines, once it is loaded."""
 
+    may_have_name = False
+    """May it be in sys.modules under its own name, if nothing else is?"""
+
     def __init__(self, name: str, content: bytes, root: str | None) -> None:
         self.name = name
         self.content = content
@@ -122,7 +125,8 @@ class Kernel:
         In a worker that is the kernel's own if the parent had this content under it.
         """
         if self.shown is None or sys.modules.get(self.place) is not self.shown:
-            mine = _is_free(self.name) and is_inherited(self.name, self.content)
+            mine = self.may_have_name or is_inherited(self.name, self.content)
+            mine = mine and _is_free(self.name)
             self.place = self.name if mine else self.spare
             if self.shown is None:
                 self.shown = _Module(self.place, self)
@@ -140,11 +144,11 @@ class Kernel:
         """A function of it, which need not be loaded for that."""
         return self.functions.get(path) or self.functions.setdefault(path, Function(self, path))
 
-    def load(self, *, build: bool) -> dict[str, object]:
-        """What it defines. Raises an ImportError that says what is missing."""
+    def load(self, *, build: bool, loader: KernelLoader | None = None) -> dict[str, object]:
+        """What it defines. Raises an ImportError that says what is missing, unless a loader is given."""
         with self.lock:
             if self.names is None:
-                loader = self._loader(build)
+                loader = loader or self._loader(build)
                 loader.place = self.entered()
                 before = sys.modules.get(self.name)
                 fresh = module_from_spec(loader.spec())

@@ -41,6 +41,7 @@ __all__ = [
     "templates",
     "warm",
     "write_cell",
+    "write_text",
 ]
 
 __version__: str
@@ -366,6 +367,9 @@ def warm(
 
 def write_cell(name: str, text: str, deps: list[str], notebook: str, settings: _Given) -> str:
     """Writes the text of a notebook's cell to a kernel file in the cache; returns its path."""
+
+def write_text(name: str, text: str, deps: list[str], settings: _Given) -> str:
+    """Writes the text of a program to a kernel file in the cache that is never changed; returns its path."""
 
 def checks(settings: _Given) -> list[Check]:
     """What a build needs, and whether it is there."""

@@ -42,7 +42,7 @@ use watcher::{Watcher, raised, watched};
 #[pymodule]
 mod _engine {
     #[pymodule_export]
-    use super::shipping::{beside, inplace};
+    use super::shipping::{beside, inplace, write_text};
     #[pymodule_export]
     use super::{
         Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
