@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from rsimport._finder import Hook, install
     from rsimport._native import Native, native
+    from rsimport._text import compile
 
 __all__ = [
     "Artifact",
@@ -42,6 +43,7 @@ __all__ = [
     "build",
     "build_all",
     "build_filepath",
+    "compile",
     "imp",
     "imp_from_filepath",
     "info",
@@ -56,6 +58,7 @@ _HOMES = {
     "Native": "_native",
     "Panic": "_errors",
     "native": "_native",
+    "compile": "_text",
     "Artifact": "_engine",
     "Diagnostic": "_engine",
     "__version__": "_engine",

@@ -125,6 +125,7 @@ def report(kernel: str, settings: dict[str, object], *, soon: bool = False) -> R
     artifact = error = None
     try:
         loader = at(kernel, None, settings)
+        loader.takes_libraries = False
         artifact = loader.find_artifact() if soon else finished(loader)
     except RsimportError as exc:
         error = exc
@@ -133,6 +134,7 @@ def report(kernel: str, settings: dict[str, object], *, soon: bool = False) -> R
 
 def finished(loader: KernelLoader) -> Artifact:
     """The artifact of a kernel that nobody is waiting to try: optimised, unless a setting says otherwise."""
+    loader.takes_libraries = False
     with suppress(RsimportError):  # find_artifact() raises it again and says of which module.
         if _engine.settings(loader.kernel, loader.settings)["tier"] == "auto":
             loader.settings = {**loader.settings, "tier": "optimized"}

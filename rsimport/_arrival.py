@@ -17,7 +17,7 @@ from threading import RLock
 from types import ModuleType
 
 from rsimport import _engine
-from rsimport._errors import Panic, RsimportError
+from rsimport._errors import CacheError, Panic, RsimportError
 from rsimport._loader import LOADED, KernelLoader, home_of
 from rsimport._python import ABI, at, is_special
 from rsimport._serving import is_inherited, is_worker
@@ -106,6 +106,9 @@ class Kernel:
     names: dict[str, object] | None = None
     """What it defines, once it is loaded."""
 
+    may_have_name = False
+    """May it be in sys.modules under its own name, if nothing else is?"""
+
     def __init__(self, name: str, content: bytes, root: str | None) -> None:
         self.name = name
         self.content = content
@@ -122,7 +125,8 @@ class Kernel:
         In a worker that is the kernel's own if the parent had this content under it.
         """
         if self.shown is None or sys.modules.get(self.place) is not self.shown:
-            mine = _is_free(self.name) and is_inherited(self.name, self.content)
+            mine = self.may_have_name or is_inherited(self.name, self.content)
+            mine = mine and _is_free(self.name)
             self.place = self.name if mine else self.spare
             if self.shown is None:
                 self.shown = _Module(self.place, self)
@@ -140,11 +144,11 @@ class Kernel:
         """A function of it, which need not be loaded for that."""
         return self.functions.get(path) or self.functions.setdefault(path, Function(self, path))
 
-    def load(self, *, build: bool) -> dict[str, object]:
-        """What it defines. Raises an ImportError that says what is missing."""
+    def load(self, *, build: bool, loader: KernelLoader | None = None) -> dict[str, object]:
+        """What it defines. Raises an ImportError that says what is missing, unless a loader is given."""
         with self.lock:
             if self.names is None:
-                loader = self._loader(build)
+                loader = loader or self._loader(build)
                 loader.place = self.entered()
                 before = sys.modules.get(self.name)
                 fresh = module_from_spec(loader.spec())
@@ -165,13 +169,21 @@ class Kernel:
 
     def _loader(self, build: bool) -> KernelLoader:
         content, tail = self.content.hex(), self.name.rpartition(".")[2]
-        artifact, origin = _engine.recall(content, tail, ABI, self.root)
+        try:
+            artifact, origin = _engine.recall(content, tail, ABI, self.root)
+        except CacheError:  # What lies beside its source needs no cache.
+            artifact = origin = None
         if artifact is not None:
             return loader_of_artifact(self.name, artifact, origin)
         if not build:
             raise RsimportError(f"kernel {self.name} ({content[:8]}) is not in the cache", name=self.name)
+        from rsimport._beside import of_content
+
         why = []
         for loader in self._sources(origin):
+            beside = of_content(loader, content)
+            if beside is not None:
+                return loader_of_artifact(self.name, beside, origin)
             further = origin is not None and origin.further
             if not further and _engine.key(loader.kernel, tail, ABI, loader.settings) != content:
                 why.append(f"{loader.source} is another text, or is built with other settings")
@@ -305,8 +317,9 @@ def _is_built(name: str, content: bytes | None = None) -> bool:
         spec = find_spec(name)
         loader = None if spec is None else spec.loader
         if isinstance(loader, KernelLoader):
-            module = name.rpartition(".")[2]
-            artifact = _engine.lookup(loader.kernel, module, ABI, loader.settings)
+            from rsimport._beside import at_hand
+
+            artifact = at_hand(loader)
             return artifact is not None and content in (None, bytes.fromhex(artifact.content))
     return False
 

@@ -118,9 +118,9 @@ def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
     rows = []
     for report in reports:
         library = report.artifact.path if report.artifact else ""
-        if library and inplace:
+        if report.artifact is not None and inplace:
             beside = report.path.removesuffix(".rs") + ABI
-            _engine.inplace(library, beside)
+            _engine.inplace(report.artifact, report.path, settings, beside)
             library = beside
         rows.append([os.path.relpath(report.path), *_result(report), library])
     _show(["kernel", "result", "seconds", "why", "library"], rows)

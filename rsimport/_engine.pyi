@@ -19,6 +19,7 @@ __all__ = [
     "Setting",
     "__version__",
     "address",
+    "beside",
     "build",
     "cache_clear",
     "cache_dir",
@@ -46,6 +47,7 @@ __all__ = [
     "templates",
     "warm",
     "write_cell",
+    "write_text",
 ]
 
 __version__: str
@@ -372,14 +374,14 @@ def warm(
 def write_cell(name: str, text: str, deps: list[str], notebook: str, settings: _Given) -> str:
     """Writes the text of a notebook's cell to a kernel file in the cache; returns its path."""
 
+def write_text(name: str, text: str, deps: list[str], settings: _Given) -> str:
+    """Writes the text of a program to a kernel file in the cache that is never changed; returns its path."""
+
 def checks(settings: _Given) -> list[Check]:
     """What a build needs, and whether it is there."""
 
 def templates() -> dict[str, dict[str, str]]:
     """The files of each template: pattern of the name to text, both with NAME for the kernel's name."""
-
-def inplace(artifact_path: str, target: str) -> None:
-    """Copies an artifact beside its source, atomically."""
 
 @final
 class Project:
@@ -478,3 +480,15 @@ def format(
     source: str, module: str, abi: str, settings: _Given, arguments: list[str]
 ) -> tuple[bool, list[str], list[str]]:
     """Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr."""
+
+def inplace(artifact: Artifact, kernel: str, settings: _Given, target: str) -> None:
+    """Copies the artifact of a kernel out of the cache, together with what it was compiled from, atomically.
+
+    Raises ConfigError if the kernel was changed meanwhile.
+    """
+
+def beside(source: str, library: str, module: str, abi: str, settings: _Given) -> tuple[Artifact, str | None]:
+    """A library beside a kernel, and what tells it from what a build would give, None if nothing does.
+
+    Needs neither the cache nor a toolchain.
+    """

@@ -19,8 +19,7 @@ def duration(seconds: float) -> str:
 
 
 def called(file: str) -> str:
-    """What messages call a kernel's file: a cell by its name."""
+    """What messages call a kernel's file: a cell, or a text, by its name."""
     folder, base = os.path.split(file)
-    if os.path.basename(os.path.dirname(folder)) == "cells":
-        return f"<cell {base.removesuffix('.rs')}>"
-    return file
+    what = {"cells": "cell", "texts": "kernel"}.get(os.path.basename(os.path.dirname(folder)))
+    return file if what is None else f"<{what} {base.removesuffix('.rs')}>"

@@ -90,6 +90,9 @@ class KernelLoader(ExtensionFileLoader):
     image: str
     """The file that was loaded: the artifact, or a copy of it."""
 
+    takes_libraries = True
+    """Will a library do that lies beside the kernel? Not for who wants a build."""
+
     def __init__(
         self, fullname: str, kernel: str, settings: dict[str, object], source: str | None = None
     ) -> None:
@@ -128,13 +131,19 @@ class KernelLoader(ExtensionFileLoader):
             module = self.name.rpartition(".")[2]
             try:
                 self.artifact = _engine.lookup(self.kernel, module, ABI, self.settings)
+                if self.artifact is None and self.takes_libraries:
+                    from rsimport._beside import matching
+
+                    self.artifact = matching(self)
                 if self.artifact is None:
                     from rsimport._build import build
 
                     self.artifact = build(self.kernel, module, self.settings, self.name)
             except ImportError as exc:
                 exc.name, exc.path = self.name, self.source
-                raise
+                self.artifact = _later("_beside").instead(self, exc) if self.takes_libraries else None
+                if self.artifact is None:
+                    raise
             self.path, self.source = self.artifact.path, self.artifact.source
             if self.artifact.provisional:
                 from rsimport._background import optimize

@@ -9,7 +9,6 @@ import shlex
 import sys
 from argparse import SUPPRESS, RawDescriptionHelpFormatter
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -25,6 +24,7 @@ from rsimport._notebook_inspector import inspect_rust
 from rsimport._notebook_lexer import colour_cells
 from rsimport._notebook_notes import Strangers, elsewhere, no_rust, say
 from rsimport._rust_source import typed
+from rsimport._text import default_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class Magic:
         self.input = str(info.raw_cell)
 
     def _compile(self, options: Any, cell: str) -> None:
-        name = options.name or _default_name(cell)
+        name = options.name or default_name(cell, "cell")
         if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
             raise UsageError(
                 f"{name!r} cannot be the name of a kernel; use ASCII letters, digits and underscores"
@@ -245,19 +245,6 @@ def _lines_above(typed_in: str, cell: str) -> int:
     """How many lines stand above the line of the magic: blank ones, or those of other magics."""
     above, found, _ = typed_in.rpartition(cell.rstrip())
     return max(above.count("\n") - 1, 0) if found else 0
-
-
-_ITEM = re.compile(r"#\[py(?:function|class)\b[^{}]*?\b(?:fn|struct|enum)\s+(\w+)")
-
-
-def _default_name(cell: str) -> str:
-    """The name of the cell's own `#[pymodule]`, or one that is made from the names that the cell defines.
-
-    So a cell that is edited stays the same kernel, and its compiler's incremental data serve.
-    """
-    own = re.search(r"#\[pymodule\]\s*(?:pub\s+)?(?:fn|mod)\s+(\w+)", cell)
-    names = " ".join(_ITEM.findall(cell)) or cell
-    return own[1] if own else "cell_" + sha256(names.encode()).hexdigest()[:8]
 
 
 def _notebook() -> str:

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::freshness::fingerprint::Fingerprint;
 use crate::freshness::inputs::Input;
 use crate::freshness::machine::native_cpu;
+use crate::kernel::cell::Cell;
 use crate::kernel::source::Source;
 
 /// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
@@ -57,7 +58,12 @@ impl Last {
 /// Names a kernel whatever its content is, by its path and its module's name. What is optimised in the background does
 /// not meet what is compiled meanwhile.
 pub fn identity(source: &Source, tier: Tier) -> String {
-    let digest = Digest::default().with(source.path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes());
+    // A text of a program has a file for each version.
+    let path = match Cell::of(&source.path) {
+        Some(cell) if cell.is_text => cell.folder.join(cell.label),
+        _ => source.path.clone(),
+    };
+    let digest = Digest::default().with(path.as_os_str().as_encoded_bytes()).with(source.module.as_bytes());
     let suffix = if tier == Tier::Optimized { "-optimized" } else { "" };
     format!("{}{suffix}", digest.hex())
 }

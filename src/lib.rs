@@ -19,6 +19,7 @@ pub mod stage;
 pub mod compile;
 pub mod history;
 pub mod engine;
+pub mod beside;
 pub mod recall;
 pub mod tools;
 #[cfg(feature = "python")]

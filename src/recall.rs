@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::entries::{self, Entry};
 use crate::cache::layout::Cache;
+use crate::cache::provenance::Provenance;
 use crate::config::environment::Environment;
 use crate::config::layers::Overrides;
 use crate::config::settings::Settings;
@@ -14,6 +15,7 @@ use crate::config::tier::Tier;
 use crate::engine::Artifact;
 use crate::error::{Error, Result};
 use crate::freshness::fingerprint::key_of;
+use crate::kernel::source::Source;
 
 /// The folder of the cache in which origins lie, by content.
 const ORIGINS: &str = "origins";
@@ -45,8 +47,13 @@ pub struct Recalled {
 /// Writes down where an artifact came from. Returns the file, and the cache's folder unless other processes find it by
 /// themselves; a cache that cannot be written to is left as it is.
 pub fn note(artifact: &Artifact, kernel: &Path, given: &Overrides) -> Result<(PathBuf, Option<PathBuf>)> {
-    let root = artifact.path.ancestors().nth(5).unwrap_or(&artifact.path);
-    let cache = opened(Some(root))?;
+    // What lies beside its source is in no cache.
+    let own = Cache::of(&artifact.path);
+    let cache = opened(own.as_ref().map(Cache::root))?;
+    let root = cache.root();
+    if own.is_none() {
+        cache.prepare().ok();
+    }
     let origin = Origin {
         kernel: kernel.to_owned(),
         source: artifact.source.clone(),
@@ -69,8 +76,10 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
     let origin: Option<Origin> = cache.kept(ORIGINS, content);
     let library = format!("{module}{abi}");
     let noted = origin.as_ref().and_then(|origin| {
-        let ours = origin.library.starts_with(cache.layout()) && origin.library.ends_with(&library);
-        let entry = entries::intact(&origin.library).filter(|_| ours)?;
+        if !origin.library.starts_with(cache.layout()) {
+            return beside(content, origin, module);
+        }
+        let entry = entries::intact(&origin.library).filter(|_| origin.library.ends_with(&library))?;
         Some(artifact(content, origin.library.clone(), entry, Some(origin)))
     });
     // Where nothing was written down, a content without further inputs is a key itself.
@@ -82,6 +91,13 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
         Some(artifact(content, path, entry, origin.as_ref()))
     };
     Ok(Recalled { artifact: noted.or_else(by_key), origin })
+}
+
+/// An artifact that lay beside its source, if the library is still there as it was.
+fn beside(content: &str, origin: &Origin, module: &str) -> Option<Artifact> {
+    let source = Source::open(&origin.kernel, module).ok()?;
+    let found = crate::beside::artifact(&origin.library, &source, Provenance::of(&origin.library)).ok()?;
+    (found.content == content).then_some(found)
 }
 
 /// Forgets where artifacts came from that are no longer in the cache.

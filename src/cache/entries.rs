@@ -306,7 +306,8 @@ fn read_entry(folder: &Path) -> io::Result<Entry> {
 /// The key behind which metadata have the digest of everything before it.
 const DIGEST: &str = ",\"digest\":\"";
 
-fn with_digest(mut json: Vec<u8>) -> Vec<u8> {
+/// Metadata with their digest at the end.
+pub(super) fn with_digest(mut json: Vec<u8>) -> Vec<u8> {
     json.pop();
     let digest = Digest::of(&json);
     json.extend_from_slice(format!("{DIGEST}{digest}\"}}").as_bytes());
@@ -314,7 +315,7 @@ fn with_digest(mut json: Vec<u8>) -> Vec<u8> {
 }
 
 /// Is the text of metadata what was written?
-fn has_its_digest(text: &[u8]) -> bool {
+pub(super) fn has_its_digest(text: &[u8]) -> bool {
     let at = memchr::memmem::rfind(text, DIGEST.as_bytes());
     at.is_some_and(|at| text[at..] == *format!("{DIGEST}{}\"}}", Digest::of(&text[..at])).as_bytes())
 }

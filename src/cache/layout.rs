@@ -19,7 +19,7 @@ const LAYOUT: &str = "v1";
 /// The folders in it that every build needs.
 const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
 /// What else there may be.
-const FURTHER: [&str; 5] = ["cells", "origins", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
+const FURTHER: [&str; 6] = ["cells", "origins", "texts", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
 /// Metadata larger than this is not written, and what is larger was not written by us.
 pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 
@@ -42,9 +42,11 @@ impl Cache {
         Ok(Cache { root })
     }
 
-    /// The cache in which a published library lies: below the folders of its layout, its key and its entry.
+    /// The cache in which a published library lies: below the folders of its layout, its key and its entry. A library that
+    /// lies elsewhere is in none.
     pub fn of(library: &Path) -> Option<Cache> {
-        library.ancestors().nth(5).map(|root| Cache { root: root.to_path_buf() })
+        let (published, root) = (library.ancestors().nth(3)?, library.ancestors().nth(5)?);
+        (published == root.join(LAYOUT).join("kernels")).then(|| Cache { root: root.to_path_buf() })
     }
 
     /// The root folder.
@@ -270,11 +272,13 @@ impl Cache {
     }
 }
 
-/// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
-pub fn copy_out(artifact: &Path, target: &Path) -> Result<()> {
+/// Copies an artifact to a place outside of the cache, with something behind its end, by a rename, so that a library in use
+/// is never written to.
+pub fn copy_out(artifact: &Path, target: &Path, end: &[u8]) -> Result<()> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let copied = tempfile::Builder::new().prefix(".rsimport-").tempfile_in(folder).and_then(|file| {
         fs::copy(artifact, file.path())?;
+        fs::OpenOptions::new().append(true).open(file.path())?.write_all(end)?;
         file.persist(target).map(drop).map_err(|e| e.error)
     });
     copied.map_err(|e| Error::config(format!("{} cannot be written: {e}", target.display())))

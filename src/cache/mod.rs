@@ -8,3 +8,4 @@ pub mod layout;
 pub mod staging;
 pub mod images;
 pub mod entries;
+pub mod provenance;

@@ -1,7 +1,8 @@
-//! Cells of notebooks: kernels that are typed into a notebook, whose text lies in the cache.
+//! Kernels that are no files of the user's, whose text lies in the cache: cells of notebooks, and texts of a program.
 //!
 //! The file of a cell has a line of ours where the notebook has the line of the magic, so that all other lines have the
-//! numbers that the user sees. Messages call it `<cell NAME>`, and relative paths start where the notebook runs.
+//! numbers that the user sees; that of a text has it at the end. Messages call them `<cell NAME>` and `<kernel NAME>`, and
+//! relative paths start where the notebook or the program runs.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,9 @@ use crate::error::{Error, Result};
 
 /// The folder of the cache with a folder for each notebook.
 pub const CELLS: &str = "cells";
-/// The file beside the cells of a notebook which names the folder that the notebook runs in.
+/// The folder of the cache with a folder for each text of a program.
+pub const TEXTS: &str = "texts";
+/// The file beside the cells of a notebook which names the folder that the notebook runs in; also beside a text.
 pub const FOLDER_FILE: &str = "folder.txt";
 
 const HEAD: &str = "// rsimport cell: ";
@@ -21,17 +24,22 @@ pub struct Cell {
     pub label: String,
     /// The folder that the notebook runs in.
     pub folder: PathBuf,
+    /// Is it a text of a program? Each of these has a file of its own.
+    pub is_text: bool,
 }
 
 impl Cell {
     /// What is known of a kernel file that is a cell; `None` where it is none.
     pub fn of(path: &Path) -> Option<Cell> {
         let own = path.parent()?;
-        if own.parent()?.file_name()? != CELLS {
+        let above = own.parent()?.file_name()?;
+        let is_text = above == TEXTS;
+        if !is_text && above != CELLS {
             return None;
         }
         let folder = PathBuf::from(std::fs::read_to_string(own.join(FOLDER_FILE)).ok()?);
-        Some(Cell { label: format!("<cell {}>", path.file_stem()?.to_string_lossy()), folder })
+        let (what, name) = (if is_text { "kernel" } else { "cell" }, path.file_stem()?.to_string_lossy());
+        Some(Cell { label: format!("<{what} {name}>"), folder, is_text })
     }
 }
 
@@ -53,17 +61,31 @@ pub fn folder_of(path: &Path) -> PathBuf {
 
 /// The text of a cell's file: the cell without the line of the magic, with a line for its dependencies in that place.
 pub fn file_text(cell: &str, deps: &[String]) -> Result<String> {
+    Ok(format!("{}\n{cell}", line_of(deps)?))
+}
+
+/// The text of a program's kernel with a line for its dependencies behind it.
+pub fn with_dependencies(text: &str, deps: &[String]) -> Result<String> {
+    if deps.is_empty() {
+        return Ok(text.to_owned());
+    }
+    Ok(format!("{text}\n{}", line_of(deps)?))
+}
+
+fn line_of(deps: &[String]) -> Result<String> {
     let lines = deps.iter().map(|spec| dependency_line(spec)).collect::<Result<Vec<_>>>()?;
     let head = format!("{HEAD}{{ {} }}", lines.join(", "));
     if !deps.is_empty() && dependencies(&head).is_none() {
         return Err(Error::config(format!("{:?} names a dependency twice", deps.join(" "))));
     }
-    Ok(format!("{head}\n{cell}"))
+    Ok(head)
 }
 
-/// The dependencies that the first line of a cell's file names, as TOML with the one key `dependencies`.
+/// The dependencies that the first or the last line of such a file names, as TOML with the one key `dependencies`.
 pub fn dependencies(text: &str) -> Option<String> {
-    let toml = format!("dependencies = {}", text.lines().next()?.strip_prefix(HEAD)?);
+    let named = |line: Option<&str>| line?.strip_prefix(HEAD).map(str::to_owned);
+    let mut lines = text.lines();
+    let toml = format!("dependencies = {}", named(lines.next()).or_else(|| named(lines.next_back()))?);
     toml.parse::<toml::Table>().ok().map(|_| toml)
 }
 
@@ -103,6 +125,9 @@ mod tests {
         assert_eq!(text.lines().nth(1), Some("fn f() {}"));
         assert_eq!(dependencies(&text).unwrap(), "dependencies = { numpy = \"0.30\", rand = \"*\" }");
         assert_eq!(dependencies("fn f() {}"), None);
+        let text = with_dependencies("fn f() {}", &["numpy=0.30".into()]).unwrap();
+        assert_eq!(text.lines().next(), Some("fn f() {}"));
+        assert_eq!(dependencies(&text).unwrap(), "dependencies = { numpy = \"0.30\" }");
         assert!(file_text("", &["a=1".into(), "a=2".into()]).is_err());
     }
 
@@ -113,7 +138,7 @@ mod tests {
         std::fs::create_dir_all(&own).unwrap();
         assert_eq!(Cell::of(&own.join("step.rs")), None);
         std::fs::write(own.join(FOLDER_FILE), "/home/me").unwrap();
-        let cell = Cell { label: "<cell step>".into(), folder: "/home/me".into() };
+        let cell = Cell { label: "<cell step>".into(), folder: "/home/me".into(), is_text: false };
         assert_eq!(Cell::of(&own.join("step.rs")), Some(cell));
         assert_eq!(Cell::of(&folder.path().join("step.rs")), None);
     }

@@ -9,6 +9,7 @@ use pyo3::types::PyTuple;
 use super::convert::text;
 use super::watcher::raised;
 use crate::cache::entries::{self, Entry};
+use crate::cache::provenance::Provenance;
 use crate::engine;
 use crate::error::{self, Error};
 use crate::kernel::cell::Cell;
@@ -153,7 +154,9 @@ impl Artifact {
 
     /// Its metadata, unless they are gone.
     fn entry(&self) -> Option<&Entry> {
-        self.entry.get_or_init(|| entries::entry_of(&self.artifact.path)).as_ref()
+        let path = &self.artifact.path;
+        let beside = || Provenance::of(path).map(|said| said.entry);
+        self.entry.get_or_init(|| entries::entry_of(path).or_else(beside)).as_ref()
     }
 
     /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.

@@ -3,6 +3,7 @@
 
 mod artifact;
 mod convert;
+mod shipping;
 mod tools;
 mod watcher;
 
@@ -17,7 +18,7 @@ use pyo3::types::{PyCapsule, PyDict};
 
 use crate::cache::entries;
 use crate::cache::images;
-use crate::cache::layout::{Cache, copy_out, size_of};
+use crate::cache::layout::{Cache, size_of};
 use crate::compile::symbol;
 use crate::config::ancestors::Ancestors;
 use crate::config::environment::Environment;
@@ -42,10 +43,12 @@ use watcher::{Watcher, raised, watched};
 #[pymodule]
 mod _engine {
     #[pymodule_export]
+    use super::shipping::{beside, inplace, write_text};
+    #[pymodule_export]
     use super::{
         Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
-        cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels, key,
-        lacking, lookup, marked, note, outline, recall, settings, settings_table, shown, templates, warm, write_cell,
+        cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, kernels, key, lacking,
+        lookup, marked, note, outline, recall, settings, settings_table, shown, templates, warm, write_cell,
     };
 
     #[pymodule_export]
@@ -430,12 +433,6 @@ fn capsule<'py>(py: Python<'py>, library: PathBuf, name: &str, signature: CStrin
     unsafe {
         PyCapsule::new_with_pointer(py, address, symbol::interned(signature))
     }
-}
-
-/// Copies an artifact to a place outside of the cache, by a rename, so that a library in use is never written to.
-#[pyfunction]
-fn inplace(py: Python<'_>, artifact_path: PathBuf, target: PathBuf) -> PyResult<()> {
-    copy_out(&artifact_path, &target).map_err(|e| raised(py, e))
 }
 
 /// Copies a published library for one load, into a folder that lives as long as the process.

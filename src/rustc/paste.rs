@@ -6,8 +6,13 @@ use crate::kernel::source::Source;
 
 /// Says where these dependencies (name and value) are to be written in a kernel, and how.
 pub fn dependencies(source: &Source, entries: &[(String, String)]) -> String {
-    if source.manifest.is_none() && Cell::of(&source.path).is_some() && !has_block(source) {
+    let cell = Cell::of(&source.path).filter(|_| source.manifest.is_none() && !has_block(source));
+    if let Some(cell) = cell {
         let specs: Vec<String> = entries.iter().map(|(name, value)| spec(name, value)).collect();
+        if cell.is_text {
+            let specs: Vec<String> = specs.iter().map(|spec| format!("{:?}", spec.trim_matches('\''))).collect();
+            return format!("compile it with dependencies=[{}]", specs.join(", "));
+        }
         return match cell::dependencies(&source.text) {
             Some(known) if known.contains(" = {  }") || known.ends_with("{}") => {
                 format!("add to the cell's first line: --deps {}", specs.join(" "))
