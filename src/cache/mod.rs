@@ -8,3 +8,7 @@ pub mod layout;
 pub mod staging;
 pub mod images;
 pub mod entries;
+pub mod sizes;
+pub mod mapped;
+pub mod damage;
+pub mod gc;

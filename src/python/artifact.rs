@@ -153,7 +153,7 @@ impl Artifact {
 
     /// Its metadata, unless they are gone.
     fn entry(&self) -> Option<&Entry> {
-        self.entry.get_or_init(|| entries::entry_of(&self.artifact.path)).as_ref()
+        self.entry.get_or_init(|| entries::parsed_entry(&self.artifact.metadata).ok()).as_ref()
     }
 
     /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.
