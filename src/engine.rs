@@ -81,16 +81,21 @@ pub struct Artifact {
 }
 
 /// Everything that is resolved of a kernel before anything is built.
-pub(crate) struct Resolved {
-    pub(crate) source: Source,
-    pub(crate) config: Config,
-    cargo: CargoConfig,
-    pub(crate) cache: Cache,
-    pub(crate) fingerprint: Fingerprint,
+pub struct Resolved {
+    /// The kernel.
+    pub source: Source,
+    /// Its settings and manifest.
+    pub config: Config,
+    /// What cargo is configured to do.
+    pub cargo: CargoConfig,
+    /// Where it is built.
+    pub cache: Cache,
+    /// All that decides about it and is known before.
+    pub fingerprint: Fingerprint,
     /// The tiers in which it may be had, the best first.
-    pub(crate) tiers: &'static [Tier],
+    pub tiers: &'static [Tier],
     /// What stands in folders above it and decides nothing.
-    ignored: Vec<Ignored>,
+    pub ignored: Vec<Ignored>,
 }
 
 impl Resolved {
@@ -240,8 +245,8 @@ fn claim_of(source: &Source) -> String {
     format!("{}/claimed", identity(source, Tier::Optimized))
 }
 
-/// Reads a kernel and everything that decides about it before a build.
-pub(crate) fn resolve(request: &Request) -> Result<Resolved> {
+/// Reads a kernel and everything that is configured for it.
+pub fn resolve(request: &Request) -> Result<Resolved> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
     let environment = Environment::now();

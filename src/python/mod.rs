@@ -4,6 +4,7 @@
 mod artifact;
 mod cache;
 mod convert;
+mod tools;
 mod watcher;
 
 use std::collections::HashMap;
@@ -51,6 +52,9 @@ mod _engine {
         crate_source, discard_images, image, inplace, kernels, key, lacking, lookup, marked, note, outline, recall,
         settings, settings_table, shown, templates, warm, write_cell,
     };
+
+    #[pymodule_export]
+    use super::tools::{Project, ProjectRun, project_open};
 
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
