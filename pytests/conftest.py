@@ -62,6 +62,7 @@ def shared_cache(common: Path) -> Iterator[Path]:
     os.environ["RSIMPORT_CACHE_DIR"] = str(cache)
     # No build goes on in the background when a test has ended and its folders are removed.
     os.environ["RSIMPORT_TIER"] = "fast"
+    os.environ["RSIMPORT_CACHE_MAX_SIZE"] = os.environ["RSIMPORT_CACHE_MAX_AGE"] = "none"
     with _locked(common / "lock"):
         if not seed.exists():
             write(common / "barrier", BARRIER)
@@ -74,8 +75,8 @@ def shared_cache(common: Path) -> Iterator[Path]:
                 _build(common / name, cache)
             _copy(cache, seed)
     yield cache
-    for name in ("RSIMPORT_CACHE_DIR", "RSIMPORT_TIER"):
-        os.environ.pop(name, None)
+    for name in ("CACHE_DIR", "TIER", "CACHE_MAX_SIZE", "CACHE_MAX_AGE"):
+        os.environ.pop(f"RSIMPORT_{name}", None)
 
 
 @pytest.fixture(scope="session")
@@ -225,10 +226,14 @@ def start(project: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             [*wrap, python, *arguments],
             cwd=cwd or project,
             env={name: text for name, text in merged.items() if text is not None},
-            stdin=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+            **{
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                **options,
+            },
         )
         started.append(process)
         return process

@@ -6,6 +6,8 @@ edited the kernel for a moment, the optimised build also when Python ends. It ou
 itself, so that a short script finds the optimised build when it runs again. It gives way to everything else,
 and stops when the kernel is edited once more, when the Python that started it is killed, and after a time
 that no build takes.
+
+Once a day another one keeps the cache in order, after a build, when whoever waited for that has its module.
 """
 
 from __future__ import annotations
@@ -136,30 +138,50 @@ def _in_main_interpreter() -> bool:
 
 
 def _start(task: Task) -> None:
-    from subprocess import DEVNULL, PIPE, Popen
-
     kernel, module, settings, tier = task
-    _started[:] = [process for process in _started if process.poll() is None]
     try:
         if tier == "fast":
             wanted = _engine.settings(kernel, settings)["tier"] == "auto"
         else:
             wanted = _engine.claim(kernel, module, ABI, settings)
-        if not wanted or not sys.executable:
-            return
-        # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
-        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        code = f"import sys; sys.path.append({package!r}); from rsimport._background import main; main()"
-        process = Popen(
-            [sys.executable, "-I", "-c", code, json.dumps(task)],
-            stdin=PIPE,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-            start_new_session=True,
-        )
-    except (OSError, ImportError):
-        return  # Where no process can be started or the source is gone, the fast build has to do.
-    _started.append(process)
+    except ImportError:
+        return  # The source is gone.
+    if wanted:
+        _launch("main", task)
+
+
+def keep_house(settings: dict[str, object]) -> None:
+    """Has another process remove from the cache what is too old or too much."""
+    if _in_main_interpreter():
+        _launch("house", settings)
+
+
+def house() -> None:
+    """The process that is started for that."""
+    from time import sleep
+
+    from rsimport._errors import RsimportError
+
+    if hasattr(os, "nice"):
+        os.nice(19)
+    sleep(QUIET)  # Whoever has built a kernel is about to load it.
+    with suppress(RsimportError, KeyboardInterrupt):
+        _engine.cache_gc(json.loads(sys.argv[1]), dry_run=False)
+
+
+def _launch(function: str, argument: object) -> None:
+    """Starts a function of this module in a process of its own. Where none can be started, it has to wait."""
+    from subprocess import DEVNULL, PIPE, Popen
+
+    if not sys.executable:
+        return
+    _started[:] = [process for process in _started if process.poll() is None]
+    # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = f"import sys; sys.path.append({package!r}); from rsimport import _background as b; b.{function}()"
+    command = [sys.executable, "-I", "-c", code, json.dumps(argument)]
+    with suppress(OSError):
+        _started.append(Popen(command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True))
 
 
 @atexit.register

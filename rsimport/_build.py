@@ -32,7 +32,8 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
         # What cargo starts inherits this, and then cargo cannot wait for it.
         said = f"{os.path.basename(kernel)} cannot be compiled: this process ignores the end of its children"
         raise ToolchainError(said, hint="signal.signal(signal.SIGCHLD, signal.SIG_DFL)", kernel=kernel)
-    with _noted(importing), showing(module, bool(_engine.settings(kernel, settings)["progress"])) as progress:
+    effective = _engine.settings(kernel, settings)
+    with _noted(importing), showing(module, bool(effective["progress"])) as progress:
         artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
     # As long as nobody has imported logging, nobody has asked for more than its warnings.
     if artifact.built and ("logging" in sys.modules or artifact.warnings):
@@ -54,6 +55,13 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
             elif logger.isEnabledFor(logging.WARNING):
                 # Python would do the same, but for a stream that cannot be written to.
                 say(text)
+    if artifact.built:
+        ours = {name: value for name, value in effective.items() if name.startswith("cache_") and value}
+        with suppress(ImportError):  # The kernel is built, whatever the cache is like.
+            if _engine.cache_due(ours):
+                from rsimport._background import keep_house
+
+                keep_house(ours)
     return artifact
 
 

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
-import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Table
-from rich.text import Text
 
 from rsimport import _api, _engine, _new
 from rsimport._cli_options import given, option_of, setting_options
+from rsimport._cli_output import complain, show
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._marker import advice
 from rsimport._python import ABI
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rsimport._api import Report
 
@@ -40,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if exc.ctx is not None:
             click.echo(exc.ctx.get_usage(), err=True)
         command = exc.ctx.command_path if exc.ctx else "rsimport"
-        _complain(f"{exc.format_message()}\nhint: {command} --help")
+        complain(f"{exc.format_message()}\nhint: {command} --help")
         return exc.exit_code
     except (RsimportError, OSError) as exc:
-        _complain(exc)
+        complain(exc)
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted")
+        complain("interrupted")
     return 1
 
 
@@ -65,6 +60,7 @@ class Commands(click.Group):
 
 TOOLBOX: dict[str, str] = {
     "asm": "_asm",
+    "cache": "_cache",
     "check": "_check",
     "clippy": "_clippy",
     "doc": "_doc",
@@ -123,10 +119,10 @@ def build(paths: Sequence[str], inplace: bool, **options: Any) -> int:
             _engine.inplace(report.artifact, report.path, settings, beside)
             library = beside
         rows.append([os.path.relpath(report.path), *_result(report), library])
-    _show(["kernel", "result", "seconds", "why", "library"], rows)
+    show(["kernel", "result", "seconds", "why", "library"], rows)
     failures = [report.error for report in reports if report.error]
     for error in failures:
-        _complain(error)
+        complain(error)
     for note in _notes(paths):
         click.echo(_engine.shown(note, lines=True), err=True)
     return 1 if failures else 0
@@ -190,41 +186,6 @@ def new(name: str, origin: str, force: bool) -> None:
     click.echo(f"      {inside}pytest test_{module}.py")
 
 
-@cli.group()
-def cache() -> None:
-    """Look at the cache of compiled kernels, and clear it."""
-
-
-@cache.command("dir")
-@setting_options("cache_dir")
-def cache_dir(**options: Any) -> None:
-    """Print the cache's folder."""
-    folder = _engine.cache_dir(given(options))
-    # Whatever reads a pipe wants the name as it is.
-    click.echo(_engine.shown(folder) if sys.stdout.isatty() else folder)
-
-
-@cache.command("list")
-@setting_options("cache_dir")
-def cache_list(**options: Any) -> None:
-    """List the kernels in the cache, the newest first."""
-    entries = sorted(_engine.cache_entries(given(options)), key=lambda entry: -entry.created)
-    rows = [
-        [entry.module, entry.profile, entry.abi, decimal(entry.bytes), _moment(entry.created), entry.source]
-        for entry in entries
-    ]
-    _show(["kernel", "profile", "abi", "size", "built", "source"], rows)
-
-
-@cache.command("clear")
-@click.option("--older-than", type=float, metavar="DAYS", help="Only what was built longer ago than this.")
-@setting_options("cache_dir")
-def cache_clear(older_than: float | None, **options: Any) -> None:
-    """Remove compiled kernels; the next import builds them again."""
-    count, freed = _engine.cache_clear(given(options), older_than)
-    click.echo(f"removed {count} {'entry' if count == 1 else 'entries'}, freed {decimal(freed)}")
-
-
 @cli.command(
     epilog="""\b
     Examples:
@@ -243,7 +204,7 @@ def settings() -> None:
         [setting.name, _written(here[setting.name]), option_of(setting), setting.env, setting.help]
         for setting in _engine.settings_table()
     ]
-    _show(["setting", "here", "option", "variable", "what it does"], rows)
+    show(["setting", "here", "option", "variable", "what it does"], rows)
 
 
 @cli.command(
@@ -263,13 +224,13 @@ def doctor(files: Sequence[str], **options: Any) -> int:
     from rsimport._doctor import examine
 
     findings = examine(given(options), files)
-    _show(
+    show(
         ["", "what", "found"],
         [["ok" if found.ok else "FAILED", found.name, found.detail] for found in findings],
     )
     for found in findings:
         if not found.ok:
-            _complain(f"{found.name}: {found.detail}" + (f"\nhint: {found.hint}" if found.hint else ""))
+            complain(f"{found.name}: {found.detail}" + (f"\nhint: {found.hint}" if found.hint else ""))
     return 0 if all(found.ok for found in findings) else 1
 
 
@@ -356,32 +317,13 @@ def _result(report: Report) -> list[str]:
     return ["built" if report.built else "cached", f"{report.seconds:.2f}", why or ""]
 
 
-def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        # Whatever reads a pipe wants one line for each row, however long.
-        console.width = 10_000
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(_engine.shown(cell)) for cell in row))
-    console.print(table)
-
-
 def _report(line: str, error: object) -> None:
     click.echo(_engine.shown(line))
     if error is not None:
-        _complain(error)
+        complain(error)
 
 
 def _written(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "-"
     return str(value).lower() if isinstance(value, bool) else str(value) or "-"
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _complain(error: object) -> None:
-    click.echo(f"error: {error}", err=True)

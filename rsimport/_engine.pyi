@@ -9,21 +9,30 @@ __all__ = [
     "Artifact",
     "CacheEntry",
     "Check",
+    "Damage",
     "Diagnostic",
     "Export",
     "Follower",
     "Named",
     "Origin",
+    "Part",
     "Project",
     "ProjectRun",
     "Setting",
+    "Swept",
+    "Why",
     "__version__",
     "address",
     "beside",
     "build",
     "cache_clear",
     "cache_dir",
+    "cache_due",
     "cache_entries",
+    "cache_gc",
+    "cache_mend",
+    "cache_parts",
+    "cache_why",
     "capsule",
     "checks",
     "claim",
@@ -185,6 +194,8 @@ class CacheEntry:
     @property
     def profile(self) -> str: ...
     @property
+    def tier(self) -> Literal["fast", "optimized", "profile"]: ...
+    @property
     def abi(self) -> str: ...
     @property
     def bytes(self) -> int: ...
@@ -193,6 +204,68 @@ class CacheEntry:
         """Seconds since 1970."""
     @property
     def path(self) -> str: ...
+
+@final
+class Part:
+    """A part of the cache."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def count(self) -> int | None:
+        """How many of these there are; None where that says nothing."""
+    @property
+    def bytes(self) -> int:
+        """What they take of the disk."""
+
+@final
+class Swept:
+    """What was removed from the cache, or would be."""
+
+    @property
+    def removed(self) -> list[tuple[str, str, int, float]]:
+        """For each what it is, what it is called, its bytes, and in seconds since 1970 its last use."""
+    @property
+    def busy(self) -> int:
+        """How many had to go and are in use."""
+    @property
+    def before(self) -> int:
+        """The cache's size in bytes."""
+    @property
+    def after(self) -> int:
+        """The same afterwards."""
+    @property
+    def limit(self) -> int | None:
+        """The size that it may have."""
+
+@final
+class Damage:
+    """A published build that was not what was published."""
+
+    @property
+    def folder(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def removed(self) -> bool: ...
+
+@final
+class Why:
+    """What a build of a kernel would be for."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def library(self) -> str | None:
+        """What an import would load; None if it would build."""
+    @property
+    def verdict(self) -> str:
+        """`cached`, or in words what the build would be for."""
+    @property
+    def inputs(self) -> list[tuple[str, str, str | None, bool]]:
+        """For each input its name, its value now, the one at the last build if it was another, and whether it
+        differs.
+        """
 
 @final
 class Check:
@@ -359,8 +432,23 @@ def cache_dir(given: _Given) -> str:
 def cache_entries(given: _Given) -> list[CacheEntry]:
     """Everything that the cache holds."""
 
-def cache_clear(given: _Given, older_than_days: float | None) -> tuple[int, int]:
-    """Removes entries; returns how many, and the bytes that this freed."""
+def cache_parts(given: _Given) -> list[Part]:
+    """What the cache consists of."""
+
+def cache_clear(given: _Given, older_than_days: float | None) -> Swept:
+    """Removes everything, or what was last used longer ago."""
+
+def cache_gc(given: _Given, dry_run: bool) -> Swept:
+    """Removes what is too old or too much by the settings, but nothing that was used within a day."""
+
+def cache_due(given: _Given) -> bool:
+    """Is it time to do that after a build? True once a day."""
+
+def cache_mend(given: _Given) -> tuple[int, list[Damage]]:
+    """Reads all entries and removes the damaged ones; returns how many there were, and these."""
+
+def cache_why(source: str, module: str, abi: str, settings: _Given) -> Why:
+    """What an import of a kernel would be built for. Builds nothing."""
 
 def warm(
     deps: list[str],

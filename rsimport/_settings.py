@@ -20,5 +20,7 @@ class Settings(TypedDict, total=False):
     locked: bool
     force_rebuild: bool
     cache_dir: str | PathLike[str]
+    cache_max_size: str
+    cache_max_age: str
     lock_timeout: float
     progress: bool

@@ -73,6 +73,7 @@ pub fn artifact(library: &Path, source: &Source, provenance: Option<Provenance>)
         tier: entry.as_ref().map_or(Tier::Profile, |entry| entry.tier),
         inputs: inputs.collect(),
         exporting: entry.is_some_and(|entry| !entry.exports.is_empty()),
+        metadata: Vec::new(),
     })
 }
 

@@ -45,7 +45,11 @@ impl Digest {
 /// The size of a file and the xxh3 of its content. It guards against accidents, not against an attacker, who could
 /// as well replace the digest: what he must not have is write access to the cache, and that is checked elsewhere.
 pub fn checksum(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    checksum_of(File::open(path)?)
+}
+
+/// The same of an opened file.
+pub fn checksum_of(mut file: File) -> io::Result<(u64, String)> {
     let mut hasher = Xxh3::new();
     let mut size = 0;
     // A piece that fits into the second-level cache is hashed while it is still there.

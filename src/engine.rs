@@ -76,6 +76,8 @@ pub struct Artifact {
     pub inputs: Vec<PathBuf>,
     /// May it export functions to native callers? Its metadata say which.
     pub exporting: bool,
+    /// The text of its metadata, which outlives the entry in the cache.
+    pub metadata: Vec<u8>,
 }
 
 /// Everything that is resolved of a kernel before anything is built.
@@ -91,7 +93,7 @@ pub struct Resolved {
     /// All that decides about it and is known before.
     pub fingerprint: Fingerprint,
     /// The tiers in which it may be had, the best first.
-    tiers: &'static [Tier],
+    pub tiers: &'static [Tier],
     /// What stands in folders above it and decides nothing.
     pub ignored: Vec<Ignored>,
 }
@@ -106,16 +108,16 @@ impl Resolved {
 impl Artifact {
     /// Why it was built; empty where its metadata are gone.
     pub fn reason(&self) -> String {
-        entries::entry_of(&self.path).map(|entry| entry.reason).unwrap_or_default()
+        entries::parsed_entry(&self.metadata).map(|entry| entry.reason).unwrap_or_default()
     }
 }
 
 /// What a lookup came to.
 #[derive(Default)]
-struct Lookup {
-    hit: Option<Artifact>,
+pub(crate) struct Lookup {
+    pub(crate) hit: Option<Artifact>,
     /// Why something was found that could not be taken; empty where nothing was.
-    refused: String,
+    pub(crate) refused: String,
 }
 
 /// Finds out what every look-up needs and what stays the same for all of them. Several libraries ask the CPU for what it
@@ -257,7 +259,8 @@ pub fn resolve(request: &Request) -> Result<Resolved> {
     Ok(Resolved { source, config, cargo, cache, fingerprint, tiers, ignored: ancestors.ignored })
 }
 
-fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Result<Lookup> {
+/// Looks for an artifact in these tiers, the first of which is the best.
+pub(crate) fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Result<Lookup> {
     let mut lookup = Lookup::default();
     for tier in tiers {
         let key = resolved.fingerprint.key_of(*tier);
@@ -297,6 +300,7 @@ fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool)
         profile: config.settings.profile.clone(),
         tier,
         inputs: hit.inputs.iter().flat_map(|input| input.paths(&source.base)).collect(),
+        metadata: hit.metadata,
     }
 }
 
@@ -355,6 +359,6 @@ fn publish(
     };
     let (entry, path) = entries::publish(cache, &key, staging, &built.library, entry)?;
     remember(cache, &identity(source, tier), &path, fingerprint.clone(), inputs, entry.created);
-    let hit = Hit { library: path, inputs: entry.inputs };
+    let hit = Hit { metadata: entries::metadata_of(&path), library: path, inputs: entry.inputs };
     Ok(artifact(resolved, tier, key, hit, true))
 }

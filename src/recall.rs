@@ -124,6 +124,7 @@ fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origi
         tier: entry.tier,
         inputs: entry.inputs.iter().flat_map(|input| input.paths(&base)).collect(),
         exporting: !entry.exports.is_empty(),
+        metadata: entries::metadata_of(&library),
         path: library,
         source,
     }

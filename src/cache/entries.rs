@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::layout::{Cache, LARGEST_METADATA, now, read_bounded, size_of};
+use crate::cache::layout::{Cache, LARGEST_METADATA, now, read_bounded};
 use crate::cache::staging::Staging;
 use crate::config::tier::Tier;
 use crate::digest::{Digest, Stamp, checksum, seal, stamp, stamp_of};
@@ -87,6 +87,8 @@ pub struct Hit {
     pub library: PathBuf,
     /// What the build has read besides what the key names.
     pub inputs: Vec<Input>,
+    /// The text of its metadata, for whoever asks after the entry is gone.
+    pub metadata: Vec<u8>,
 }
 
 /// Looks for an artifact under a key whose further inputs hold; `library` is the file name that it has where nothing is
@@ -140,13 +142,19 @@ fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
     }
     let library = folder.join(library);
     let metadata = std::fs::metadata(&library).ok()?;
-    let seal = seal(&[stamp_of(&metadata)?, stamp(&folder.join(METADATA))?]);
-    (seal == expected).then(|| used(cache, folder, library, &metadata, Vec::new()))
+    let described = File::open(folder.join(METADATA)).ok()?;
+    let seal = seal(&[stamp_of(&metadata)?, stamp_of(&described.metadata().ok()?)?]);
+    if seal != expected {
+        return None;
+    }
+    let text = read_bounded(described)?;
+    Some(used(cache, folder, &metadata, Hit { library, inputs: Vec::new(), metadata: text }))
 }
 
 /// The artifact in an entry, if the entry's inputs hold and this machine has what it needs.
 fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Hit, Refused> {
-    let entry = read_entry(folder).map_err(Refused::Damaged)?;
+    let text = read_metadata(folder).map_err(Refused::Damaged)?;
+    let entry = parsed_entry(&text).map_err(Refused::Damaged)?;
     if !entry.inputs.iter().all(|input| input.holds(base)) {
         return Err(Refused::Inputs);
     }
@@ -156,20 +164,30 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Hit, Re
     let library = folder.join(&entry.library);
     let metadata = std::fs::metadata(&library).map_err(|e| Refused::Damaged(unreadable("it", e)))?;
     check(&library, &metadata, &entry).map_err(Refused::Damaged)?;
-    Ok(used(cache, folder, library, &metadata, entry.inputs))
+    Ok(used(cache, folder, &metadata, Hit { library, inputs: entry.inputs, metadata: text }))
 }
 
-fn used(cache: &Cache, folder: &Path, library: PathBuf, metadata: &Metadata, inputs: Vec<Input>) -> Hit {
+fn used(cache: &Cache, folder: &Path, metadata: &Metadata, hit: Hit) -> Hit {
     // Most file systems note by themselves, once a day, that a library is read.
     if is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
         cache.renew_date(folder);
     }
-    Hit { library, inputs }
+    hit
 }
 
 /// The metadata of a published library; none where it was removed or damaged since.
 pub fn entry_of(library: &Path) -> Option<Entry> {
-    read_entry(library.parent()?).ok()
+    entry_in(library.parent()?).ok()
+}
+
+/// The text of a published library's metadata; empty where it was removed since.
+pub fn metadata_of(library: &Path) -> Vec<u8> {
+    library.parent().and_then(|folder| read_metadata(folder).ok()).unwrap_or_default()
+}
+
+/// The metadata in an entry's folder.
+pub fn entry_in(folder: &Path) -> io::Result<Entry> {
+    parsed_entry(&read_metadata(folder)?)
 }
 
 /// The metadata of a published library that is what was published; none where it was removed or damaged since.
@@ -218,30 +236,10 @@ pub fn publish(
 
 /// All published entries with their folders, the newest first.
 pub fn entries(cache: &Cache) -> Vec<(Entry, PathBuf)> {
-    let mut entries: Vec<(Entry, PathBuf)> = folders(&cache.layout().join("kernels"))
-        .iter()
-        .flat_map(|key| folders(key))
-        .filter_map(|folder| Some((read_entry(&folder).ok()?, folder)))
-        .collect();
+    let of = |folder: PathBuf| Some((entry_in(&folder).ok()?, folder));
+    let mut entries: Vec<(Entry, PathBuf)> = all(cache).into_iter().filter_map(of).collect();
     entries.sort_by(|a, b| b.0.created.total_cmp(&a.0.created));
     entries
-}
-
-/// Removes entries that were not used for that long, or with `None` the whole cache. Returns how many entries and bytes.
-pub fn clear(cache: &Cache, unused: Option<Duration>) -> Result<(usize, u64)> {
-    let mut entries = entries(cache);
-    let Some(age) = unused else {
-        let bytes = size_of(&cache.layout());
-        cache.remove_all()?;
-        return Ok((entries.len(), bytes));
-    };
-    entries.retain(|(_, folder)| is_unused(folder, age));
-    let mut bytes = 0;
-    for (_, folder) in &entries {
-        bytes += size_of(folder);
-        drop_entry(cache, folder)?;
-    }
-    Ok((entries.len(), bytes))
 }
 
 /// Removes an entry, and the folder of its key with the last one.
@@ -258,12 +256,18 @@ pub fn drop_entry(cache: &Cache, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Was an entry last used that long ago or longer? Its folder's date and its library's date of access tell.
+/// Was an entry last used that long ago or longer?
 pub fn is_unused(folder: &Path, age: Duration) -> bool {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
-    let accessed = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.accessed());
-    is_ago(std::fs::metadata(folder).and_then(|metadata| metadata.modified()), age)
-        && files.filter(|path| !path.ends_with(METADATA)).map(accessed).all(|accessed| is_ago(accessed, age))
+    is_ago(last_used(folder), age)
+}
+
+/// When an entry was last used. Its folder's date and its library's date of access tell.
+pub fn last_used(folder: &Path) -> io::Result<SystemTime> {
+    let mut latest = std::fs::metadata(folder)?.modified()?;
+    for file in std::fs::read_dir(folder)?.flatten().filter(|file| file.file_name() != METADATA) {
+        latest = latest.max(file.metadata()?.accessed()?);
+    }
+    Ok(latest)
 }
 
 fn is_ago(time: io::Result<SystemTime>, age: Duration) -> bool {
@@ -283,19 +287,29 @@ fn check(library: &Path, metadata: &Metadata, entry: &Entry) -> io::Result<()> {
     }
 }
 
-fn folders(folder: &Path) -> Vec<PathBuf> {
+/// Every entry's folder.
+pub fn all(cache: &Cache) -> Vec<PathBuf> {
+    folders(&cache.layout().join("kernels")).iter().flat_map(|key| folders(key)).collect()
+}
+
+/// The folders in a folder.
+pub fn folders(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
 }
 
-fn read_entry(folder: &Path) -> io::Result<Entry> {
-    let garbled = || io::Error::other("its metadata is garbled");
+fn read_metadata(folder: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(folder.join(METADATA)).map_err(|e| unreadable("its metadata", e))?;
-    let text = read_bounded(file).ok_or_else(|| io::Error::other("its metadata cannot be read"))?;
-    if !has_its_digest(&text) {
+    read_bounded(file).ok_or_else(|| io::Error::other("its metadata cannot be read"))
+}
+
+/// The metadata of an entry, from their text.
+pub fn parsed_entry(text: &[u8]) -> io::Result<Entry> {
+    let garbled = || io::Error::other("its metadata is garbled");
+    if !has_its_digest(text) {
         return Err(garbled());
     }
-    let entry: Entry = serde_json::from_slice(&text).map_err(|_| garbled())?;
+    let entry: Entry = serde_json::from_slice(text).map_err(|_| garbled())?;
     // The name comes from a file; it must not lead out of the entry.
     match Path::new(&entry.library).components().collect::<Vec<_>>().as_slice() {
         [Component::Normal(_)] => Ok(entry),

@@ -19,7 +19,7 @@ const LAYOUT: &str = "v1";
 /// The folders in it that every build needs.
 const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
 /// What else there may be.
-const FURTHER: [&str; 6] = ["cells", "origins", "texts", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
+const FURTHER: [&str; 7] = ["cells", "origins", "texts", "house", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
 /// Metadata larger than this is not written, and what is larger was not written by us.
 pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 
@@ -76,8 +76,10 @@ impl Cache {
     /// cut tear the files, their checksum tells at the next import, and flushing would cost more than an incremental
     /// rebuild on many disks.
     pub fn reveal(&self, prepared: &Path, place: &Path) -> Result<()> {
-        let placed = place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(prepared, place));
-        placed.map_err(|e| self.unwritable(&e))
+        let placed = || place.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::rename(prepared, place));
+        // Whoever removes the last entry of a key takes the empty folder along, perhaps just now.
+        let again = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { placed() } else { Err(error) };
+        placed().or_else(again).or_else(again).map_err(|e| self.unwritable(&e))
     }
 
     /// Moves a file within the cache.
@@ -287,17 +289,6 @@ pub fn copy_out(artifact: &Path, target: &Path, end: &[u8]) -> Result<()> {
 /// The time since 1970.
 pub fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// The size of all files below a folder in bytes.
-pub fn size_of(folder: &Path) -> u64 {
-    walkdir::WalkDir::new(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.metadata().ok())
-        .filter(fs::Metadata::is_file)
-        .map(|m| m.len())
-        .sum()
 }
 
 /// Reads a file that a fault may have made too large.

@@ -9,3 +9,7 @@ pub mod staging;
 pub mod images;
 pub mod entries;
 pub mod provenance;
+pub mod sizes;
+pub mod mapped;
+pub mod damage;
+pub mod gc;

@@ -69,7 +69,7 @@ impl Cache {
     }
 
     /// Removes the staging folders of processes that are dead.
-    fn collect(&self) {
+    pub fn collect(&self) {
         let tmp = self.layout().join("tmp");
         for entry in fs::read_dir(&tmp).into_iter().flatten().flatten() {
             let path = entry.path();

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use crate::cache::gc::note_use;
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
@@ -105,6 +106,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     let (toolchain, rustc) = tools(source, config, cache, observer)?;
     let plan = Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc);
     let forced = config.settings.force_rebuild;
+    note_use(cache, &plan.dependency_set);
     let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
     if forced {
         cache.forget("recipes", &plan.recipe);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::config::amounts;
 use crate::config::ancestors::Ancestors;
 use crate::config::environment::Environment;
 use crate::config::settings::{Setting, Settings, ValueKind, table};
@@ -207,6 +208,12 @@ fn checked(setting: &Setting, value: toml::Value, origin: &Origin<'_>) -> Result
         ("tier", toml::Value::String(text)) if !["auto", "fast", "optimized"].contains(&text.as_str()) => {
             Err(Error::config(format!("{origin}: `tier` has to be auto, fast or optimized, not {text:?}")))
         }
+        ("cache_max_size", toml::Value::String(text)) if amounts::size(&text).is_none() => {
+            Err(Error::config(format!("{origin}: `{name}` has to be a size as 500M or 5G, or none, not {text:?}")))
+        }
+        ("cache_max_age", toml::Value::String(text)) if amounts::age(&text).is_none() => {
+            Err(Error::config(format!("{origin}: `{name}` has to be an age as 12h or 90d, or none, not {text:?}")))
+        }
         (_, toml::Value::Integer(number)) => Ok(toml::Value::Float(number as f64)),
         (_, value) => Ok(value),
     }
@@ -286,6 +293,10 @@ mod tests {
         check(
             "[tool.rsimport]\ntier = 'best'\n",
             "pyproject.toml:2: `tier` has to be auto, fast or optimized, not \"best\"",
+        );
+        check(
+            "[tool.rsimport]\ncache_max_size = '5 pounds'\n",
+            "pyproject.toml:2: `cache_max_size` has to be a size as 500M or 5G, or none, not \"5 pounds\"",
         );
         check("[tool.rsimport\n", "pyproject.toml:1: this is not TOML: unclosed table, expected `]`");
     }

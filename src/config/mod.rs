@@ -3,6 +3,7 @@
 //! The modules stand in the order in which they may use one another: each only those above it.
 
 pub mod settings;
+pub mod amounts;
 pub mod environment;
 pub mod trust;
 pub mod ancestors;

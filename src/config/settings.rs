@@ -110,6 +110,10 @@ settings! {
     force_rebuild: bool = false, Bool;
     /// Folder of the cache, for a project one inside of it; empty means the user's cache folder.
     cache_dir: String = "", Path;
+    /// Size of the cache (`5G`) above which what was unused for longest goes, once a day after a build; `none` is no limit.
+    cache_max_size: String = "5G", Str;
+    /// Age (`90d`) after which what nobody has used goes, once a day after a build; `none` keeps everything.
+    cache_max_age: String = "90d", Str;
     /// Seconds to wait for another process that builds the same kernel.
     lock_timeout: f64 = 600.0, Float;
     /// Show the progress of long builds on stderr.

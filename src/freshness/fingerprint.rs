@@ -78,6 +78,11 @@ impl Fingerprint {
         parts.fold(Digest::default(), |digest, part: &str| digest.with(part.as_bytes())).hex()
     }
 
+    /// All inputs by name.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
     /// The value of an input.
     pub fn value(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)

@@ -154,9 +154,9 @@ impl Artifact {
 
     /// Its metadata, unless they are gone.
     fn entry(&self) -> Option<&Entry> {
-        let path = &self.artifact.path;
-        let beside = || Provenance::of(path).map(|said| said.entry);
-        self.entry.get_or_init(|| entries::entry_of(path).or_else(beside)).as_ref()
+        let beside = || Provenance::of(&self.artifact.path).map(|said| said.entry);
+        let of_entry = || entries::parsed_entry(&self.artifact.metadata).ok();
+        self.entry.get_or_init(|| of_entry().or_else(beside)).as_ref()
     }
 
     /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.

@@ -2,6 +2,7 @@
 //! The one module that names PyO3's types.
 
 mod artifact;
+mod cache;
 mod convert;
 mod shipping;
 mod tools;
@@ -11,14 +12,13 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
-use crate::cache::entries;
 use crate::cache::images;
-use crate::cache::layout::{Cache, size_of};
+use crate::cache::layout::Cache;
 use crate::compile::symbol;
 use crate::config::ancestors::Ancestors;
 use crate::config::environment::Environment;
@@ -26,7 +26,7 @@ use crate::config::layers::Config;
 use crate::config::settings::{Settings, table};
 use crate::digest::Digest;
 use crate::engine::{self, Request};
-use crate::error::{self, Error};
+use crate::error;
 use crate::kernel::cell::{self, CELLS, FOLDER_FILE};
 use crate::kernel::discover;
 use crate::kernel::source;
@@ -43,12 +43,17 @@ use watcher::{Watcher, raised, watched};
 #[pymodule]
 mod _engine {
     #[pymodule_export]
+    use super::cache::{
+        CacheEntry, Damage, Part, Swept, Why, cache_clear, cache_dir, cache_due, cache_entries, cache_gc, cache_mend,
+        cache_parts, cache_why,
+    };
+    #[pymodule_export]
     use super::shipping::{beside, inplace, write_text};
     #[pymodule_export]
     use super::{
-        Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,
-        cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, kernels, key, lacking,
-        lookup, marked, note, outline, recall, settings, settings_table, shown, templates, warm, write_cell,
+        Artifact, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, capsule, checks, claim,
+        crate_source, discard_images, image, kernels, key, lacking, lookup, marked, note, outline, recall, settings,
+        settings_table, shown, templates, warm, write_cell,
     };
 
     #[pymodule_export]
@@ -74,18 +79,6 @@ struct Setting {
     env: String,
     help: &'static str,
     in_kernel: bool,
-}
-
-/// A published build in the cache.
-#[pyclass(frozen, get_all, module = "rsimport._engine")]
-struct CacheEntry {
-    source: String,
-    module: String,
-    profile: String,
-    abi: String,
-    bytes: u64,
-    created: f64,
-    path: String,
 }
 
 /// Where an artifact came from.
@@ -296,44 +289,6 @@ fn settings<'py>(py: Python<'py>, source: Option<PathBuf>, given: &Bound<'py, Py
     Ok(out)
 }
 
-/// The folder of the cache.
-#[pyfunction]
-fn cache_dir(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<String> {
-    Ok(opened(py, given)?.root().display().to_string())
-}
-
-/// The published builds in the cache, the newest first.
-#[pyfunction]
-fn cache_entries(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Vec<CacheEntry>> {
-    let entries = entries::entries(&opened(py, given)?);
-    Ok(entries
-        .into_iter()
-        .map(|(entry, folder)| CacheEntry {
-            source: text(entry.source),
-            module: entry.module,
-            profile: entry.profile,
-            abi: entry.abi,
-            bytes: size_of(&folder),
-            created: entry.created,
-            path: text(folder.join(entry.library)),
-        })
-        .collect())
-}
-
-/// Removes what was not used for so many days, or everything. Returns the number of kernels and of bytes.
-#[pyfunction]
-fn cache_clear(py: Python<'_>, given: &Bound<'_, PyDict>, older_than_days: Option<f64>) -> PyResult<(usize, u64)> {
-    let age = match older_than_days.map(|days| Duration::try_from_secs_f64(days * 86400.0)) {
-        Some(Err(_)) => return Err(raised(py, Error::config("the age has to be a number of days, zero or more"))),
-        Some(Ok(age)) => Some(age),
-        None => None,
-    };
-    let cache = opened(py, given)?;
-    let cleared = entries::clear(&cache, age).map_err(|e| raised(py, e))?;
-    crate::recall::forget(&cache);
-    Ok(cleared)
-}
-
 /// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
 #[pyfunction]
 fn warm(
@@ -454,12 +409,12 @@ fn lacking(loaded: usize) -> Option<String> {
     limits::lacking(loaded)
 }
 
-fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {
+pub(crate) fn effective(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Settings> {
     let layers = self::given(given)?;
     Config::of_folder(&current_folder(), &layers).map_err(|e| raised(py, e))
 }
 
-fn opened(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Cache> {
+pub(crate) fn opened(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Cache> {
     Cache::open(&effective(py, given)?).map_err(|e| raised(py, e))
 }
 

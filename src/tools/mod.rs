@@ -10,3 +10,4 @@ pub mod project;
 pub mod doctor;
 pub mod warm;
 pub mod watch;
+pub mod why;

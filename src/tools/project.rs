@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Artifact, BuildScript, Message};
 
+use crate::cache::gc::note_use;
 use crate::cache::layout::now;
 use crate::cache::lock::Lock;
 use crate::compile::build::{tools, write_pyo3_config};
@@ -200,6 +201,7 @@ impl Project {
         staged(&self.resolved, &self.work, &self.wishes)?;
         syntax::forget();
         let timeout = config.settings.lock_timeout;
+        note_use(cache, &self.plan.dependency_set);
         let set = cache.lock(&self.plan.dependency_set);
         let _set = Lock::acquire(&set, "the shared dependencies", timeout, observer)?;
         let is_clippy = call.verb == "clippy";

@@ -1,0 +1,45 @@
+"""What commands print: tables, moments and complaints, the same for all of them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rsimport import _engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, elided: str = "") -> None:
+    """Prints a table. On a terminal the column `elided` gives up its beginning, so that a row is one line."""
+    console = Console()
+    if not console.is_terminal:
+        # Whatever reads a pipe wants one line for each row, however long.
+        console.width = 10_000
+    lines = [[_engine.shown(cell) for cell in row] for row in rows]
+    if elided and console.is_terminal:
+        at = columns.index(elided)
+        widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
+        room = max(len(elided), console.width - sum(widths) + widths[at] - 2 * (len(columns) - 1))
+        for line in lines:
+            line[at] = line[at] if len(line[at]) <= room else "…" + line[at][1 - room :]
+    table = Table(*columns, box=None, pad_edge=False)
+    for line in lines:
+        table.add_row(*map(Text, line))
+    console.print(table)
+
+
+def moment(seconds: float) -> str:
+    """A time as people write it."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def complain(error: object) -> None:
+    """Says on stderr what is wrong."""
+    click.echo(f"error: {error}", err=True)
