@@ -63,7 +63,9 @@ class Commands(click.Group):
         return command
 
 
-TOOLBOX: dict[str, str] = {}
+TOOLBOX: dict[str, str] = {
+    "stubs": "stubs",
+}
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
 
 

@@ -19,6 +19,7 @@ class Settings(TypedDict, total=False):
     offline: bool
     locked: bool
     force_rebuild: bool
+    stubs: bool
     cache_dir: str | PathLike[str]
     lock_timeout: float
     progress: bool

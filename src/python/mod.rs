@@ -3,6 +3,7 @@
 
 mod artifact;
 mod convert;
+mod stubs;
 mod watcher;
 
 use std::collections::HashMap;
@@ -46,6 +47,9 @@ mod _engine {
         cache_dir, cache_entries, capsule, checks, claim, crate_source, discard_images, image, inplace, kernels, key,
         lacking, lookup, marked, note, outline, recall, settings, settings_table, shown, templates, warm, write_cell,
     };
+
+    #[pymodule_export]
+    use super::stubs::{descriptions, rust_files};
 
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
