@@ -54,7 +54,7 @@ def imp_from_filepath(
 
     Raises the same errors as imp(), and ConfigError if something else is loaded under the name.
     """
-    return _load(_at(path, fullname, plain(settings)))
+    return _load(at(path, fullname, plain(settings)))
 
 
 @concise
@@ -74,7 +74,7 @@ def build_filepath(path: str | os.PathLike[str], **settings: Unpack[Settings]) -
     Nothing is loaded, and unless a setting says otherwise the artifact is an optimised one. Raises
     CompileError, ConfigError, ToolchainError or CacheError as imp_from_filepath() does.
     """
-    return finished(_at(path, None, plain(settings))).path
+    return finished(at(path, None, plain(settings))).path
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def report(kernel: str, settings: dict[str, object], *, soon: bool = False) -> R
     start = time.perf_counter()
     artifact = error = None
     try:
-        loader = _at(kernel, None, settings)
+        loader = at(kernel, None, settings)
         artifact = loader.find_artifact() if soon else finished(loader)
     except RsimportError as exc:
         error = exc
@@ -144,14 +144,15 @@ def _find(fullname: str, settings: dict[str, object]) -> KernelLoader:
     for folder in folders:
         path = os.path.join(folder, tail)
         if os.path.isfile(os.path.join(path, "Cargo.toml")):
-            return _at(path, fullname, settings)
+            return at(path, fullname, settings)
         if os.path.isfile(path + ".rs"):
-            return _at(path + ".rs", fullname, settings)
+            return at(path + ".rs", fullname, settings)
     hint = f"neither {tail}.rs nor {tail}/Cargo.toml is in {', '.join(folders)}"
     raise RsimportError(f"there is no kernel named {fullname}", hint=hint, name=fullname)
 
 
-def _at(path: str | os.PathLike[str], fullname: str | None, settings: dict[str, object]) -> KernelLoader:
+def at(path: str | os.PathLike[str], fullname: str | None, settings: dict[str, object]) -> KernelLoader:
+    """The loader of a kernel file or crate folder."""
     kernel = os.path.abspath(path)
     if fullname is None:
         base = os.path.basename(kernel)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Literal, final
 
+from rsimport._errors import RsimportError
+
 __all__ = [
     "Artifact",
     "CacheEntry",
@@ -12,6 +14,8 @@ __all__ = [
     "Follower",
     "Named",
     "Origin",
+    "Project",
+    "ProjectRun",
     "Setting",
     "__version__",
     "address",
@@ -34,6 +38,7 @@ __all__ = [
     "marked",
     "note",
     "outline",
+    "project_open",
     "recall",
     "rust_files",
     "settings",
@@ -382,3 +387,86 @@ def templates() -> dict[str, dict[str, str]]:
 
 def inplace(artifact_path: str, target: str) -> None:
     """Copies an artifact beside its source, atomically."""
+
+@final
+class Project:
+    """A kernel as a package of cargo's, staged in the cache with the dependencies that its builds have."""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the manifest; for a crate that is compiled as it lies there, the user's own."""
+    @property
+    def manifest(self) -> str:
+        """The `Cargo.toml`."""
+    @property
+    def root(self) -> str:
+        """The crate root that the compiler sees: the user's own file, or a copy with a module appended."""
+    @property
+    def source(self) -> str:
+        """The crate root in the user's folder."""
+    @property
+    def target(self) -> str:
+        """Cargo's target folder, which all kernels with the same dependencies share."""
+    @property
+    def work(self) -> str:
+        """A folder in the cache for what tools make of this kernel."""
+    @property
+    def crate_name(self) -> str:
+        """The crate's name, as rustc gets it."""
+    @property
+    def profile(self) -> str:
+        """Cargo's profile."""
+    def real(self, path: str) -> str:
+        """The user's name for a path that the compiler named."""
+    def run(
+        self,
+        verb: str,
+        arguments: list[str] = ...,
+        flags: list[str] = ...,
+        *,
+        profile: str | None = None,
+        environment: dict[str, str] = ...,
+        progress: _Progress | None = None,
+    ) -> ProjectRun:
+        """Runs a verb of cargo's, with flags behind `--`. Raises unless the user's code alone is to blame."""
+
+@final
+class ProjectRun:
+    """What a run of cargo has come to."""
+
+    @property
+    def success(self) -> bool: ...
+    @property
+    def diagnostics(self) -> list[Diagnostic]:
+        """What was said of the user's own files; nothing of what was generated."""
+    @property
+    def failure(self) -> RsimportError | None:
+        """The error that an import would raise."""
+    @property
+    def output(self) -> list[str]:
+        """The lines of stdout: cargo's JSON messages as they came, with the names of staged paths."""
+    @property
+    def text(self) -> str:
+        """What cargo wrote to stderr, without its progress."""
+    @property
+    def library(self) -> str | None:
+        """The library that was made of the kernel."""
+    @property
+    def executable(self) -> str | None:
+        """The program that was made of the kernel, as of its tests."""
+
+def project_open(
+    source: str,
+    module: str,
+    abi: str,
+    python: Mapping[str, object],
+    settings: _Given,
+    progress: _Progress | None = None,
+    *,
+    pyo3_features: list[str] = ...,
+    below: str = "",
+) -> Project:
+    """Stages a kernel as a package on which cargo's verbs can be run.
+
+    `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line.
+    """

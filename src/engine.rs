@@ -79,16 +79,21 @@ pub struct Artifact {
 }
 
 /// Everything that is resolved of a kernel before anything is built.
-struct Resolved {
-    source: Source,
-    config: Config,
-    cargo: CargoConfig,
-    cache: Cache,
-    fingerprint: Fingerprint,
+pub struct Resolved {
+    /// The kernel.
+    pub source: Source,
+    /// Its settings and manifest.
+    pub config: Config,
+    /// What cargo is configured to do.
+    pub cargo: CargoConfig,
+    /// Where it is built.
+    pub cache: Cache,
+    /// All that decides about it and is known before.
+    pub fingerprint: Fingerprint,
     /// The tiers in which it may be had, the best first.
     tiers: &'static [Tier],
     /// What stands in folders above it and decides nothing.
-    ignored: Vec<Ignored>,
+    pub ignored: Vec<Ignored>,
 }
 
 impl Resolved {
@@ -238,7 +243,8 @@ fn claim_of(source: &Source) -> String {
     format!("{}/claimed", identity(source, Tier::Optimized))
 }
 
-fn resolve(request: &Request) -> Result<Resolved> {
+/// Reads a kernel and everything that is configured for it.
+pub fn resolve(request: &Request) -> Result<Resolved> {
     check_tag(&request.abi)?;
     let source = Source::open(&request.path, &request.module)?;
     let environment = Environment::now();

@@ -507,7 +507,7 @@ proptest! {
         exports(&source.path, &text);
         let manifest = Manifest::of_kernel(&source.path, &text).unwrap_or_default();
         for form in [Form::Fast, Form::Pieces] {
-            if let Err(error) = stage(&source, &manifest, form) {
+            if let Err(error) = stage(&source, &manifest, form, "") {
                 prop_assert!(error.message.contains("k.rs"), "{}", error.message);
             }
         }
@@ -538,7 +538,7 @@ proptest! {
         outline(&text);
         exports(&source.path, &format!("#[unsafe(no_mangle)]\n{text}"));
         for form in [Form::Fast, Form::Pieces] {
-            let _ = stage(&source, &Manifest::default(), form);
+            let _ = stage(&source, &Manifest::default(), form, "");
         }
         forget();
     }

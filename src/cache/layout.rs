@@ -19,7 +19,7 @@ const LAYOUT: &str = "v1";
 /// The folders in it that every build needs.
 const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
 /// What else there may be.
-const FURTHER: [&str; 4] = ["cells", "origins", "Cargo.lock", "rustc-recorder"];
+const FURTHER: [&str; 5] = ["cells", "origins", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
 /// Metadata larger than this is not written, and what is larger was not written by us.
 pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 

@@ -15,6 +15,7 @@ use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
+use crate::config::layers::Config;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::exports::{Export, exports};
@@ -101,14 +102,7 @@ fn is_generated(source: &Source, error: &Error) -> bool {
 
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
-    check_workspace(source)?;
-    let toolchain = Toolchain::find(&config.settings, Start::of(&source.base, Some(&source.path)))?;
-    Ignored::tell(&toolchain.start.ignored, observer);
-    let rustc = rustc_identity(&toolchain, cache)?;
-    // An own manifest, or an older edition with an older PyO3, may well do with an older compiler.
-    if source.manifest.is_none() && !(config.manifest.names_pyo3() && config.manifest.edition().is_some()) {
-        rustc.check_age().map_err(|error| error.kernel(&source.path))?;
-    }
+    let (toolchain, rustc) = tools(source, config, cache, observer)?;
     let plan = Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc);
     let forced = config.settings.force_rebuild;
     let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
@@ -157,6 +151,24 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     Ok(built)
 }
 
+/// The tools for a kernel, and which rustc it is.
+pub fn tools(
+    source: &Source,
+    config: &Config,
+    cache: &Cache,
+    observer: &mut dyn Observer,
+) -> Result<(Toolchain, Identity)> {
+    check_workspace(source)?;
+    let toolchain = Toolchain::find(&config.settings, Start::of(&source.base, Some(&source.path)))?;
+    Ignored::tell(&toolchain.start.ignored, observer);
+    let rustc = rustc_identity(&toolchain, cache)?;
+    // An own manifest, or an older edition with an older PyO3, may well do with an older compiler.
+    if source.manifest.is_none() && !(config.manifest.names_pyo3() && config.manifest.edition().is_some()) {
+        rustc.check_age().map_err(|error| error.kernel(&source.path))?;
+    }
+    Ok((toolchain, rustc))
+}
+
 /// Which rustc the folder gets, asked once and remembered while that file stays what it is.
 fn rustc_identity(toolchain: &Toolchain, cache: &Cache) -> Result<Identity> {
     let selection = toolchain.selection();
@@ -168,7 +180,8 @@ fn rustc_identity(toolchain: &Toolchain, cache: &Cache) -> Result<Identity> {
     Ok(identity)
 }
 
-fn write_pyo3_config(cache: &Cache, python: &Python) -> Result<PathBuf> {
+/// Writes what PyO3's build script reads instead of asking an interpreter.
+pub fn write_pyo3_config(cache: &Cache, python: &Python) -> Result<PathBuf> {
     let text = python.pyo3_config();
     let path = cache.layout().join("python").join(format!("{}.txt", &Digest::of(text.as_bytes())[..16]));
     cache.write(&path, text.as_bytes())?;

@@ -7,6 +7,7 @@ pub mod recipe;
 pub mod lockfile;
 pub mod scratch;
 pub mod job;
+pub mod package;
 pub mod cargo;
 pub mod task;
 pub mod linkable;

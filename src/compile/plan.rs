@@ -37,7 +37,7 @@ pub struct Plan {
     /// Environment for cargo and all that it starts.
     pub environment: Vec<(&'static str, String)>,
     /// Cargo's profile.
-    profile: String,
+    pub profile: String,
     /// Names the compiled dependencies: kernels with the same value share a target folder.
     pub dependency_set: String,
     /// Names the recorded compiler call: kernels with the same value differ in nothing but their own code.
@@ -127,6 +127,25 @@ impl Plan {
             dependency_set: dependency_set[..16].to_owned(),
             recipe,
         }
+    }
+
+    /// The arguments that every subcommand takes which compiles: without those that say what is compiled, and how.
+    pub fn common(&self) -> impl Iterator<Item = &String> {
+        let own = ["--lib", "--crate-type=", "--message-format=", "--profile="];
+        self.arguments.iter().filter(move |argument| !own.iter().any(|prefix| argument.starts_with(prefix)))
+    }
+
+    /// The same plan, with which cargo takes the kernel for changed, whatever the dates of its files are: levels of lints
+    /// decide whether it is checked again, and of one that is rustdoc's and not known the compiler says nothing.
+    pub fn anew(mut self, mark: &str) -> Plan {
+        if let Some(manifest) = &mut self.manifest {
+            let lints = manifest.user.entry("lints").or_insert_with(|| Table::new().into());
+            let lints = lints.as_table_mut().map(|lints| lints.entry("rustdoc").or_insert_with(|| Table::new().into()));
+            if let Some(Value::Table(lints)) = lints {
+                lints.insert(format!("rsimport_{mark}"), "allow".into());
+            }
+        }
+        self
     }
 
     /// Names what is remembered of the packages in the dependency set, of which each profile has a library of its own.
@@ -277,6 +296,29 @@ mod tests {
         check("[dependencies]\npyo3 = \"0.22\"", "edition = \"2021\"");
         check("[package]\nedition = \"2021\"", "edition = \"2021\"");
         check("[profile.release]\npanic = \"unwind\"", "[profile.release]");
+    }
+
+    #[test]
+    fn a_mark_is_a_level_of_a_lint_beside_those_that_the_kernel_sets() {
+        let text = "//! ```cargo\n//! [lints.rustdoc]\n//! all = 'warn'\n//! ```\n".to_owned();
+        let source = Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text, manifest: None };
+        let config = Config::of(&source, &Overrides::new(), &Environment::default(), &Ancestors::default()).unwrap();
+        let of_rustc =
+            ["--config", "build.rustflags=[]", "--lib", "--crate-type=cdylib", "--profile=release", "--offline"];
+        let plan = Plan {
+            crate_name: "a".into(),
+            manifest: Some(Manifest::of(&source, &config, "a")),
+            arguments: of_rustc.map(str::to_owned).into(),
+            link_flags: &[],
+            environment: Vec::new(),
+            profile: "release".into(),
+            dependency_set: String::new(),
+            recipe: String::new(),
+        };
+        let text = plan.clone().anew("1f").manifest_text(Path::new("/k/a.rs")).unwrap();
+        let lints = text.parse::<Table>().unwrap()["lints"]["rustdoc"].clone();
+        assert_eq!(lints, Value::Table("all = 'warn'\nrsimport_1f = 'allow'".parse().unwrap()));
+        assert_eq!(plan.common().collect::<Vec<_>>(), ["--config", "build.rustflags=[]", "--offline"]);
     }
 
     #[test]

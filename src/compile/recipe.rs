@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::config::environment::variables;
 use crate::freshness::inputs::Input;
 
-/// The script that stands between cargo and rustc while a call is recorded. It tells the kernel's code the kernel's own
-/// folder in `CARGO_MANIFEST_DIR`, where cargo would name the folder of the generated manifest. And it gives rustc the
-/// output folder that later calls will have, because incremental data serves only calls with the same one.
+/// The script that stands between cargo and rustc. It tells the kernel's code the kernel's own folder in
+/// `CARGO_MANIFEST_DIR`, where cargo would name the folder of the generated manifest. Where another program is to stand
+/// in rustc's place for the kernel, it starts that; and it writes a call down where one is recorded. Then it gives rustc
+/// the output folder that later calls will have, because incremental data serves only calls with the same one.
 pub const RECORDER: &str = r#"#!/bin/sh
-if [ -n "$CARGO_PRIMARY_PACKAGE" ] && [ -n "$RSIMPORT_RECORD" ]; then
+if [ -n "$CARGO_PRIMARY_PACKAGE" ]; then
     if [ -n "$RSIMPORT_KERNEL_DIR" ]; then
         CARGO_MANIFEST_DIR=$RSIMPORT_KERNEL_DIR
         export CARGO_MANIFEST_DIR
     fi
-    if [ "$CARGO_CRATE_NAME" != build_script_build ]; then
+    if [ -n "$RSIMPORT_RECORD" ] && [ "$CARGO_CRATE_NAME" != build_script_build ]; then
         printf '%s\0' "$@" > "$RSIMPORT_RECORD/arguments"
         env -0 > "$RSIMPORT_RECORD/environment" 2>/dev/null
         pwd > "$RSIMPORT_RECORD/folder"
@@ -40,6 +41,9 @@ if [ -n "$CARGO_PRIMARY_PACKAGE" ] && [ -n "$RSIMPORT_RECORD" ]; then
         "$@" || exit
         cp "$RSIMPORT_OUTPUT"/* "$folder"
         exit
+    fi
+    if [ -n "$RSIMPORT_DRIVER" ]; then
+        exec "$RSIMPORT_DRIVER" "$@"
     fi
 fi
 exec "$@"

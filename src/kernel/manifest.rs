@@ -76,6 +76,12 @@ impl Manifest {
     /// The name that Rust has for PyO3, and the first version that the manifest takes, as 0.30 is `(0, 30)`; it is that of
     /// a crate where there is one.
     pub fn pyo3(&self, of_crate: Option<&str>) -> (String, Option<(u64, u64)>) {
+        let (key, first) = self.pyo3_key(of_crate);
+        (key.replace('-', "_"), first)
+    }
+
+    /// The same, with the name that the manifest has for PyO3.
+    pub fn pyo3_key(&self, of_crate: Option<&str>) -> (String, Option<(u64, u64)>) {
         let of_crate: Option<toml::Table> = of_crate.map(|text| text.parse().unwrap_or_default());
         let dependencies = of_crate.as_ref().unwrap_or(&self.table).get("dependencies").and_then(toml::Value::as_table);
         let text = |spec: &toml::Value, key: &str| spec.get(key).and_then(toml::Value::as_str).map(str::to_owned);
@@ -87,7 +93,7 @@ impl Manifest {
         let version = spec.as_str().map(str::to_owned).or_else(|| text(spec, "version"));
         let version = version.and_then(|version| semver::VersionReq::parse(&version).ok());
         let first = version.and_then(|version| version.comparators.first().map(|first| (first.major, first.minor)));
-        (name.replace('-', "_"), first.and_then(|(major, minor)| Some((major, minor?))))
+        (name.clone(), first.and_then(|(major, minor)| Some((major, minor?))))
     }
 
     fn of_block(path: &Path, text: &str) -> Result<Manifest> {

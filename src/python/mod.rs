@@ -4,6 +4,7 @@
 mod artifact;
 mod convert;
 mod stubs;
+mod tools;
 mod watcher;
 
 use std::collections::HashMap;
@@ -50,6 +51,9 @@ mod _engine {
 
     #[pymodule_export]
     use super::stubs::{descriptions, rust_files};
+
+    #[pymodule_export]
+    use super::tools::{Project, ProjectRun, project_open};
 
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {

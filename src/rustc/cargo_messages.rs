@@ -114,6 +114,11 @@ impl CargoOutput {
         self.own.iter().chain(self.others.iter())
     }
 
+    /// What was said about the kernel so far.
+    pub fn said_of_kernel(&self) -> impl Iterator<Item = &Diagnostic> + Clone {
+        self.own.iter()
+    }
+
     /// Diagnostics about the kernel.
     pub fn own(&mut self) -> Vec<Diagnostic> {
         self.own.all()

@@ -113,6 +113,12 @@ impl Toolchain {
         self.command(rustc, folder)
     }
 
+    /// A tool of Rust's that lies beside cargo or rustc, or in a folder of `PATH`.
+    pub fn tool(&self, name: &str) -> Option<PathBuf> {
+        let beside = |program: &Path| executable(&program.with_file_name(name));
+        beside(&self.cargo).or_else(|| beside(&self.rustc)).or_else(|| in_path(name))
+    }
+
     /// Everything that decides which rustc is started, without starting one.
     pub fn selection(&self) -> String {
         let folder = &self.start.folder;

@@ -55,26 +55,29 @@ pub enum Form {
     Pieces,
 }
 
-/// Decides what rustc is given for a kernel file.
-pub fn stage(source: &Source, manifest: &Manifest, form: Form) -> Result<Stage> {
+/// Decides what rustc is given for a kernel file, with a text below what the user wrote.
+pub fn stage(source: &Source, manifest: &Manifest, form: Form, below: &str) -> Result<Stage> {
     let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
     let text = readable(source, manifest);
     let file = syntax::parse(&text);
     let generated = pymodule::generated(source, &text, file.as_ref(), manifest, form == Form::Fast)?;
     let cut = file.filter(|_| form == Form::Pieces).and_then(|file| pieces(&text, &file));
     // rustc would look for what belongs to a cell beside the cell's file in the cache.
-    if hidden.is_none() && generated.text.is_none() && cut.is_none() && Cell::of(&source.path).is_none() {
+    let changed = hidden.is_some() || generated.text.is_some() || cut.is_some() || !below.is_empty();
+    if !changed && Cell::of(&source.path).is_none() {
         return Ok(Stage::Direct);
     }
     let name = PathBuf::from(source.path.file_name().unwrap_or_default());
     let mut copies = Copies { base: &source.base, files: HashMap::new(), order: Vec::new() };
     copies.add(name, cut.as_ref().unwrap_or(&text), Path::new(""));
     let mut files = copies.order.into_iter().filter_map(|path| copies.files.remove_entry(&path)).collect::<Vec<_>>();
-    if let (Some(appended), Some((_, root))) = (&generated.text, files.first_mut()) {
-        if !root.ends_with('\n') {
-            root.push('\n');
+    if let Some((_, root)) = files.first_mut() {
+        for appended in generated.text.as_deref().into_iter().chain([below]) {
+            if !root.ends_with('\n') && !appended.is_empty() {
+                root.push('\n');
+            }
+            root.push_str(appended);
         }
-        root.push_str(appended);
     }
     let in_pieces = cut.is_some();
     Ok(Stage::Copies(Staged { files, in_pieces, is_fast: generated.is_fast, warnings: generated.warnings }))
@@ -226,13 +229,23 @@ mod tests {
         std::fs::write(folder.path().join("a.rs"), text).unwrap();
         let source = Source::open(&folder.path().join("a.rs"), "a").unwrap();
         let manifest = Manifest::of_kernel(&source.path, text).unwrap();
-        let stage = stage(&source, &manifest, Form::Plain).unwrap();
+        let stage = stage(&source, &manifest, Form::Plain, "").unwrap();
         (folder, stage)
     }
 
     #[test]
     fn a_kernel_with_its_own_module_is_compiled_in_place() {
         assert_eq!(staged("#[pymodule] fn a() {}", &[]).1, Stage::Direct);
+    }
+
+    #[test]
+    fn a_text_below_the_kernel_comes_after_all_of_its_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.rs"), "#[pymodule] fn a() {}").unwrap();
+        let source = Source::open(&folder.path().join("a.rs"), "a").unwrap();
+        let stage = stage(&source, &Manifest::default(), Form::Plain, "fn below() {}").unwrap();
+        let Stage::Copies(Staged { files, .. }) = stage else { panic!("a copy is needed") };
+        assert_eq!(files[0].1, "#[pymodule] fn a() {}\nfn below() {}");
     }
 
     #[test]

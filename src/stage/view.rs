@@ -35,6 +35,18 @@ pub struct View {
 impl View {
     /// Prepares what the compiler is given, in the kernel's folder in the cache.
     pub fn of(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path, form: Form) -> Result<View> {
+        View::with(source, manifest, cache, work, form, "")
+    }
+
+    /// The same with a text below what the user wrote in the crate root.
+    pub fn with(
+        source: &Source,
+        manifest: &Manifest,
+        cache: &Cache,
+        work: &Path,
+        form: Form,
+        below: &str,
+    ) -> Result<View> {
         let source_of = source.clone();
         let mut plain = View {
             source: source_of,
@@ -45,19 +57,20 @@ impl View {
             warnings: Vec::new(),
         };
         if source.manifest.is_some() {
-            let below = work.join("links");
+            let links = work.join("links");
             let file = syntax::parse(&source.text);
             let generated = pymodule::generated(source, &source.text, file.as_ref(), manifest, false)?;
-            let lib = generated.text.map(|appended| format!("{}\n{appended}", source.text));
+            let appended = generated.text.map_or_else(|| below.to_owned(), |module| format!("{module}\n{below}"));
+            let lib = (!appended.is_empty()).then(|| format!("{}\n{appended}", source.text));
             plain.warnings = generated.warnings;
-            return Ok(match Links::of(source, lib.as_deref(), cache, &below)? {
-                Some(links) => {
-                    View { source: links.source(source), replaced: Some((below, PathBuf::from("/"))), ..plain }
+            return Ok(match Links::of(source, lib.as_deref(), cache, &links)? {
+                Some(seen) => {
+                    View { source: seen.source(source), replaced: Some((links, PathBuf::from("/"))), ..plain }
                 }
                 None => plain,
             });
         }
-        match stage(source, manifest, form)? {
+        match stage(source, manifest, form, below)? {
             Stage::Direct => Ok(plain),
             Stage::Copies(Staged { files, in_pieces, is_fast, warnings }) => {
                 let copies = work.join("src");

@@ -3,6 +3,7 @@
 //! The modules stand in the order in which they may use one another: each only those above it.
 
 pub mod templates;
+pub mod project;
 pub mod doctor;
 pub mod warm;
 pub mod watch;

@@ -1,0 +1,126 @@
+//! The tools of cargo's as Python sees them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::artifact::Diagnostic;
+use super::convert::{given, interpreter, text};
+use super::watcher::{raised, watched};
+use crate::engine::Request;
+use crate::tools::project::{self, Call, Wishes};
+
+/// A kernel as a package of cargo's.
+#[pyclass(frozen, module = "rsimport._engine")]
+pub(super) struct Project(project::Project);
+
+/// What a run of cargo has come to.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+pub(super) struct ProjectRun {
+    success: bool,
+    diagnostics: Vec<Py<Diagnostic>>,
+    failure: Option<Py<PyAny>>,
+    output: Vec<String>,
+    text: String,
+    library: Option<String>,
+    executable: Option<String>,
+}
+
+/// Stages a kernel as a package on which cargo's verbs can be run.
+#[pyfunction]
+#[pyo3(signature = (source, module, abi, python, settings, progress = None, *, pyo3_features = Vec::new(), below = String::new()))]
+#[allow(clippy::too_many_arguments)]
+pub(super) fn project_open(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    python: &Bound<'_, PyDict>,
+    settings: &Bound<'_, PyDict>,
+    progress: Option<Py<PyAny>>,
+    pyo3_features: Vec<String>,
+    below: String,
+) -> PyResult<Project> {
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let python = interpreter(python)?;
+    let wishes = Wishes { pyo3_features, below };
+    watched(py, progress, |observer| project::Project::open(&request, &python, wishes, observer)).map(Project)
+}
+
+#[pymethods]
+impl Project {
+    #[getter]
+    fn folder(&self) -> String {
+        text(self.0.folder())
+    }
+
+    #[getter]
+    fn manifest(&self) -> String {
+        text(self.0.manifest())
+    }
+
+    #[getter]
+    fn root(&self) -> String {
+        text(self.0.root())
+    }
+
+    #[getter]
+    fn source(&self) -> String {
+        text(self.0.source())
+    }
+
+    #[getter]
+    fn target(&self) -> String {
+        text(self.0.target())
+    }
+
+    #[getter]
+    fn work(&self) -> String {
+        text(self.0.work())
+    }
+
+    #[getter]
+    fn crate_name(&self) -> &str {
+        self.0.crate_name()
+    }
+
+    #[getter]
+    fn profile(&self) -> &str {
+        self.0.profile()
+    }
+
+    /// The user's name for a path that the compiler named.
+    fn real(&self, path: PathBuf) -> String {
+        text(self.0.real(&path))
+    }
+
+    /// Runs a verb of cargo's on the package.
+    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), progress = None))]
+    #[allow(clippy::too_many_arguments)]
+    fn run(
+        &self,
+        py: Python<'_>,
+        verb: String,
+        arguments: Vec<String>,
+        flags: Vec<String>,
+        profile: Option<String>,
+        environment: BTreeMap<String, String>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<ProjectRun> {
+        let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect() };
+        let run = watched(py, progress, |observer| self.0.run(&call, observer))?;
+        let (library, executable) = (run.library().map(text), run.executable().map(text));
+        let diagnostics = run.diagnostics.into_iter().map(|found| Py::new(py, Diagnostic::from(found)));
+        Ok(ProjectRun {
+            success: run.success,
+            diagnostics: diagnostics.collect::<PyResult<_>>()?,
+            failure: run.failure.map(|error| raised(py, error).into_value(py).into_any()),
+            output: run.output,
+            text: run.text,
+            library,
+            executable,
+        })
+    }
+}
