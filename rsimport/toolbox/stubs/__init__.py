@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from rsimport.toolbox.stubs._files import Place
+
 
 @click.command(
     "stubs",
@@ -39,51 +41,59 @@ def command(paths: Sequence[str], out: str | None, check: bool, **options: Any) 
     [tool.rsimport] those beside the kernels are kept current after every build.
     """
     from rsimport.toolbox.stubs._files import Place
-    from rsimport.toolbox.stubs._making import stubs_of
 
     settings = given(options)
-    failed = False
-    for root, kernel in _kernels(paths):
-        place = Place.of(kernel, root, out)
-        try:
-            stubs = stubs_of(place, settings)
-            written = [] if check else stubs.write()
-        except (RsimportError, OSError) as exc:
-            _complain(exc)
-            failed = True
-            continue
-        for path in stubs.foreign:
-            if check:
-                click.echo(f"kept      {_shown(path)}, which was written by hand")
-                continue
-            elsewhere = f"rsimport stubs {shlex.quote(os.path.relpath(kernel))} --out typings"
-            message = f"{_shown(path)} is left alone: its first line does not say that rsimport wrote it"
-            _complain(f"{message}\nhint: {elsewhere}")
-            failed = True
+    results = [_update(Place.of(kernel, root, out), settings, check, out) for root, kernel in _kernels(paths)]
+    return 0 if all(results) else 1
+
+
+def _update(place: Place, settings: dict[str, Any], check: bool, out: str | None) -> bool:
+    """Writes or checks the stubs of a kernel, and says what was done; False where something is wrong."""
+    from rsimport.toolbox.stubs._files import written_by_others
+    from rsimport.toolbox.stubs._making import stubs_of
+
+    kernel = shlex.quote(os.path.relpath(place.kernel))
+    others = written_by_others(place)
+    try:
+        # What is there already needs no build.
+        stubs = None if others else stubs_of(place, settings)
+        written = [] if check or stubs is None else stubs.write()
+    except (RsimportError, OSError) as exc:
+        _complain(exc)
+        return False
+    if stubs is not None:
+        others = stubs.foreign
+    for path in others:
+        if check:
+            click.echo(f"kept      {_shown(path)}, which was written by hand")
+        else:
+            what = f"{_shown(path)} is left alone: its first line does not say that rsimport wrote it"
+            _complain(f"{what}\nhint: rsimport stubs {kernel} --out typings")
+    if stubs is None:
+        return check
+    wrong = [(path, "missing") for path in stubs.missing] + [(path, "stale") for path in stubs.stale]
+    wrong += [(path, "of something that the kernel has no more") for path in stubs.obsolete]
+    if check:
+        where = f" --out {shlex.quote(out)}" if out is not None else ""
+        for path, what in wrong:
+            _complain(f"{_shown(path)} is {what}\nhint: rsimport stubs {kernel}{where}")
+    else:
         for path in written:
             click.echo(f"wrote     {_shown(path)}")
-        for path in stubs.obsolete if not check else []:
+        for path in stubs.obsolete:
             click.echo(f"removed   {_shown(path)}")
-        if check:
-            wrong = [(path, "is missing") for path in stubs.missing]
-            wrong += [(path, "is stale") for path in [*stubs.stale, *stubs.obsolete]]
-            for path, what in wrong:
-                where = f" --out {shlex.quote(out)}" if out is not None else ""
-                _complain(f"{_shown(path)} {what}\nhint: rsimport stubs {shlex.quote(os.path.relpath(root))}{where}")
-            failed |= bool(wrong)
-        for path in stubs.texts:
-            if path not in [*stubs.foreign, *stubs.missing, *stubs.stale]:
-                click.echo(f"current   {_shown(path)}")
-    return 1 if failed else 0
+    for path in stubs.current:
+        click.echo(f"current   {_shown(path)}")
+    return not wrong if check else not others
 
 
 def keep_current(kernel: str, settings: dict[str, object]) -> None:
     """Brings the stubs beside a kernel up to date after a build, unless they are written by hand."""
-    from rsimport.toolbox.stubs._files import Place, is_foreign
+    from rsimport.toolbox.stubs._files import Place, written_by_others
     from rsimport.toolbox.stubs._making import stubs_of
 
     place = Place.of(kernel, kernel, None)
-    if not is_foreign(place):
+    if not written_by_others(place):
         stubs_of(place, settings).write()
 
 

@@ -63,6 +63,7 @@ class Stubs:
     """Ours, but not as they are to be."""
     obsolete: list[Path] = field(default_factory=list)
     """Ours, of what the kernel has no more."""
+    current: list[Path] = field(default_factory=list)
 
     def write(self) -> list[Path]:
         """Brings the files up to date; tells which were written."""
@@ -83,8 +84,8 @@ def compared(place: Place, module: Module) -> Stubs:
             stubs.missing.append(path)
         elif not found.startswith(OURS.encode()):
             stubs.foreign.append(path)
-        elif found != wanted.encode():
-            stubs.stale.append(path)
+        else:
+            (stubs.current if found == wanted.encode() else stubs.stale).append(path)
     head = place.head.encode()
     inside = place.folder / place.name
     for path in [place.folder / f"{place.name}.pyi", *sorted(inside.rglob("*.pyi") if inside.is_dir() else [])]:
@@ -93,7 +94,7 @@ def compared(place: Place, module: Module) -> Stubs:
     return stubs
 
 
-def is_foreign(place: Place) -> list[Path]:
+def written_by_others(place: Place) -> list[Path]:
     """The stubs of a kernel that somebody else has written, as far as that is known without a look at the kernel."""
     both = [place.folder / f"{place.name}.pyi", place.folder / place.name / "__init__.pyi"]
     return [path for path in both if (found := _read(path)) is not None and not found.startswith(OURS.encode())]

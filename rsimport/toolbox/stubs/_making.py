@@ -42,7 +42,8 @@ def library_of(place: Place, settings: dict[str, object]) -> str:
         raise run.failure
     if run.library is None:
         raise RsimportError(f"cargo built no library for {place.kernel}", kernel=str(place.kernel))
-    return run.library
+    # That of another kernel of this name may take its place as soon as nobody holds the lock.
+    return _engine.image(run.library)
 
 
 def model_of(library: str, place: Place) -> Module:
