@@ -5,7 +5,7 @@ sits, the fast one, whose incremental data the first edit then finds. The proces
 edited the kernel for a moment, the optimised build also when Python ends. It outlives a Python that ends by
 itself, so that a short script finds the optimised build when it runs again. It gives way to everything else,
 and stops when the kernel is edited once more, when the Python that started it is killed, and after a time
-that no build takes.
+that no build takes. A kernel's stubs, where they are to be kept current, are written in the same way.
 
 Once a day another one keeps the cache in order, after a build, when whoever waited for that has its module.
 """
@@ -40,8 +40,11 @@ STAY = b"."
 LIMIT = 1800.0
 """Seconds after which a build is given up: nobody sees that it goes on, and some constants never end."""
 
+STUBS = "stubs"
+"""What stands in the place of a tier where stubs are to be written."""
+
 _waiting: dict[str, Waiting] = {}
-"""The builds that are to be started, by kernel."""
+"""What is to be started, by kernel; stubs have places of their own."""
 
 _started: list[Popen[bytes]] = []
 
@@ -55,6 +58,12 @@ def prepare(kernel: str, module: str, settings: dict[str, object], key: str) -> 
     """Has the first edit of a kernel prepared, if this is a session in which one edits."""
     if hasattr(sys, "ps1") or "IPython" in sys.modules:
         _schedule((kernel, module, settings, "fast"), key)
+
+
+def describe(kernel: str, module: str, settings: dict[str, object], key: str) -> None:
+    """Has the stubs of a kernel brought up to date soon; a cell has none."""
+    if os.path.basename(os.path.dirname(os.path.dirname(kernel))) != "cells":
+        _schedule((kernel, module, settings, STUBS), key)
 
 
 class Waiting:
@@ -74,9 +83,10 @@ class Waiting:
     def leave(self) -> bool:
         """Gives the place up; False where a newer one has it."""
         with _order:
-            mine = _waiting.get(self.task[0]) is self
+            place = _place(self.task)
+            mine = _waiting.get(place) is self
             if mine:
-                del _waiting[self.task[0]]
+                del _waiting[place]
         return mine
 
 
@@ -96,15 +106,19 @@ if hasattr(os, "register_at_fork"):
 
 
 def _schedule(task: Task, key: str) -> None:
-    kernel = task[0]
+    place = _place(task)
     with _order:
-        before = _waiting.get(kernel)
+        before = _waiting.get(place)
         if (before is not None and before.key == key) or not _in_main_interpreter():
             return
-        waiting = _waiting[kernel] = Waiting(task, key)
+        waiting = _waiting[place] = Waiting(task, key)
     if before is not None:
         before.timer.cancel()
     waiting.timer.start()
+
+
+def _place(task: Task) -> str:
+    return f"{task[0]}:{STUBS}" if task[-1] == STUBS else task[0]
 
 
 def main() -> None:
@@ -123,7 +137,12 @@ def main() -> None:
     Thread(target=_stop_when_orphaned, daemon=True).start()
     quiet = {**settings, "tier": tier, "progress": False, "force_rebuild": False}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
-    with suppress(RsimportError, KeyboardInterrupt):
+    with suppress(RsimportError, KeyboardInterrupt, OSError):
+        if tier == STUBS:
+            from rsimport.toolbox.stubs import keep_current
+
+            keep_current(kernel, {**quiet, "tier": "fast"})
+            return
         # The optimised build that is there already must not pass for the fast one.
         _engine.build(kernel, module, ABI, interpreter(), quiet, None, ahead=tier == "fast")
 
@@ -140,7 +159,9 @@ def _in_main_interpreter() -> bool:
 def _start(task: Task) -> None:
     kernel, module, settings, tier = task
     try:
-        if tier == "fast":
+        if tier == STUBS:
+            wanted = True
+        elif tier == "fast":
             wanted = _engine.settings(kernel, settings)["tier"] == "auto"
         else:
             wanted = _engine.claim(kernel, module, ABI, settings)
@@ -188,7 +209,7 @@ def _launch(function: str, argument: object) -> None:
 def _leave() -> None:
     for waiting in list(_waiting.values()):
         waiting.timer.cancel()
-        if waiting.leave() and waiting.task[-1] == "optimized":
+        if waiting.leave() and waiting.task[-1] in ("optimized", STUBS):
             _start(waiting.task)
     _let_go(STAY)
 

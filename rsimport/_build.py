@@ -35,6 +35,10 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
     effective = _engine.settings(kernel, settings)
     with _noted(importing), showing(module, bool(effective["progress"])) as progress:
         artifact = _engine.build(kernel, module, ABI, interpreter(), settings, progress)
+    if artifact.built and effective["stubs"]:
+        from rsimport._background import describe
+
+        describe(kernel, module, settings, artifact.key)
     # As long as nobody has imported logging, nobody has asked for more than its warnings.
     if artifact.built and ("logging" in sys.modules or artifact.warnings):
         import logging

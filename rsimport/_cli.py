@@ -66,6 +66,7 @@ TOOLBOX: dict[str, str] = {
     "doc": "_doc",
     "expand": "_expand",
     "fmt": "_fmt",
+    "stubs": "stubs",
     "test": "_test",
 }
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,9 +27,9 @@ def setting_options(*names: str) -> Callable[[Command], Command]:
             if not names or setting.name in names:
                 command = _option(setting, hidden=not names and setting.name not in SHOWN)(command)
         if not names:
-            command.__doc__ = (
-                f"{command.__doc__}\n\nEvery setting is an option; `rsimport settings` lists them."
-            )
+            # A docstring has its indentation, which what is added has not.
+            own = cleandoc(command.__doc__ or "")
+            command.__doc__ = f"{own}\n\nEvery setting is an option; `rsimport settings` lists them."
         return command
 
     return decorate

@@ -37,6 +37,7 @@ __all__ = [
     "checks",
     "claim",
     "crate_source",
+    "descriptions",
     "discard_images",
     "format",
     "image",
@@ -50,6 +51,7 @@ __all__ = [
     "outline",
     "project_open",
     "recall",
+    "rust_files",
     "settings",
     "settings_table",
     "shown",
@@ -375,6 +377,12 @@ def marked(path: str) -> bool:
 
 def crate_source(folder: str) -> str | None:
     """The `lib.rs` of the marked crate in a folder, else None. Never raises."""
+
+def descriptions(library: str) -> list[str]:
+    """What PyO3 says of a kernel in a library that was built with its feature `experimental-inspect`, in JSON."""
+
+def rust_files(source: str, module: str) -> list[str]:
+    """The Rust files of a kernel, its own first."""
 
 def lookup(source: str, module: str, abi: str, settings: _Given) -> Artifact | None:
     """The fresh artifact of a kernel file or crate folder; None if it has to be built.

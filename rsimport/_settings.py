@@ -19,6 +19,7 @@ class Settings(TypedDict, total=False):
     offline: bool
     locked: bool
     force_rebuild: bool
+    stubs: bool
     cache_dir: str | PathLike[str]
     cache_max_size: str
     cache_max_age: str

@@ -108,6 +108,8 @@ settings! {
     locked: bool = false, Bool, in_kernel;
     /// Build even if the cache has the kernel, and compile again what may have changed unnoticed.
     force_rebuild: bool = false, Bool;
+    /// Keep the `.pyi` files beside kernels current: after a build, `rsimport stubs` runs in the background.
+    stubs: bool = false, Bool;
     /// Folder of the cache, for a project one inside of it; empty means the user's cache folder.
     cache_dir: String = "", Path;
     /// Size of the cache (`5G`) above which what was unused for longest goes, once a day after a build; `none` is no limit.

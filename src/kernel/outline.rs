@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, ImplItem, Item, Meta, Pat, Signature, Token, Type};
+use syn::{Attribute, Fields, FnArg, ImplItem, Item, Meta, Pat, Signature, Token, Type};
 
 use super::python_types::{python_result, python_type};
 use super::syntax;
@@ -31,6 +31,7 @@ pub fn outline(text: &str) -> Vec<Named> {
     if let Some(file) = syntax::parse(text) {
         let mut classes = Vec::new();
         collect_classes(&file.items, &mut classes);
+        collect_aliases(&file.items, &mut classes);
         collect(&file.items, &classes, &mut found);
     }
     syntax::forget();
@@ -55,6 +56,44 @@ fn collect_classes(items: &[Item], found: &mut Vec<Class>) {
             _ => {}
         }
     }
+}
+
+/// Names that the kernel itself gives to types, after those that they are made of.
+fn collect_aliases(items: &[Item], known: &mut Vec<Class>) {
+    for item in items {
+        match item {
+            Item::Mod(module) => collect_aliases(module.content.as_ref().map_or(&[][..], |(_, items)| items), known),
+            Item::Type(item) => {
+                known.extend(python_type(&item.ty, known).map(|python| (plain(&item.ident), python)));
+            }
+            // PyO3 takes what one of the variants, or the one field, takes.
+            Item::Enum(item) if derives(&item.attrs, "FromPyObject") => {
+                let parts = item.variants.iter().map(|variant| only(&variant.fields));
+                let parts: Option<Vec<_>> = parts.map(|ty| python_type(ty?, known)).collect();
+                known.extend(parts.map(|parts| (plain(&item.ident), parts.join(" | "))));
+            }
+            Item::Struct(item) if derives(&item.attrs, "FromPyObject") => {
+                let python = only(&item.fields).and_then(|ty| python_type(ty, known));
+                known.extend(python.map(|python| (plain(&item.ident), python)));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The type of the only field, if it has no name.
+fn only(fields: &Fields) -> Option<&Type> {
+    match fields {
+        Fields::Unnamed(fields) if fields.unnamed.len() == 1 => fields.unnamed.first().map(|field| &field.ty),
+        _ => None,
+    }
+}
+
+fn derives(attributes: &[Attribute], name: &str) -> bool {
+    attributes.iter().any(|attribute| {
+        let paths = attribute.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
+        is(attribute, "derive") && paths.is_ok_and(|paths| paths.iter().any(|path| ends(path, name)))
+    })
 }
 
 fn collect(items: &[Item], classes: &[Class], found: &mut Vec<Named>) {
@@ -245,6 +284,26 @@ mod tests {
         check("mod m {\n  fn f() {}\n}", &[("", "m", (1, 3), "() -> ?"), ("", "f", (2, 2), "() -> None")]);
         check("make!(one, { two });", &[("", "one", (1, 1), "() -> ?"), ("", "two", (1, 1), "() -> ?")]);
         check("fn broken( {", &[]);
+    }
+
+    #[test]
+    fn a_type_may_have_a_name_of_the_kernels_own() {
+        check(
+            "type Floats<'py> = PyReadonlyArray1<'py, f64>;\ntype Both<'py> = (Floats<'py>, bool);\nfn f(a: Both<'_>, b: Floats<'_>) {}",
+            &[
+                ("", "Floats", (1, 1), "() -> ?"),
+                ("", "Both", (2, 2), "() -> ?"),
+                ("", "f", (3, 3), "(a: tuple[NDArray[np.float64], bool], b: NDArray[np.float64]) -> None"),
+            ],
+        );
+        check(
+            "#[derive(Debug, FromPyObject)] enum Image<'py> { Bytes(PyArrayLike2<'py, u8>), Text(String) }\n#[derive(pyo3::FromPyObject)] struct New(f64);\nfn f(a: Image<'_>, b: New) {}",
+            &[
+                ("", "Image", (1, 1), "() -> ?"),
+                ("", "New", (2, 2), "() -> ?"),
+                ("", "f", (3, 3), "(a: ArrayLike | str, b: float) -> None"),
+            ],
+        );
     }
 
     #[test]

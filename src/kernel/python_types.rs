@@ -1,6 +1,6 @@
 //! What a Rust type of a signature is called in Python, as PyO3 converts it.
 
-use syn::{GenericArgument, PathArguments, ReturnType, Type};
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Type};
 
 /// The last part of a Rust type's path, and the type in Python. `0` and `1` stand for its arguments; lifetimes count for
 /// nothing.
@@ -66,6 +66,31 @@ const TYPES: [(&str, &str); 59] = [
     ("PyType", "type"),
 ];
 
+/// Types of the elements of arrays: the last part of the Rust type's path, and the type in NumPy.
+const ELEMENTS: [(&str, &str); 21] = [
+    ("bool", "bool_"),
+    ("i8", "int8"),
+    ("i16", "int16"),
+    ("i32", "int32"),
+    ("i64", "int64"),
+    ("isize", "intp"),
+    ("u8", "uint8"),
+    ("u16", "uint16"),
+    ("u32", "uint32"),
+    ("u64", "uint64"),
+    ("usize", "uintp"),
+    ("f16", "float16"),
+    ("f32", "float32"),
+    ("f64", "float64"),
+    ("Complex32", "complex64"),
+    ("Complex64", "complex128"),
+    ("Py", "object_"),
+    ("PyFixedString", "bytes_"),
+    ("PyFixedUnicode", "str_"),
+    ("Datetime", "datetime64"),
+    ("Timedelta", "timedelta64"),
+];
+
 /// A type's name in Python, where it is known. `classes` are those of the kernel: their names in Rust and in Python.
 pub fn python_type(ty: &Type, classes: &[(String, String)]) -> Option<String> {
     match ty {
@@ -88,17 +113,13 @@ pub fn python_type(ty: &Type, classes: &[(String, String)]) -> Option<String> {
             if let Some((_, class)) = classes.iter().find(|(rust, _)| *rust == name) {
                 return Some(class.clone());
             }
+            let types = arguments(last);
+            if let Some(array) = array_type(&name, types.first().copied()) {
+                return Some(array);
+            }
             let (_, pattern) = TYPES.iter().find(|(rust, _)| *rust == name)?;
-            let types = match &last.arguments {
-                PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
-                _ => Vec::new(),
-            };
-            let types = types.into_iter().filter_map(|argument| match argument {
-                GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            });
             let mut filled = (*pattern).to_owned();
-            for (place, ty) in types.enumerate().take(2) {
+            for (place, ty) in types.into_iter().enumerate().take(2) {
                 if filled.contains(&place.to_string()) {
                     filled = filled.replace(&place.to_string(), &python_type(ty, classes)?);
                 }
@@ -115,6 +136,42 @@ pub fn python_result(output: &ReturnType, classes: &[(String, String)]) -> Optio
         ReturnType::Default => Some("None".to_owned()),
         ReturnType::Type(_, ty) => Some(python_type(ty, classes)?.replace("list[bytes]", "list[list[int]]")),
     }
+}
+
+/// The arguments of a type that are types themselves.
+fn arguments(part: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &part.arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.collect()
+}
+
+/// An array of the crate numpy: with a number of dimensions, with any, or with one that its type names.
+fn array_type(name: &str, element: Option<&Type>) -> Option<String> {
+    let kind = name.trim_end_matches("Dyn").trim_end_matches(|last: char| last.is_ascii_digit());
+    match kind {
+        "PyArray" | "PyReadonlyArray" | "PyReadwriteArray" => {
+            let element = element.and_then(element_type).map_or("Any".to_owned(), |name| format!("np.{name}"));
+            Some(format!("NDArray[{element}]"))
+        }
+        "PyUntypedArray" => Some("NDArray[Any]".to_owned()),
+        "PyArrayLike" => Some("ArrayLike".to_owned()),
+        "PyArrayDescr" => Some("np.dtype[Any]".to_owned()),
+        _ => None,
+    }
+}
+
+fn element_type(ty: &Type) -> Option<&'static str> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    let name = last.ident.to_string();
+    if name == "Complex" {
+        let part = arguments(last).first().copied().and_then(element_type);
+        return Some(if part == Some("float32") { "complex64" } else { "complex128" });
+    }
+    ELEMENTS.iter().find(|(rust, _)| *rust == name).map(|(_, python)| *python)
 }
 
 fn is_byte(ty: &Type) -> bool {
@@ -144,7 +201,13 @@ mod tests {
         check("PyRef<'_, Counter>", Some("Count"));
         check("std::borrow::Cow<'_, str>", Some("str"));
         check("Vec<Mine>", None);
-        check("PyReadonlyArray1<'_, f64>", None);
+        check("PyReadonlyArray1<'_, f64>", Some("NDArray[np.float64]"));
+        check("PyResult<Bound<'py, numpy::PyArray2<i32>>>", Some("NDArray[np.int32]"));
+        check("&Bound<'_, PyArrayDyn<Complex<f32>>>", Some("NDArray[np.complex64]"));
+        check("PyReadwriteArray<'py, bool, Ix2>", Some("NDArray[np.bool_]"));
+        check("Option<Vec<Py<PyArray1<T>>>>", Some("list[NDArray[Any]] | None"));
+        check("Bound<'py, PyUntypedArray>", Some("NDArray[Any]"));
+        check("PyArrayLike1<'py, f64, AllowTypeChange>", Some("ArrayLike"));
         check("impl Iterator<Item = f64>", None);
     }
 }

@@ -5,6 +5,7 @@ mod artifact;
 mod cache;
 mod convert;
 mod shipping;
+mod stubs;
 mod tools;
 mod watcher;
 
@@ -56,6 +57,8 @@ mod _engine {
         settings_table, shown, templates, warm, write_cell,
     };
 
+    #[pymodule_export]
+    use super::stubs::{descriptions, rust_files};
     #[pymodule_export]
     use super::tools::{Project, ProjectRun, format, project_open};
 

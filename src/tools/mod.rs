@@ -11,3 +11,4 @@ pub mod doctor;
 pub mod warm;
 pub mod watch;
 pub mod why;
+pub mod introspection;
