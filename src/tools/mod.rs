@@ -4,6 +4,7 @@
 
 pub mod templates;
 pub mod format;
+pub mod items;
 pub mod messages;
 pub mod tests;
 pub mod project;
