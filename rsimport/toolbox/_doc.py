@@ -36,7 +36,8 @@ from rsimport.toolbox._verb import Verb, kernel
 def command(path: str, show: bool, out: str | None, behind: list[str], **options: Any) -> int:
     """Make the documentation of a kernel for readers of its Rust: `cargo doc`, private functions included.
 
-    It lies in the cache, and the command prints where. What Python's help() shows comes from the same comments.
+    It lies in the cache, and the command prints where. What Python's help() shows comes from the same
+    comments.
     """
     if out is not None and os.path.isdir(out) and not os.path.isfile(os.path.join(out, "crates.js")):
         raise ConfigError(f"{out} is there, and no documentation of Rust", hint="name a new folder")

@@ -10,10 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rsimport import _engine
 from rsimport._errors import ConfigError, RsimportError
 from rsimport.toolbox._project import Kernel
-from rsimport.toolbox._verb import near
 
 FLAGS = ("-Clink-arg=-shared",)
 CHECKED = (
@@ -97,7 +95,7 @@ def waited(child: subprocess.Popen[str]) -> int:
 
 
 def ended(code: int) -> str | None:
-    """How tests ended that did not end by themselves. Raises KeyboardInterrupt if that was what ended them."""
+    """How tests ended that did not end by themselves. Raises KeyboardInterrupt if it was by a Ctrl-C."""
     if code in (0, FAILED):
         return None
     if code == -signal.SIGINT:

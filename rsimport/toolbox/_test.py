@@ -52,8 +52,8 @@ def command(
 ) -> int:
     """Run the `#[test]` functions of a kernel, in a child of this Python: `Python::attach` works in them.
 
-    They see the Python, the environment and the packages that run this command. Unless --release is given, they are
-    compiled as cargo compiles tests: without optimisation, and with all checks.
+    They see the Python, the environment and the packages that run this command. Unless --release is given,
+    they are compiled as cargo compiles tests: without optimisation, and with all checks.
     """
     settings = given(options)
     found = kernels([path])

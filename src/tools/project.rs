@@ -31,7 +31,7 @@ use crate::rustc::toolchain::Toolchain;
 use crate::stage::copies::Form;
 use crate::stage::view::View;
 use crate::tools::messages::Messages;
-use crate::tools::tests::{Test, tests};
+use crate::tools::tested::{Test, tests};
 
 /// What stdout may have of text before the rest of it is left out.
 const MOST_OUTPUT: usize = 256 << 20;
