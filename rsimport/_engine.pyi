@@ -516,6 +516,10 @@ class Project:
         """cargo's JSON messages with the user's names and places, without those about generated code."""
     def tests(self) -> list[tuple[str, str, int]]:
         """The names of the `#[test]` functions, with file and line."""
+    def format(self, file: str) -> None:
+        """Formats generated code in the cache, where rustfmt is there and can read it."""
+    def item(self, text: str, path: str) -> str:
+        """The text of an item in a text of Rust, by the last parts of its path."""
     def tool(self, name: str) -> str | None:
         """Where a tool of Rust's is: `rustfmt`, `rust-analyzer`."""
     def run(
@@ -554,7 +558,7 @@ class ProjectRun:
         """The library that was made of the kernel."""
     @property
     def executable(self) -> str | None:
-        """The program that was made of the kernel, as of its tests."""
+        """A copy of the program that was made of the kernel, as of its tests, which stays what it is."""
 
 def project_open(
     source: str,

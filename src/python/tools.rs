@@ -10,6 +10,8 @@ use super::artifact::Diagnostic;
 use super::convert::{given, interpreter, text};
 use super::watcher::{raised, watched};
 use crate::engine::Request;
+use crate::tools::format::make_readable;
+use crate::tools::items;
 use crate::tools::project::{self, Call, Wishes};
 
 /// A kernel as a package of cargo's.
@@ -127,6 +129,16 @@ impl Project {
         self.0.tests().into_iter().map(|test| (test.name, text(test.file), test.line)).collect()
     }
 
+    /// Formats generated code in the cache, where rustfmt is there and can read it.
+    fn format(&self, py: Python<'_>, file: PathBuf) -> PyResult<()> {
+        watched(py, None, |observer| make_readable(self.0.toolchain(), &file, observer))
+    }
+
+    /// The text of an item in a text of Rust.
+    fn item(&self, py: Python<'_>, text: &str, path: &str) -> PyResult<String> {
+        items::item(text, path).map_err(|error| raised(py, error.kernel(self.0.source())))
+    }
+
     /// Where a tool of Rust's is.
     fn tool(&self, name: &str) -> Option<String> {
         self.0.toolchain().tool(name).map(text)
@@ -148,7 +160,7 @@ impl Project {
     ) -> PyResult<ProjectRun> {
         let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect(), unstable };
         let run = watched(py, progress, |observer| self.0.run(&call, observer))?;
-        let (library, executable) = (run.library().map(text), run.executable().map(text));
+        let (library, executable) = (run.library().map(text), run.program().map(text));
         let diagnostics = run.diagnostics.into_iter().map(|found| Py::new(py, Diagnostic::from(found)));
         Ok(ProjectRun {
             success: run.success,
