@@ -63,7 +63,10 @@ class Commands(click.Group):
         return command
 
 
-TOOLBOX: dict[str, str] = {}
+TOOLBOX: dict[str, str] = {
+    "export": "export",
+    "wheel": "wheel",
+}
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
 
 

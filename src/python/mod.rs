@@ -42,7 +42,9 @@ use watcher::{Watcher, raised, watched};
 #[pymodule]
 mod _engine {
     #[pymodule_export]
-    use super::shipping::{beside, inplace, write_text};
+    use super::shipping::{
+        Exported, beside, cargo_is_native, export, inplace, lock_project, parts, wheels_folder, write_text,
+    };
     #[pymodule_export]
     use super::{
         Artifact, CacheEntry, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, cache_clear,

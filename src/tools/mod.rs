@@ -6,3 +6,4 @@ pub mod templates;
 pub mod doctor;
 pub mod warm;
 pub mod watch;
+pub mod export;
