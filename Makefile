@@ -8,7 +8,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
-        docs-site docs-pictures wheel fuzz faults clean
+        docs-site docs-pictures ship wheel fuzz faults clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ docs-site: docs ## make the site, into site/
 
 docs-pictures: $(VENV)/installed $(VENV)/tools ## write the pictures of a notebook, by the test that drives JupyterLab
 	cd pytests && DOCS_PICTURES=../docs/pictures ../$(BIN)/pytest -q test_jupyterlab.py
+
+ship: $(VENV)/installed $(VENV)/tools ## ship the kernels into environments without Rust, and packages with kernels
+	$(BIN)/python scripts/ship_kernels.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/
 	$(BIN)/maturin build --release --out dist

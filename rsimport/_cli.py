@@ -65,9 +65,11 @@ TOOLBOX: dict[str, str] = {
     "clippy": "_clippy",
     "doc": "_doc",
     "expand": "_expand",
+    "export": "export",
     "fmt": "_fmt",
     "stubs": "stubs",
     "test": "_test",
+    "wheel": "wheel",
 }
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
 

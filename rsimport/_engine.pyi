@@ -12,6 +12,7 @@ __all__ = [
     "Damage",
     "Diagnostic",
     "Export",
+    "Exported",
     "Follower",
     "Named",
     "Origin",
@@ -34,21 +35,25 @@ __all__ = [
     "cache_parts",
     "cache_why",
     "capsule",
+    "cargo_is_native",
     "checks",
     "claim",
     "crate_source",
     "descriptions",
     "discard_images",
+    "export",
     "format",
     "image",
     "inplace",
     "kernels",
     "key",
     "lacking",
+    "lock_project",
     "lookup",
     "marked",
     "note",
     "outline",
+    "parts",
     "project_open",
     "recall",
     "rust_files",
@@ -57,6 +62,7 @@ __all__ = [
     "shown",
     "templates",
     "warm",
+    "wheels_folder",
     "write_cell",
     "write_text",
 ]
@@ -304,6 +310,57 @@ class Export:
         """1-based."""
 
 @final
+class Exported:
+    """A kernel as a project that needs no rsimport: what is to be written, and what its manifest says."""
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Files by their place in the project."""
+    @property
+    def copied(self) -> list[tuple[str, str]]:
+        """Places in the project of files that are copied there."""
+    @property
+    def manifest(self) -> str:
+        """The text of its `Cargo.toml`."""
+    @property
+    def lock(self) -> str:
+        """The lock file that cargo is to start from."""
+    @property
+    def library(self) -> str:
+        """The name of the extension module in the package."""
+    @property
+    def doc(self) -> str | None:
+        """What the package says of itself, where it is not the module that says it."""
+    @property
+    def features(self) -> list[str]: ...
+    @property
+    def rustflags(self) -> list[str]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def license(self) -> str | None: ...
+    @property
+    def authors(self) -> list[str]: ...
+    @property
+    def repository(self) -> str | None: ...
+    @property
+    def crates(self) -> list[str]:
+        """The crates that it depends on directly."""
+    @property
+    def abi3(self) -> bool:
+        """Has it a feature with which one library is for several versions of Python?"""
+    @property
+    def old(self) -> bool:
+        """Is PyO3 older than the variable by which it is told not to link with Python?"""
+    @property
+    def notes(self) -> list[str]:
+        """What somebody should know."""
+
+@final
 class Origin:
     """Where an artifact came from, and how it would be made again."""
 
@@ -472,6 +529,21 @@ def write_cell(name: str, text: str, deps: list[str], notebook: str, settings: _
 
 def write_text(name: str, text: str, deps: list[str], settings: _Given) -> str:
     """Writes the text of a program to a kernel file in the cache that is never changed; returns its path."""
+
+def export(kernel: str, module: str, abi: str, settings: _Given, inputs: list[str]) -> Exported:
+    """Describes the project of a kernel; `inputs` are the files that its build has read. Writes nothing."""
+
+def cargo_is_native(folder: str) -> bool:
+    """Does cargo's configuration for a folder ask for the CPU at hand?"""
+
+def parts(kernel: str) -> list[str]:
+    """The files that a kernel or a crate is made of, as far as its text names them."""
+
+def wheels_folder(settings: _Given) -> str:
+    """Where in the cache wheels are compiled."""
+
+def lock_project(folder: str, kernel: str, module: str, abi: str, settings: _Given) -> None:
+    """Has cargo finish the lock file of a project that was written to a folder."""
 
 def checks(settings: _Given) -> list[Check]:
     """What a build needs, and whether it is there."""

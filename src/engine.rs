@@ -10,6 +10,7 @@ use crate::cache::staging::Staging;
 use crate::compile::build::compile;
 use crate::compile::glibc::needed;
 use crate::compile::job::Built;
+use crate::compile::lockfile;
 use crate::compile::task::Task;
 use crate::compile::verify::verify;
 use crate::config::abi::{Python, check_tag};
@@ -99,6 +100,15 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// The lock file that cargo has made for the kernel, or the one from which new kernels start.
+    pub(crate) fn lock(&self) -> String {
+        let of = |tier| self.cache.work(&identity(&self.source, tier)).join("package/Cargo.lock");
+        let own = [Tier::Optimized, Tier::Fast].map(of);
+        let texts = own.into_iter().chain([self.cache.layout().join("Cargo.lock")]);
+        let mut texts = texts.filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.find(|text| lockfile::is_whole(text)).unwrap_or_else(|| lockfile::SHIPPED.to_owned())
+    }
+
     /// The file name of the library.
     fn library(&self) -> String {
         format!("{}{}", self.source.module, self.fingerprint.value("Python ABI"))

@@ -271,7 +271,7 @@ fn library_name(manifest: &str) -> String {
 }
 
 /// The module's name where rustc takes it as a crate's name.
-fn crate_name(module: &str) -> String {
+pub(crate) fn crate_name(module: &str) -> String {
     let keyword = syn::parse_str::<syn::Ident>(module).is_err();
     if keyword || RESERVED.contains(&module) || module.starts_with('_') {
         format!("kernel_{}", module.trim_start_matches('_'))

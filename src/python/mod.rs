@@ -49,7 +49,9 @@ mod _engine {
         cache_parts, cache_why,
     };
     #[pymodule_export]
-    use super::shipping::{beside, inplace, write_text};
+    use super::shipping::{
+        Exported, beside, cargo_is_native, export, inplace, lock_project, parts, wheels_folder, write_text,
+    };
     #[pymodule_export]
     use super::{
         Artifact, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, capsule, checks, claim,

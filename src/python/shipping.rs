@@ -7,14 +7,17 @@ use pyo3::types::PyDict;
 
 use super::artifact::Artifact;
 use super::convert::{self, given};
-use super::watcher::raised;
+use super::watcher::{raised, watched};
 use super::{current_folder, opened};
 use crate::beside as library;
 use crate::cache::entries;
+use crate::config::ancestors::Ancestors;
 use crate::digest::Digest;
 use crate::engine::Request;
 use crate::error;
+use crate::freshness::cargo_config::CargoConfig;
 use crate::kernel::cell::{self, FOLDER_FILE, TEXTS};
+use crate::tools::export::About;
 
 /// A library beside a kernel, and what tells it from what a build would give.
 #[pyfunction]
@@ -72,4 +75,98 @@ pub(super) fn inplace(
     let abi = entries::entry_of(&artifact.path).map(|entry| entry.abi).unwrap_or_default();
     let request = Request { path: kernel, module: artifact.module.clone(), abi, given: given(settings)?, ahead: false };
     library::copy_out(&request, artifact, &target).map_err(|e| raised(py, e))
+}
+
+/// A kernel as a project of its own.
+#[pyclass(frozen, get_all, module = "rsimport._engine")]
+pub(super) struct Exported {
+    texts: Vec<(String, String)>,
+    copied: Vec<(String, String)>,
+    manifest: String,
+    lock: String,
+    library: String,
+    doc: Option<String>,
+    features: Vec<String>,
+    rustflags: Vec<String>,
+    name: String,
+    version: String,
+    description: Option<String>,
+    license: Option<String>,
+    authors: Vec<String>,
+    repository: Option<String>,
+    crates: Vec<String>,
+    abi3: bool,
+    old: bool,
+    notes: Vec<String>,
+}
+
+/// Describes the project of a kernel; `inputs` are the files that its build has read.
+#[pyfunction]
+pub(super) fn export(
+    py: Python<'_>,
+    kernel: PathBuf,
+    module: String,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+    inputs: Vec<PathBuf>,
+) -> PyResult<Exported> {
+    let request = Request { path: kernel, module, abi, given: given(settings)?, ahead: false };
+    let found = crate::tools::export::export(&request, &inputs).map_err(|e| raised(py, e))?;
+    let About { name, version, description, license, authors, repository, crates, abi3, old } = found.about;
+    let text = |path: PathBuf| convert::text(path);
+    Ok(Exported {
+        texts: found.texts.into_iter().map(|(place, content)| (text(place), content)).collect(),
+        copied: found.copied.into_iter().map(|(place, from)| (text(place), text(from))).collect(),
+        manifest: found.manifest,
+        lock: found.lock,
+        library: found.library,
+        doc: found.doc,
+        features: found.features,
+        rustflags: found.rustflags,
+        name,
+        version,
+        description,
+        license,
+        authors,
+        repository,
+        crates,
+        abi3,
+        old,
+        notes: found.notes,
+    })
+}
+
+/// Has cargo finish the lock file of a project that was written to a folder.
+#[pyfunction]
+pub(super) fn lock_project(
+    py: Python<'_>,
+    folder: PathBuf,
+    kernel: PathBuf,
+    module: String,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    let request = Request { path: kernel, module, abi, given: given(settings)?, ahead: false };
+    watched(py, None, |observer| crate::tools::export::lock(&folder, &request, observer))
+}
+
+/// Does cargo's configuration for a folder ask for the CPU at hand?
+#[pyfunction]
+pub(super) fn cargo_is_native(folder: PathBuf) -> bool {
+    CargoConfig::of(&Ancestors::of(&folder, None)).is_native()
+}
+
+/// Where wheels are compiled: in the cache, so that the next one finds its dependencies compiled.
+#[pyfunction]
+pub(super) fn wheels_folder(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<String> {
+    let cache = opened(py, settings)?;
+    cache.prepare().map_err(|e| raised(py, e))?;
+    Ok(convert::text(cache.target("wheels")))
+}
+
+/// The files that a kernel is made of, as far as its text names them.
+#[pyfunction]
+pub(super) fn parts(py: Python<'_>, kernel: PathBuf) -> PyResult<Vec<String>> {
+    let found = crate::tools::export::parts(&kernel).map_err(|e| raised(py, e))?;
+    Ok(found.into_iter().map(convert::text).collect())
 }

@@ -190,7 +190,8 @@ fn is_include(before: &[TokenTree]) -> bool {
     mark.as_char() == '!' && ["include", "include_str", "include_bytes"].iter().any(|known| name == known)
 }
 
-fn find_includes(tokens: TokenStream, found: &mut Vec<(Range<usize>, String, bool)>) {
+/// Finds the paths in includes and in `#[path]` of modules: where each stands, and whether it is that of a module.
+pub fn find_includes(tokens: TokenStream, found: &mut Vec<(Range<usize>, String, bool)>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let text_of = |token: &TokenTree| match syn::parse2::<syn::LitStr>(token.clone().into()) {
         Ok(text) => Some((text.span().byte_range(), text.value())),

@@ -90,7 +90,7 @@ pub fn generated(
 }
 
 /// Has the kernel a module of its own, under the name by which it is imported?
-fn is_declared(source: &Source, surface: &Surface) -> Result<bool> {
+pub(crate) fn is_declared(source: &Source, surface: &Surface) -> Result<bool> {
     if surface.has_unknown_module || surface.modules.iter().any(|module| module.name == source.module) {
         return Ok(true);
     }
@@ -133,7 +133,7 @@ fn nothing(source: &Source, surface: &Surface) -> Error {
 }
 
 /// The statement that adds something to the module `m`.
-fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
+pub(crate) fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
     let Shown { path, name, .. } = shown;
     if is_old {
         // There a module has these methods of its own.
@@ -159,7 +159,7 @@ fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
 
 /// The import of PyO3's prelude into the root: who writes no module need not know it either. That nothing of it is needed
 /// is allowed, except where the kernel forbids that; there it is public, which counts as used.
-fn prelude(own: &[Vec<String>], attributes: &[Attribute], pyo3: &str) -> String {
+pub(crate) fn prelude(own: &[Vec<String>], attributes: &[Attribute], pyo3: &str) -> String {
     if own.iter().any(Vec::is_empty) {
         return String::new();
     }
@@ -198,7 +198,7 @@ fn warning(hidden: &Hidden, module: &str) -> Diagnostic {
 }
 
 /// The file's own `//!` lines, without the manifest block, as the module's documentation.
-fn documentation(attributes: &[Attribute], manifest: &Manifest) -> String {
+pub(crate) fn documentation(attributes: &[Attribute], manifest: &Manifest) -> String {
     let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
             syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {

@@ -13,3 +13,4 @@ pub mod warm;
 pub mod watch;
 pub mod why;
 pub mod introspection;
+pub mod export;

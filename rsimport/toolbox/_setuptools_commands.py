@@ -1,0 +1,116 @@
+"""setuptools' commands with what kernels need: `build_ext` compiles them, `build_py` takes their sources along."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+
+from rsimport._errors import RsimportError
+from rsimport.toolbox._packaged import Kernel, kernels, options
+
+if TYPE_CHECKING:
+    from setuptools import Distribution
+
+
+def add_commands(distribution: Distribution, given: dict[str, Any]) -> None:
+    """Has a distribution built with the libraries of its kernels."""
+    sources, cpu = options(given, "[tool.setuptools-rsimport]")
+    root = os.getcwd()
+    found = kernels(root)
+    if not found:
+        return
+    classes: dict[str, Any] = distribution.cmdclass
+    python = classes.get("build_py", build_py)
+    extensions = classes.get("build_ext", build_ext)
+    classes["build_py"] = type("build_py", (_WithSources, python), {"kernels": found, "sources": sources})
+    classes["build_ext"] = type("build_ext", (_WithLibraries, extensions), {"kernels": found, "cpu": cpu})
+    # What has libraries is for one platform.
+    distribution.has_ext_modules = lambda: True
+
+
+class _WithSources:
+    """A `build_py` that knows the files of kernels, which are data of the package that they lie in."""
+
+    kernels: list[Kernel]
+    sources: bool
+
+    def run(self: Any) -> None:
+        super().run()  # type: ignore[misc]
+        if self.sources:
+            return
+        for kernel, owner in _owners(self, self.kernels):
+            folder = os.path.normpath(self.get_package_dir(owner))
+            for part in kernel.sources():
+                # An earlier build may have put it there.
+                stale = os.path.join(self.build_lib, *owner.split("."), os.path.relpath(part, folder))
+                if os.path.isfile(stale):
+                    os.remove(stale)
+
+    def find_data_files(self: Any, package: str, src_dir: str) -> list[str]:
+        found: list[str] = super().find_data_files(package, src_dir)  # type: ignore[misc]
+        if not self.sources:
+            left_out = {os.path.normpath(part) for kernel in self.kernels for part in kernel.sources()}
+            return [path for path in found if os.path.normpath(path) not in left_out]
+        known = set(map(os.path.normpath, found))
+        inside = os.path.normpath(src_dir) + os.sep
+        owned = [kernel for kernel, owner in _owners(self, self.kernels) if owner == package]
+        parts = {part for kernel in owned for part in kernel.parts() if part.startswith(inside)}
+        return [*found, *sorted(parts - known)]
+
+
+class _WithLibraries:
+    """A `build_ext` that compiles kernels, unless the package is installed to be edited: then imports do."""
+
+    kernels: list[Kernel]
+    cpu: str
+
+    def run(self: Any) -> None:
+        if self.extensions:
+            super().run()  # type: ignore[misc]
+        if self.inplace or getattr(self, "editable_mode", False):
+            return
+        for kernel, target in self._libraries():
+            self.announce(f"rsimport: compiling {kernel.path}", level=2)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            try:
+                kernel.build(target, self.cpu)
+            except RsimportError as error:
+                raise SystemExit(f"error: {error}") from None
+
+    def get_source_files(self: Any) -> list[str]:
+        found: list[str] = super().get_source_files() if self.extensions else []  # type: ignore[misc]
+        return [*found, *(part for kernel in self.kernels for part in kernel.parts())]
+
+    def get_outputs(self: Any) -> list[str]:
+        found: list[str] = super().get_outputs() if self.extensions else []  # type: ignore[misc]
+        if self.inplace or getattr(self, "editable_mode", False):
+            return found
+        return [*found, *(target for _, target in self._libraries())]
+
+    def get_output_mapping(self: Any) -> dict[str, str]:
+        return super().get_output_mapping() if self.extensions else {}  # type: ignore[misc]
+
+    def _libraries(self: Any) -> list[tuple[Kernel, str]]:
+        command = self.get_finalized_command("build_py")
+        found = []
+        for kernel, owner in _owners(command, self.kernels):
+            folder = os.path.normpath(command.get_package_dir(owner))
+            below = os.path.relpath(kernel.library, folder)
+            found.append((kernel, os.path.join(self.build_lib, *owner.split("."), below)))
+        return found
+
+
+def _owners(command: Any, found: list[Kernel]) -> list[tuple[Kernel, str]]:
+    """The kernels that lie in packages, each with the package that is nearest to it."""
+    folders = {
+        package: os.path.normpath(command.get_package_dir(package)) for package in command.packages or ()
+    }
+    owned = []
+    for kernel in found:
+        around = [name for name, folder in folders.items() if kernel.path.startswith(folder + os.sep)]
+        if around:
+            owned.append((kernel, max(around, key=lambda name: len(folders[name]))))
+    return owned
