@@ -37,6 +37,7 @@ __all__ = [
     "claim",
     "crate_source",
     "discard_images",
+    "format",
     "image",
     "inplace",
     "kernels",
@@ -496,8 +497,17 @@ class Project:
     @property
     def profile(self) -> str:
         """Cargo's profile."""
+    @property
+    def base(self) -> str:
+        """The user's folder that the kernel's relative paths start from."""
     def real(self, path: str) -> str:
         """The user's name for a path that the compiler named."""
+    def in_users_words(self, lines: list[str], *, colours: bool = False) -> list[str]:
+        """cargo's JSON messages with the user's names and places, without those about generated code."""
+    def tests(self) -> list[tuple[str, str, int]]:
+        """The names of the `#[test]` functions, with file and line."""
+    def tool(self, name: str) -> str | None:
+        """Where a tool of Rust's is: `rustfmt`, `rust-analyzer`."""
     def run(
         self,
         verb: str,
@@ -506,6 +516,7 @@ class Project:
         *,
         profile: str | None = None,
         environment: dict[str, str] = ...,
+        unstable: bool = False,
         progress: _Progress | None = None,
     ) -> ProjectRun:
         """Runs a verb of cargo's, with flags behind `--`. Raises unless the user's code alone is to blame."""
@@ -550,3 +561,8 @@ def project_open(
 
     `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line.
     """
+
+def format(
+    source: str, module: str, abi: str, settings: _Given, arguments: list[str]
+) -> tuple[bool, list[str], list[str]]:
+    """Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr."""

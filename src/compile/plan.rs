@@ -168,9 +168,7 @@ impl Manifest {
         };
         package.entry("name").or_insert_with(|| PACKAGE.into());
         package.entry("version").or_insert_with(|| "0.0.0".into());
-        // What the macros of an older PyO3 write is of the older edition too.
-        let edition = if config.manifest.has_pyo3_before(23) { "2021" } else { "2024" };
-        package.entry("edition").or_insert_with(|| edition.into());
+        package.entry("edition").or_insert_with(|| config.manifest.edition_or_usual().into());
         for part in ["dependencies", "patch", "target"] {
             if let Some(Value::Table(table)) = user.get_mut(part) {
                 absolute_paths(table, &source.base);

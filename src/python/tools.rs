@@ -28,6 +28,21 @@ pub(super) struct ProjectRun {
     executable: Option<String>,
 }
 
+/// Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr.
+#[pyfunction]
+pub(super) fn format(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+    arguments: Vec<String>,
+) -> PyResult<(bool, Vec<String>, Vec<String>)> {
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let done = watched(py, None, |observer| crate::tools::format::format(&request, &arguments, observer))?;
+    Ok((done.success, done.output, done.errors))
+}
+
 /// Stages a kernel as a package on which cargo's verbs can be run.
 #[pyfunction]
 #[pyo3(signature = (source, module, abi, python, settings, progress = None, *, pyo3_features = Vec::new(), below = String::new()))]
@@ -96,8 +111,29 @@ impl Project {
         text(self.0.real(&path))
     }
 
+    #[getter]
+    fn base(&self) -> String {
+        text(self.0.base())
+    }
+
+    /// Lines of cargo's with the names and the places of the user's files, without those about generated code.
+    #[pyo3(signature = (lines, *, colours = false))]
+    fn in_users_words(&self, py: Python<'_>, lines: Vec<String>, colours: bool) -> Vec<String> {
+        py.detach(|| self.0.in_users_words(&lines, colours))
+    }
+
+    /// The tests of the kernel, with file and line.
+    fn tests(&self) -> Vec<(String, String, usize)> {
+        self.0.tests().into_iter().map(|test| (test.name, text(test.file), test.line)).collect()
+    }
+
+    /// Where a tool of Rust's is.
+    fn tool(&self, name: &str) -> Option<String> {
+        self.0.toolchain().tool(name).map(text)
+    }
+
     /// Runs a verb of cargo's on the package.
-    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), progress = None))]
+    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), unstable = false, progress = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -107,9 +143,10 @@ impl Project {
         flags: Vec<String>,
         profile: Option<String>,
         environment: BTreeMap<String, String>,
+        unstable: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<ProjectRun> {
-        let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect() };
+        let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect(), unstable };
         let run = watched(py, progress, |observer| self.0.run(&call, observer))?;
         let (library, executable) = (run.library().map(text), run.executable().map(text));
         let diagnostics = run.diagnostics.into_iter().map(|found| Py::new(py, Diagnostic::from(found)));

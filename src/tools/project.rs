@@ -24,11 +24,13 @@ use crate::history::identity;
 use crate::kernel::syntax;
 use crate::observer::Observer;
 use crate::rustc::cargo_messages::CargoOutput;
-use crate::rustc::diagnostics::is_users;
+use crate::rustc::diagnostics::{is_users, name_folder};
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 use crate::stage::copies::Form;
 use crate::stage::view::View;
+use crate::tools::messages::Messages;
+use crate::tools::tests::{Test, tests};
 
 /// What stdout may have of text before the rest of it is left out.
 const MOST_OUTPUT: usize = 256 << 20;
@@ -59,6 +61,8 @@ pub struct Call {
     pub profile: Option<String>,
     /// Variables for cargo and all that it starts.
     pub environment: Vec<(String, String)>,
+    /// Is the compiler to take options that are not stable? For the kernel alone: build scripts would notice.
+    pub unstable: bool,
 }
 
 /// What a run has come to.
@@ -167,6 +171,23 @@ impl Project {
         self.view.real(&self.view.names_folder(&self.compiler_folder()).join(path))
     }
 
+    /// Lines of cargo's with the names and the places of the user's files, without those about generated code.
+    pub fn in_users_words(&self, lines: &[String], colours: bool) -> Vec<String> {
+        let compiler = self.compiler_folder();
+        let mut messages = Messages::of(&self.resolved.source, &self.view, self.view.names_folder(&compiler));
+        lines.iter().filter_map(|line| messages.in_users_words(line, colours)).collect()
+    }
+
+    /// The folder that the kernel's relative paths start from.
+    pub fn base(&self) -> &Path {
+        &self.resolved.source.base
+    }
+
+    /// Where its tests stand.
+    pub fn tests(&self) -> Vec<Test> {
+        tests(&self.resolved.source)
+    }
+
     /// The folder in which cargo starts rustc for the kernel.
     fn compiler_folder(&self) -> PathBuf {
         self.with_job(|job| job.compiler_folder())
@@ -204,6 +225,11 @@ impl Project {
                 run.failure = Some(self.view.restored(package.failure(output)));
             }
             self.view.restore(&mut own);
+            if source.manifest.is_some() {
+                // As seen from a crate's folder they would be wrong elsewhere.
+                let folder = self.compiler_folder();
+                name_folder(&mut own, &self.view.real(&folder));
+            }
             own.extend(self.view.warnings.iter().cloned());
             own.retain(|found| is_users(source, found));
             run.diagnostics = own;
@@ -221,7 +247,12 @@ impl Project {
         let wrapped = driver.filter(|_| package.recorder.is_some());
         let verb = if wrapped.is_some() { "check" } else { &call.verb };
         let compiles = COMPILING.contains(&verb);
-        let mut command = if compiles { package.command(verb) } else { self.toolchain.cargo(verb) };
+        let mut command = match verb {
+            // Documentation has an index, and all kernels with these dependencies would be in it.
+            "doc" | "rustdoc" => package.command_into(&self.work.join("target"), verb),
+            _ if compiles => package.command(verb),
+            _ => self.toolchain.cargo(verb),
+        };
         if compiles {
             command.args(["--lib", "--message-format=json-diagnostic-rendered-ansi"]);
             command.arg(format!("--profile={}", call.profile.as_deref().unwrap_or(&self.plan.profile)));
@@ -236,6 +267,12 @@ impl Project {
         }
         command.args(&call.arguments);
         command.envs(package.environment()).envs(call.environment.iter().cloned());
+        if call.unstable {
+            let variable = if package.recorder.is_some() { "RSIMPORT_BOOTSTRAP" } else { "RUSTC_BOOTSTRAP" };
+            command.env(variable, "1");
+        }
+        // As in a build, panics and `file!()` name a kernel's files as seen from its folder.
+        let remapped = if verb == "rustc" { self.view.remap_flags() } else { Vec::new() };
         match wrapped {
             Some(driver) => {
                 command.env("RSIMPORT_DRIVER", driver);
@@ -244,8 +281,8 @@ impl Project {
                     call.flags.iter().map(|flag| format!("{flag}{CLIPPY_SEPARATOR}")).collect::<String>(),
                 );
             }
-            None if !call.flags.is_empty() => {
-                command.arg("--").args(&call.flags);
+            None if !call.flags.is_empty() || !remapped.is_empty() => {
+                command.arg("--").args(&call.flags).args(remapped);
             }
             None => {}
         }
