@@ -67,6 +67,7 @@ TOOLBOX: dict[str, str] = {
     "expand": "_expand",
     "export": "export",
     "fmt": "_fmt",
+    "ide": "_ide",
     "stubs": "stubs",
     "test": "_test",
     "wheel": "wheel",

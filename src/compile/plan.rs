@@ -95,7 +95,7 @@ impl Plan {
         arguments.extend(
             ["--lib", "--crate-type=cdylib", "--message-format=json-diagnostic-rendered-ansi"].map(str::to_owned),
         );
-        arguments.push(format!("--profile={}", settings.profile));
+        arguments.push(format!("--profile={}", config.profile.of_cargo));
         if !settings.features.is_empty() {
             arguments.push(format!("--features={}", settings.features.join(",")));
         }
@@ -126,7 +126,7 @@ impl Plan {
             arguments,
             link_flags: Platform::HERE.link_flags(),
             environment,
-            profile: settings.profile.clone(),
+            profile: config.profile.of_cargo.clone(),
             dependency_set: dependency_set[..16].to_owned(),
             recipe,
         }

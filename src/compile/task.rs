@@ -46,6 +46,8 @@ impl Task<'_> {
         let incremental = scratch.incremental(&format!("{}{form}", &self.variant[..12]));
         let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
         let flags = self.tier.flags(view.in_pieces).iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
-        incremental.into_iter().chain(flags).chain(view.remap_flags()).collect()
+        let profile = &self.config.profile;
+        let flags = flags.chain(profile.flags.iter().map(|flag| (*flag).to_owned()));
+        incremental.into_iter().chain(flags).chain(view.remap_flags(profile.names_paths)).collect()
     }
 }

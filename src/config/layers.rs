@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::amounts;
 use crate::config::ancestors::Ancestors;
 use crate::config::environment::Environment;
+use crate::config::profile::Profile;
 use crate::config::settings::{Setting, Settings, ValueKind, table};
 use crate::error::{Error, Result};
 use crate::kernel::manifest::Manifest;
@@ -22,6 +23,8 @@ pub struct Config {
     pub settings: Settings,
     /// The kernel's manifest block; empty for a crate, which has a manifest of its own.
     pub manifest: Manifest,
+    /// How the profile is had from cargo.
+    pub profile: Profile,
 }
 
 /// Where a value was written, for messages.
@@ -63,7 +66,8 @@ impl Config {
             settings.set(&key, checked(setting, value, &origin)?);
         }
         apply_environment_and_call(&mut settings, environment, given)?;
-        Ok(Config { settings, manifest })
+        let profile = Profile::of(&settings, source, &manifest);
+        Ok(Config { settings, manifest, profile })
     }
 
     /// The settings that hold in a folder, without any kernel.

@@ -7,6 +7,7 @@ pub mod amounts;
 pub mod environment;
 pub mod trust;
 pub mod ancestors;
+pub mod profile;
 pub mod layers;
 pub mod abi;
 pub mod tier;

@@ -88,7 +88,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Cargo profile to build with: `release`, `dev`, or one that the manifest defines.
+    /// Profile to build with: `release`, `dev` (tells where integers wrap), `profiling` (release for profilers and debuggers), or one that the manifest defines.
     profile: String = "release", Str, in_kernel;
     /// CPU to compile for; `native` is this machine's, `generic` runs on any of its kind.
     target_cpu: String = "native", Str, in_kernel;

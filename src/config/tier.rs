@@ -32,6 +32,8 @@ impl Tier {
             return &[Tier::Profile];
         }
         match config.settings.tier.as_str() {
+            // What is measured has to be the code that will be used.
+            _ if config.profile.names_paths => &[Tier::Optimized],
             "optimized" => &[Tier::Optimized],
             _ => &[Tier::Optimized, Tier::Fast],
         }
@@ -107,6 +109,7 @@ mod tests {
         check("", ("tier", "optimized".into()), &[Tier::Optimized]);
         check("", ("profile", "dev".into()), &[Tier::Profile]);
         check("", ("rustflags", vec!["-Clto=fat"].into()), &[Tier::Profile]);
+        check("", ("profile", "profiling".into()), &[Tier::Optimized]);
         check("profile.release.opt-level = 2", auto(), &[Tier::Optimized, Tier::Fast]);
         check("profile.release.lto = 'fat'", auto(), &[Tier::Profile]);
         check("profile.release.codegen-units = 2", auto(), &[Tier::Profile]);

@@ -46,13 +46,17 @@ impl Fingerprint {
         };
         let manifest =
             source.manifest.as_ref().map_or_else(String::new, |manifest| Digest::of(manifest.text.as_bytes()));
+        let mut profile = settings.profile.clone();
+        if config.profile.names_paths {
+            profile = format!("{profile} in {}", source.base.display());
+        }
         let inputs = [
             ("rsimport", format!("{FORMAT} {PYO3}")),
             ("module name", source.module.clone()),
             ("source", Digest::of(source.text.as_bytes())),
             ("Cargo.toml", manifest),
             ("Python ABI", abi.to_owned()),
-            ("profile", settings.profile.clone()),
+            ("profile", profile),
             ("CPU", cpu),
             ("rustflags", settings.rustflags.join(" ")),
             ("features", settings.features.join(" ")),

@@ -126,8 +126,9 @@ impl View {
     /// The flags that make panics and `file!()` name a kernel's files as seen from its folder, and a cell by its label. Of
     /// two that fit, the later holds. An absolute path would be that of the kernel that was compiled, while a copy of it
     /// in another folder loads the same library. Crates are compiled from their folder, so that cargo does it for them.
-    pub fn remap_flags(&self) -> Vec<String> {
-        let folder = match (&self.replaced, self.is_crate()) {
+    /// A profiler or debugger that is to open them has to be told `whole` paths.
+    pub fn remap_flags(&self, whole: bool) -> Vec<String> {
+        let folder = match (&self.replaced, whole || self.is_crate()) {
             (Some((seen, real)), true) => format!("{}={}", seen.display(), real.display()),
             (Some((seen, _)), false) => format!("{}=", seen.display()),
             (None, true) => return Vec::new(),
