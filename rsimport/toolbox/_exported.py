@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsimport import _engine
-from rsimport._api import _at, finished
+from rsimport._api import at, finished
 from rsimport._errors import ConfigError
 from rsimport._python import ABI
 
@@ -34,7 +34,7 @@ class Project:
         if os.path.isdir(kernel) and not os.path.isfile(os.path.join(kernel, "Cargo.toml")):
             hint = "name one kernel: a file, or the folder of a crate"
             raise ConfigError(f"{path} is a folder without a Cargo.toml, so it is no kernel", hint=hint)
-        loader = _at(kernel, None, settings)
+        loader = at(kernel, None, settings)
         # What is exported compiles, and the compiler has said which files it is made of.
         artifact = finished(loader)
         self.kernel, self.settings = Path(kernel), loader.settings

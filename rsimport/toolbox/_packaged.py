@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsimport import _engine
-from rsimport._api import _at, finished
+from rsimport._api import at, finished
 from rsimport._errors import ConfigError
 from rsimport._python import ABI
 from rsimport.toolbox import _portable
@@ -51,7 +51,7 @@ class Kernel:
         """Writes its library to a file: optimised, for no CPU of this machine alone, with what it was made from."""
         kernel = os.path.join(self.root, self.path)
         with _portable.environment(os.path.dirname(kernel), cpu):
-            loader = _at(kernel, None, _portable.settings_for(kernel, cpu))
+            loader = at(kernel, None, _portable.settings_for(kernel, cpu))
             _engine.inplace(finished(loader), kernel, loader.settings, target)
 
 

@@ -303,7 +303,7 @@ impl Project {
             command.env(variable, "1");
         }
         // As in a build, panics and `file!()` name a kernel's files as seen from its folder.
-        let remapped = if verb == "rustc" { self.view.remap_flags() } else { Vec::new() };
+        let remapped = if verb == "rustc" { self.view.remap_flags(false) } else { Vec::new() };
         match wrapped {
             Some(driver) => {
                 command.env("RSIMPORT_DRIVER", driver);
