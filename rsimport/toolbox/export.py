@@ -28,10 +28,10 @@ from rsimport.toolbox._exported import Project, new_folder
 def command(path: str, folder: str, **options: Any) -> None:
     """Write a kernel as a project of its own, which needs no rsimport.
 
-    DIR becomes a complete project for maturin: the kernel's text with its module written out, its `mod` files
-    and what they include, Cargo.toml and Cargo.lock with the versions that the kernel was built with, a Python
-    package with types if there is a stub beside the kernel, a test, and a workflow that builds wheels. Crates in
-    folders are copied. PATH is a kernel's file or a crate's folder.
+    DIR becomes a complete project for maturin: the kernel's text with its module written out, its `mod`
+    files and what they include, Cargo.toml and Cargo.lock with the versions that the kernel was built with, a
+    Python package with types if a stub lies beside the kernel, a test, and a workflow that builds wheels.
+    Crates in folders are copied. PATH is a kernel's file or a crate's folder.
     """
     target = Path(os.path.abspath(folder))
     with new_folder(target) as made:

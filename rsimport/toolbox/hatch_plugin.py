@@ -1,6 +1,7 @@
 """A build hook for hatchling: wheels have the libraries of the package's kernels.
 
-In pyproject.toml: `[build-system] requires = ["hatchling", "rsimport"]` and `[tool.hatch.build.hooks.rsimport]`.
+In pyproject.toml: `[build-system] requires = ["hatchling", "rsimport"]`, and the table
+`[tool.hatch.build.hooks.rsimport]`.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ impl Fingerprint {
         let asked = |text: &str| text.contains("target-cpu=native");
         // Whoever asks for it by flags of his own gets code for this machine too.
         // A variable, even an empty one, beats the flags of cargo's configuration.
-        let is_beaten = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"].iter().any(|name| environment.get(name).is_some());
-        let by_config = cargo.is_native() && !is_beaten;
+        let is_beaten = || ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"].iter().any(|name| environment.get(name).is_some());
+        let by_config = cargo.is_native() && !is_beaten();
         let by_flags = settings.rustflags.iter().any(|flag| asked(flag)) || asked(&variables) || by_config;
         let cpu = match settings.target_cpu.as_str() {
             "native" => native_cpu().to_owned(),
