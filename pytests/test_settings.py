@@ -21,6 +21,9 @@ DEFAULTS = {
     "force_rebuild": False,
     "lock_timeout": 600.0,
     "progress": True,
+    "cache_max_size": "5G",
+    "cache_max_age": "90d",
+    "stubs": False,
 }
 
 
