@@ -36,6 +36,7 @@ __all__ = [
     "lacking",
     "lookup",
     "marked",
+    "module_files",
     "note",
     "outline",
     "project_open",
@@ -482,3 +483,6 @@ def format(
     source: str, module: str, abi: str, settings: _Given, arguments: list[str]
 ) -> tuple[bool, list[str], list[str]]:
     """Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr."""
+
+def module_files(source: str) -> list[str]:
+    """The files that a kernel's modules are in, its root first; none where it cannot be read."""
