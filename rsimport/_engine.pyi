@@ -472,7 +472,7 @@ def project_open(
     progress: _Progress | None = None,
     *,
     pyo3_features: list[str] = ...,
-    below: str = "",
+    below: str = ...,
 ) -> Project:
     """Stages a kernel as a package on which cargo's verbs can be run.
 
