@@ -51,6 +51,7 @@ __all__ = [
     "lock_project",
     "lookup",
     "marked",
+    "module_files",
     "note",
     "outline",
     "parts",
@@ -641,7 +642,7 @@ def project_open(
     progress: _Progress | None = None,
     *,
     pyo3_features: list[str] = ...,
-    below: str = "",
+    below: str = ...,
 ) -> Project:
     """Stages a kernel as a package on which cargo's verbs can be run.
 
@@ -652,6 +653,9 @@ def format(
     source: str, module: str, abi: str, settings: _Given, arguments: list[str]
 ) -> tuple[bool, list[str], list[str]]:
     """Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr."""
+
+def module_files(source: str) -> list[str]:
+    """The files that a kernel's modules are in, its root first; none where it cannot be read."""
 
 def inplace(artifact: Artifact, kernel: str, settings: _Given, target: str) -> None:
     """Copies the artifact of a kernel out of the cache, together with what it was compiled from, atomically.

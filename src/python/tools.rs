@@ -10,9 +10,11 @@ use super::artifact::Diagnostic;
 use super::convert::{given, interpreter, text};
 use super::watcher::{raised, watched};
 use crate::engine::Request;
+use crate::kernel::source::Source;
 use crate::tools::format::make_readable;
 use crate::tools::items;
 use crate::tools::project::{self, Call, Wishes};
+use crate::tools::tested::files;
 
 /// A kernel as a package of cargo's.
 #[pyclass(frozen, module = "rsimport._engine")]
@@ -28,6 +30,15 @@ pub(super) struct ProjectRun {
     text: String,
     library: Option<String>,
     executable: Option<String>,
+}
+
+/// The files that a kernel's modules are in, its root first; none where it cannot be read.
+#[pyfunction]
+pub(super) fn module_files(py: Python<'_>, source: PathBuf) -> Vec<String> {
+    py.detach(|| Source::open(&source, "kernel").map(|source| files(&source)).unwrap_or_default())
+        .into_iter()
+        .map(text)
+        .collect()
 }
 
 /// Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr.
