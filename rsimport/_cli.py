@@ -59,15 +59,11 @@ class Commands(click.Group):
 
 
 TOOLBOX: dict[str, str] = {
-    "asm": "_asm",
     "cache": "_cache",
     "check": "_check",
     "clippy": "_clippy",
-    "doc": "_doc",
-    "expand": "_expand",
     "fmt": "_fmt",
     "ide": "_ide",
-    "test": "_test",
 }
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
 
