@@ -79,7 +79,7 @@ def test_the_file_names_kernels_and_their_dependencies_and_is_kept_current(
     # The command that an editor runs when the kernel is saved, and what is told of it.
     check = next(runnable for runnable in found["runnables"] if runnable["kind"] == "flycheck")
     path.write_text(path.read_text().replace("    1\n", "    missing\n"))
-    words = [word.replace("{label}", kernel["build"]["label"]) for word in check["args"]]
+    words = [word.replace("{saved_file}", str(path)) for word in check["args"]]
     said = run(words, check=False).stdout.splitlines()
     messages = [json.loads(line)["message"] for line in said if '"compiler-message"' in line]
     spans = [span for message in messages for span in message["spans"] if span["is_primary"]]

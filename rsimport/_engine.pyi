@@ -45,6 +45,7 @@ __all__ = [
     "lacking",
     "lookup",
     "marked",
+    "module_files",
     "note",
     "outline",
     "project_open",
@@ -509,6 +510,10 @@ class Project:
         """cargo's JSON messages with the user's names and places, without those about generated code."""
     def tests(self) -> list[tuple[str, str, int]]:
         """The names of the `#[test]` functions, with file and line."""
+    def format(self, file: str) -> None:
+        """Formats generated code in the cache, where rustfmt is there and can read it."""
+    def item(self, text: str, path: str) -> str:
+        """The text of an item in a text of Rust, by the last parts of its path."""
     def tool(self, name: str) -> str | None:
         """Where a tool of Rust's is: `rustfmt`, `rust-analyzer`."""
     def run(
@@ -547,7 +552,7 @@ class ProjectRun:
         """The library that was made of the kernel."""
     @property
     def executable(self) -> str | None:
-        """The program that was made of the kernel, as of its tests."""
+        """A copy of the program that was made of the kernel, as of its tests, which stays what it is."""
 
 def project_open(
     source: str,
@@ -569,3 +574,6 @@ def format(
     source: str, module: str, abi: str, settings: _Given, arguments: list[str]
 ) -> tuple[bool, list[str], list[str]]:
     """Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr."""
+
+def module_files(source: str) -> list[str]:
+    """The files that a kernel's modules are in, its root first; none where it cannot be read."""

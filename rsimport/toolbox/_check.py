@@ -110,7 +110,9 @@ def _examine(
 
 def _told(path: str, run: _engine.ProjectRun, *, short: bool) -> int:
     # What the code and its tests have in common is checked twice.
-    unique = list({(found.file, found.line, found.column, found.rendered): found for found in run.diagnostics}.values())
+    unique = list(
+        {(found.file, found.line, found.column, found.rendered): found for found in run.diagnostics}.values()
+    )
     others = [found for found in unique if found.level != "error"]
     for found in unique if short else others:
         click.echo(_short(found) if short else _rendered(found), err=True)
@@ -120,6 +122,13 @@ def _told(path: str, run: _engine.ProjectRun, *, short: bool) -> int:
         return 1
     tell(f"{near(path)}: {plural(sum(found.level == 'warning' for found in others), 'warning')}")
     return 0
+
+
+def warnings(run: _engine.ProjectRun) -> None:
+    """Prints what is no error; an error is raised or told by itself."""
+    for found in run.diagnostics:
+        if found.level != "error":
+            click.echo(_rendered(found), err=True)
 
 
 def _rendered(found: _engine.Diagnostic) -> str:
@@ -133,7 +142,7 @@ def _short(found: _engine.Diagnostic) -> str:
 
 
 def _message(path: str, error: RsimportError) -> str:
-    """An error that is none of rustc's, as a message about the line that it names, for whoever reads those only."""
+    """An error that is none of rustc's, as a message about the line that it names, for editors."""
     file = os.path.abspath(_engine.crate_source(path) or path)
     match = re.match(re.escape(file) + r":(\d+)", error.message)
     line = int(match[1]) if match else 1

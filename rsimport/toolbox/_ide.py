@@ -105,7 +105,7 @@ def build(
     source = os.environ.get("RUST_SRC_PATH") or os.path.join(
         sysroot, "lib", "rustlib", "src", "rust", "library"
     )
-    check = ["check", "--message-format=json", "{label}"]
+    check = ["check", "--message-format=json", "{saved_file}"]
     test = ["test", "{label}", "{test_id}", "--exact"]
     kinds = [*([("flycheck", check)] if flycheck else []), ("testOne", test)]
     runnables = [

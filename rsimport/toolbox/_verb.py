@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from rsimport import _engine
 from rsimport._errors import ConfigError
+
+DEPTH = 5
+"""So many folders above a file are searched for the kernel that it belongs to."""
 
 
 class Verb(click.Command):
@@ -35,7 +39,7 @@ def _kernels(path: str) -> list[str]:
         if not path.endswith(".rs"):
             hint = "name a .rs file, the folder of a marked crate, or a folder with kernels"
             raise ConfigError(f"{path} is no kernel", hint=hint)
-        return [path]
+        return [owner(path)]
     if _engine.crate_source(path):
         return [path]
     found = _engine.kernels(os.path.abspath(path))
@@ -43,6 +47,26 @@ def _kernels(path: str) -> list[str]:
         hint = "the first line of a kernel is `// rsimport`; a kernel that is named itself needs no marker"
         raise ConfigError(f"there is no marked kernel in {path}", hint=hint)
     return found
+
+
+def owner(path: str) -> str:
+    """The kernel that a file is a part of: an editor names the file that was saved, be it one of a module's.
+
+    A file that belongs to no marked one is a kernel itself.
+    """
+    file = os.path.realpath(path)
+    folders = list(Path(file).parents)[:DEPTH]
+    for folder in folders:
+        root = _engine.crate_source(str(folder))
+        if root and file in (os.path.realpath(root), *_engine.module_files(str(folder))):
+            return str(folder)
+    if _engine.marked(path):
+        return path
+    for folder in folders:
+        for candidate in sorted(folder.glob("*.rs")):
+            if _engine.marked(str(candidate)) and file in _engine.module_files(str(candidate)):
+                return str(candidate)
+    return path
 
 
 def kernel(path: str) -> str:

@@ -54,7 +54,7 @@ mod _engine {
     };
 
     #[pymodule_export]
-    use super::tools::{Project, ProjectRun, format, project_open};
+    use super::tools::{Project, ProjectRun, format, module_files, project_open};
 
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {

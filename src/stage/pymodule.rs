@@ -81,7 +81,7 @@ pub fn generated(
     let module = &source.module;
     let renamed = if pyo3 == "pyo3" { String::new() } else { format!(", crate = \"::{pyo3}\"") };
     let made = format!(
-        "{prelude}mod {name} {{ #[doc = {doc:?}] #[::{pyo3}::pymodule] #[pyo3(name = {module:?}{renamed})] \
+        "{prelude}#[allow(clippy::all, clippy::nursery, clippy::pedantic)] #[doc(hidden)] mod {name} {{ #[doc = {doc:?}] #[::{pyo3}::pymodule] #[pyo3(name = {module:?}{renamed})] \
          fn {name}({parameters}) -> ::{pyo3}::PyResult<()> \
          {{ {calls}::core::result::Result::Ok(()) }}\n{fast_calls}}}"
     );

@@ -1,11 +1,14 @@
 //! rustfmt on a kernel: on the user's own file and those of its modules, in the kernel's edition.
 
+use std::path::Path;
+
 use crate::compile::build::tools;
 use crate::engine::{Request, Resolved, resolve};
 use crate::error::{Error, Result};
 use crate::kernel::source::{Source, workspace_folder};
 use crate::observer::Observer;
 use crate::rustc::process::{Pipe, run};
+use crate::rustc::toolchain::Toolchain;
 
 /// What rustfmt has said.
 #[derive(Debug, Default)]
@@ -39,6 +42,14 @@ pub fn format(request: &Request, arguments: &[String], observer: &mut dyn Observ
     })?;
     formatted.success = status.success();
     Ok(formatted)
+}
+
+/// Formats generated code where it lies in the cache, if rustfmt is there and can read it.
+pub fn make_readable(toolchain: &Toolchain, file: &Path, observer: &mut dyn Observer) -> Result<()> {
+    let Some(program) = toolchain.tool("rustfmt") else { return Ok(()) };
+    let mut command = toolchain.compiler(&program, toolchain.folder());
+    command.args(["--edition", "2024", "--config", "skip_children=true"]).arg(file);
+    run(command, observer, |_, _, _| {}).map(drop)
 }
 
 /// The edition that a crate's manifest names, or its workspace's.

@@ -4,8 +4,9 @@
 
 pub mod templates;
 pub mod format;
+pub mod items;
 pub mod messages;
-pub mod tests;
+pub mod tested;
 pub mod project;
 pub mod doctor;
 pub mod warm;

@@ -5,6 +5,7 @@
 //! tools say is told of the user's own files.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cargo_metadata::{Artifact, BuildScript, Message};
 
@@ -14,10 +15,11 @@ use crate::cache::lock::Lock;
 use crate::compile::build::{tools, write_pyo3_config};
 use crate::compile::job::Job;
 use crate::compile::package::Package;
-use crate::compile::plan::Plan;
+use crate::compile::plan::{MARK, Plan};
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::tier::Tier;
+use crate::digest::Digest;
 use crate::engine::{Request, Resolved, resolve};
 use crate::error::{Diagnostic, Error, Result};
 use crate::history::identity;
@@ -30,12 +32,14 @@ use crate::rustc::toolchain::Toolchain;
 use crate::stage::copies::Form;
 use crate::stage::view::View;
 use crate::tools::messages::Messages;
-use crate::tools::tests::{Test, tests};
+use crate::tools::tested::{Test, tests};
 
 /// What stdout may have of text before the rest of it is left out.
 const MOST_OUTPUT: usize = 256 << 20;
 /// The verbs that compile, and so have a profile, a target folder and messages.
 const COMPILING: [&str; 9] = ["bench", "build", "check", "clippy", "doc", "fix", "rustc", "rustdoc", "test"];
+/// So many programs of a kernel are kept besides the last one.
+const PROGRAMS: usize = 3;
 /// How clippy's driver wants its arguments put together.
 const CLIPPY_SEPARATOR: &str = "__CLIPPY_HACKERY__";
 
@@ -80,6 +84,8 @@ pub struct Run {
     pub scripts: Vec<BuildScript>,
     /// The library that was made of the kernel.
     library: Option<PathBuf>,
+    /// A copy of the program that was made of the kernel.
+    program: Option<PathBuf>,
     /// The lines of stdout as they came: cargo's JSON messages, which name staged paths.
     pub output: Vec<String>,
     /// What cargo wrote to stderr, without its progress.
@@ -232,6 +238,9 @@ impl Project {
                 own.extend(output.said_of_kernel().cloned());
                 run.failure = Some(self.view.restored(package.failure(output)));
             }
+            if let Some(program) = run.executable().filter(|_| run.success) {
+                run.program = Some(self.kept(program)?);
+            }
             self.view.restore(&mut own);
             if source.manifest.is_some() {
                 // As seen from a crate's folder they would be wrong elsewhere.
@@ -239,10 +248,32 @@ impl Project {
                 name_folder(&mut own, &self.view.real(&folder));
             }
             own.extend(self.view.warnings.iter().cloned());
-            own.retain(|found| is_users(source, found));
+            // rustdoc, and nobody else, wants to know the lint that is our mark.
+            own.retain(|found| is_users(source, found) && !found.message.contains(MARK));
             run.diagnostics = own;
             Ok(run)
         })
+    }
+
+    /// A copy of a program, which the next run leaves alone: by its content, so that the same one is one file.
+    fn kept(&self, program: &Path) -> Result<PathBuf> {
+        let cache = &self.resolved.cache;
+        let content = std::fs::read(program).map_err(|e| cache.unwritable(&e))?;
+        let folder = self.work.join("programs");
+        let place = folder.join(&Digest::of(&content)[..16]);
+        if !place.exists() {
+            cache.copy_file(program, &place)?;
+        }
+        let mut others: Vec<(SystemTime, PathBuf)> = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.path() != place)
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        others.sort();
+        others.iter().rev().skip(PROGRAMS).for_each(|(_, old)| cache.remove_file(old));
+        Ok(place)
     }
 
     fn attempt(
@@ -355,8 +386,13 @@ impl Run {
         self.library.as_deref()
     }
 
-    /// The program that was made of the kernel, as of its tests.
-    pub fn executable(&self) -> Option<&Path> {
+    /// A copy of the program that was made of the kernel, as of its tests, which stays what it is.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
+    /// The program where cargo has put it.
+    fn executable(&self) -> Option<&Path> {
         let program = self.artifacts.iter().rev().find_map(|artifact| artifact.executable.as_ref())?;
         Some(program.as_std_path())
     }

@@ -1,4 +1,4 @@
-//! Where the tests of a kernel stand: `#[test]` functions in its text and in the files of its modules.
+//! The files of a kernel, and where its tests stand in them: `#[test]` functions.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,15 @@ pub struct Test {
 
 /// The tests of a kernel. A test that a macro makes is not among them.
 pub fn tests(source: &Source) -> Vec<Test> {
+    walk(source).0
+}
+
+/// The files of a kernel: its root first, then those of its modules.
+pub fn files(source: &Source) -> Vec<PathBuf> {
+    walk(source).1
+}
+
+fn walk(source: &Source) -> (Vec<Test>, Vec<PathBuf>) {
     let folder = match &source.manifest {
         Some(_) => source.path.parent().unwrap_or(Path::new("/")),
         None => &source.base,
@@ -30,7 +39,7 @@ pub fn tests(source: &Source) -> Vec<Test> {
     let mut seen = vec![source.path.clone()];
     read(&source.text, &source.path, folder, "", &mut seen, &mut found);
     syntax::forget();
-    found
+    (found, seen)
 }
 
 fn read(text: &str, file: &Path, modules: &Path, path: &str, seen: &mut Vec<PathBuf>, found: &mut Vec<Test>) {
