@@ -88,6 +88,9 @@ fuzz: $(VENV)/installed $(VENV)/tools ## try random inputs, INPUTS=1000000 for e
 	FUZZ_INPUTS=$(INPUTS) cargo test --profile fuzz --no-default-features --test fuzz -- --nocapture --test-threads 1
 	cd pytests && ../$(BIN)/python -m fuzz --inputs $(INPUTS) --seed $(SEED)
 
+accept-analyzer: $(VENV)/installed ## ask a real rust-analyzer about the shipped kernels (ANALYZER=rust-analyzer)
+	$(BIN)/python scripts/accept_analyzer.py $(ANALYZER)
+
 faults: $(VENV)/installed $(VENV)/tools ## kill builds, fill disks, set limits for MINUTES=5, and import what is left
 	cd pytests && ../$(BIN)/python -m faults --minutes $(MINUTES) --seed $(SEED)
 

@@ -177,6 +177,32 @@ def keep_house(settings: dict[str, object]) -> None:
         _launch("house", settings)
 
 
+def tell_editor(file: str) -> None:
+    """Has another process bring the file up to date by which an editor knows kernels."""
+    if _in_main_interpreter():
+        _launch("editor", file)
+
+
+def editor() -> None:
+    """The process that is started for that."""
+    from _thread import interrupt_main
+    from signal import SIGINT, default_int_handler, signal
+    from threading import Thread
+
+    from rsimport._errors import RsimportError
+    from rsimport.toolbox._ide import refresh
+
+    if hasattr(os, "nice"):
+        os.nice(10)
+    signal(SIGINT, default_int_handler)
+    limit = Timer(LIMIT, interrupt_main)
+    limit.daemon = True
+    limit.start()
+    Thread(target=_stop_when_orphaned, daemon=True).start()
+    with suppress(RsimportError, OSError, KeyboardInterrupt):
+        refresh(json.loads(sys.argv[1]))
+
+
 def house() -> None:
     """The process that is started for that."""
     from time import sleep

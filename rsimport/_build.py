@@ -66,7 +66,24 @@ def build(kernel: str, module: str, settings: dict[str, object], importing: str 
                 from rsimport._background import keep_house
 
                 keep_house(ours)
+        _tell_editor(kernel)
     return artifact
+
+
+def _tell_editor(kernel: str) -> None:
+    """Has the file for an editor brought up to date, if there is one that does not know the kernel."""
+    folder = os.path.dirname(kernel)
+    while not os.path.exists(os.path.join(folder, "rust-project.json")):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return
+    from rsimport._editor import outdated
+
+    file = outdated(kernel)
+    if file is not None:
+        from rsimport._background import tell_editor
+
+        tell_editor(file)
 
 
 def warm(deps: list[str], settings: dict[str, object]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rsimport import _engine
+from rsimport._editor import above, head, mark
 from rsimport._errors import ConfigError
 from rsimport._finder import install
 from rsimport._loader import KernelLoader
@@ -42,7 +44,7 @@ def examine(settings: dict[str, object], files: Sequence[str] = ()) -> list[Find
         findings.append(Finding("settings", False, exc.message, exc.hint))
     for check in _engine.checks(settings):
         findings.append(Finding(check.name, check.ok, check.detail, check.hint))
-    return [*findings, _hook(), *map(_file, files)]
+    return [*findings, _hook(), *_editor(), *map(_file, files)]
 
 
 def _file(path: str) -> Finding:
@@ -57,6 +59,27 @@ def _file(path: str) -> Finding:
     name = Path(path).stem
     detail = f"`import {name}` finds it from its folder, once the hook is on: rsimport.install()"
     return Finding(path, True, detail)
+
+
+def _editor() -> list[Finding]:
+    """What is wrong with the file by which an editor knows kernels, if there is one."""
+    file = above(os.path.join(os.getcwd(), "kernel.rs"))
+    if file is None:
+        return []
+    said = head(file)
+    if said is None:
+        # Another tool has written it; whether kernels are in it is not for rsimport to say.
+        return [Finding("editor", True, f"{file} is not rsimport's")]
+    again = f"rsimport ide {os.path.relpath(os.path.dirname(file))}"
+    stale = [kernel for kernel, known in said["kernels"].items() if mark(kernel) != known]
+    if stale:
+        return [Finding("editor", False, f"{file} does not know {stale[0]} as it is", again)]
+    with open(file, encoding="utf-8") as opened:
+        source = json.load(opened)["sysroot_src"]
+    if not os.path.isdir(os.path.join(source, "core")):
+        detail = f"the sources of Rust's standard library are not in {source}, without which an editor errs"
+        return [Finding("editor", False, detail, "rustup component add rust-src")]
+    return [Finding("editor", True, f"{file} is current")]
 
 
 def _hook() -> Finding:

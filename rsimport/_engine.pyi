@@ -575,6 +575,9 @@ class Project:
     def work(self) -> str:
         """A folder in the cache for what tools make of this kernel."""
     @property
+    def sysroot(self) -> str:
+        """Where the compiler has its standard library."""
+    @property
     def crate_name(self) -> str:
         """The crate's name, as rustc gets it."""
     @property

@@ -110,6 +110,11 @@ impl Project {
     }
 
     #[getter]
+    fn sysroot(&self) -> String {
+        text(self.0.sysroot())
+    }
+
+    #[getter]
     fn crate_name(&self) -> &str {
         self.0.crate_name()
     }

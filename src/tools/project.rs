@@ -101,6 +101,7 @@ pub struct Project {
     view: View,
     work: PathBuf,
     pyo3_config: PathBuf,
+    sysroot: PathBuf,
 }
 
 impl Project {
@@ -112,12 +113,14 @@ impl Project {
         cache.prepare()?;
         let (toolchain, rustc) = tools(source, config, cache, observer)?;
         let plan = Plan::of(source, config, cargo, fingerprint.value("CPU"), python, &rustc);
+        // The real compiler lies in `bin` of its sysroot.
+        let sysroot = rustc.rustc.ancestors().nth(2).unwrap_or(&rustc.rustc).to_path_buf();
         let plan = plan.anew(&format!("{:x}", now().as_nanos()));
         let pyo3_config = write_pyo3_config(cache, python)?;
         let work = cache.work(&name(&resolved));
         let lock = lock(&resolved, observer)?;
         let view = staged(&resolved, &work, &wishes)?;
-        let project = Project { resolved, wishes, toolchain, plan, view, work, pyo3_config };
+        let project = Project { resolved, wishes, toolchain, plan, view, work, pyo3_config, sysroot };
         project.with_package("rustc-recorder", |_| Ok(()))?;
         drop(lock);
         syntax::forget();
@@ -165,6 +168,11 @@ impl Project {
     /// Cargo's profile of the kernel.
     pub fn profile(&self) -> &str {
         &self.plan.profile
+    }
+
+    /// Where the compiler has its standard library.
+    pub fn sysroot(&self) -> &Path {
+        &self.sysroot
     }
 
     /// The tools.
@@ -303,7 +311,8 @@ impl Project {
             command.env(variable, "1");
         }
         // As in a build, panics and `file!()` name a kernel's files as seen from its folder.
-        let remapped = if verb == "rustc" { self.view.remap_flags(false) } else { Vec::new() };
+        let remapped =
+            if verb == "rustc" { self.view.remap_flags(self.resolved.config.profile.names_paths) } else { Vec::new() };
         match wrapped {
             Some(driver) => {
                 command.env("RSIMPORT_DRIVER", driver);
