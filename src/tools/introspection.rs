@@ -40,9 +40,8 @@ fn found(data: &[u8]) -> std::result::Result<Vec<String>, Box<dyn std::error::Er
 
 /// The text at an address, behind its length.
 fn text_at(file: &File<'_>, address: u64) -> Option<String> {
-    let at = |address: u64, size: u64| {
-        file.sections().find_map(|section| section.data_range(address, size).ok().flatten())
-    };
+    let at =
+        |address: u64, size: u64| file.sections().find_map(|section| section.data_range(address, size).ok().flatten());
     let length: [u8; 4] = at(address, 4)?.try_into().ok()?;
     let length = if file.is_little_endian() { u32::from_le_bytes(length) } else { u32::from_be_bytes(length) };
     String::from_utf8(at(address + 4, length.into())?.to_vec()).ok()
