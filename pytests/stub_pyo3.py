@@ -67,7 +67,7 @@ mod __made {
 
 CRATE = {
     "Cargo.toml": package("stub-pyo3").replace("0.1.0", "0.30.1").replace("2021", "2024")
-    + "[lib]\nproc-macro = true\n",
+    + "[lib]\nproc-macro = true\n[features]\nexperimental-inspect = []\n",
     "src/lib.rs": TEXT,
 }
 

@@ -437,7 +437,7 @@ def crate_source(folder: str) -> str | None:
     """The `lib.rs` of the marked crate in a folder, else None. Never raises."""
 
 def descriptions(library: str) -> list[str]:
-    """What PyO3 says of a kernel in a library that was built with its feature `experimental-inspect`, in JSON."""
+    """What PyO3 says of a kernel in a library that was built with `experimental-inspect`, in JSON."""
 
 def rust_files(source: str, module: str) -> list[str]:
     """The Rust files of a kernel, its own first."""

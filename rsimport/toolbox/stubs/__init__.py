@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     """,
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
-@click.option("--out", type=click.Path(file_okay=False), help="Write into this folder instead of beside the kernels.")
+@click.option(
+    "--out", type=click.Path(file_okay=False), help="Write into this folder instead of beside the kernels."
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a stub is stale or missing.")
 @setting_options()
 def command(paths: Sequence[str], out: str | None, check: bool, **options: Any) -> int:
@@ -110,7 +112,9 @@ def _kernels(paths: Sequence[str]) -> list[tuple[str, str]]:
             continue
         kernels = _engine.kernels(root)
         if not kernels:
-            hint = "the first line of a kernel is `// rsimport`; a kernel that is named itself needs no marker"
+            hint = (
+                "the first line of a kernel is `// rsimport`; a kernel that is named itself needs no marker"
+            )
             raise ConfigError(f"there is no marked kernel in {path}", hint=hint)
         for kernel in kernels:
             found.setdefault(kernel, root)

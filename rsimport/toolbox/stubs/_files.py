@@ -29,7 +29,7 @@ class Place:
 
     @classmethod
     def of(cls, kernel: str, root: str, out: str | None) -> Place:
-        """Of a kernel that was found for `root`, a file or folder. In a folder `out` there are packages as at home."""
+        """Of a kernel that was found for `root`, a file or folder. A folder `out` has packages as at home."""
         path = Path(os.path.abspath(kernel))
         home, name = path.parent, path.name if path.is_dir() else path.stem
         if out is None:
@@ -88,16 +88,21 @@ def compared(place: Place, module: Module) -> Stubs:
             (stubs.current if found == wanted.encode() else stubs.stale).append(path)
     head = place.head.encode()
     inside = place.folder / place.name
-    for path in [place.folder / f"{place.name}.pyi", *sorted(inside.rglob("*.pyi") if inside.is_dir() else [])]:
+    for path in [
+        place.folder / f"{place.name}.pyi",
+        *sorted(inside.rglob("*.pyi") if inside.is_dir() else []),
+    ]:
         if path not in stubs.texts and (_read(path) or b"").split(b"\n")[0] == head:
             stubs.obsolete.append(path)
     return stubs
 
 
 def written_by_others(place: Place) -> list[Path]:
-    """The stubs of a kernel that somebody else has written, as far as that is known without a look at the kernel."""
+    """The stubs of a kernel that others have written, as far as is known without a look at the kernel."""
     both = [place.folder / f"{place.name}.pyi", place.folder / place.name / "__init__.pyi"]
-    return [path for path in both if (found := _read(path)) is not None and not found.startswith(OURS.encode())]
+    return [
+        path for path in both if (found := _read(path)) is not None and not found.startswith(OURS.encode())
+    ]
 
 
 def _texts(place: Place, module: Module) -> Iterator[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""What PyO3 leaves in a library that was built with `experimental-inspect`: a description of each item, in JSON."""
+"""What PyO3 leaves in a library that was built with `experimental-inspect`: each item described in JSON."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Inspected:
                 self.free[item["name"]].append(item)
 
     def find(self, kind: str, name: str, doc: str | None, among: list[str]) -> Item | None:
-        """The item of a module's member. Others may have its name in other modules: these have other documentation,
-        or another module that says what is in it.
+        """The item of a module's member. Others may have its name in other modules: these have other
+        documentation, or another module that says what is in it.
         """
         found = [item for item in self.free[name] if item["type"] == kind]
         ours = [item for item in found if item.get("id") in among] or found

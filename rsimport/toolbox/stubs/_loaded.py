@@ -1,5 +1,5 @@
-"""The model of a loaded kernel: names, documentation, exceptions and constants are those that it really has, and their
-types are what PyO3 says of them or, where it does not know, what the Rust source says.
+"""The model of a loaded kernel: names, documentation, exceptions and constants are those that it really has,
+and their types are what PyO3 says of them or, where it does not know, what the Rust source says.
 """
 
 from __future__ import annotations
@@ -21,15 +21,21 @@ if TYPE_CHECKING:
     from rsimport._engine import Named
     from rsimport.toolbox.stubs._inspected import Inspected, Item
 
-SKIPPED = {"__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__firstlineno__", "__static_attributes__"}
+SKIPPED = {
+    "__module__",
+    "__doc__",
+    "__dict__",
+    "__weakref__",
+    "__qualname__",
+    "__firstlineno__",
+    "__static_attributes__",
+}
 """What every class has."""
 
-INPLACE = {f"__i{word}__" for word in "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or".split()}
-REFLECTED = {
-    f"__r{word}__": f"__{word}__"
-    for word in "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
-}
-COMPARED = {f"__{word}__" for word in "lt le gt ge eq ne".split()}
+_OPERATORS = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or"
+INPLACE = {f"__i{word}__" for word in _OPERATORS.split()}
+REFLECTED = {f"__r{word}__": f"__{word}__" for word in (*_OPERATORS.split(), "divmod")}
+COMPARED = {f"__{word}__" for word in ["lt", "le", "gt", "ge", "eq", "ne"]}
 BOTH = {"__delitem__", "__delattr__", "__delete__", "__setitem__", "__setattr__", "__set__"}
 """Python has two methods where Rust has one."""
 
@@ -62,7 +68,12 @@ class _Kernel:
         members = self._members(module)
         for found, value in vars(module).items():
             if isinstance(value, type) and value not in self.places and self._is_own(value):
-                self._place(value, ".".join(path), found, self.inspected.find("class", value.__name__, value.__doc__, members))
+                self._place(
+                    value,
+                    ".".join(path),
+                    found,
+                    self.inspected.find("class", value.__name__, value.__doc__, members),
+                )
         for found, value in _submodules(module):
             if found not in path:
                 self._visit(value, (*path, found))
@@ -75,7 +86,12 @@ class _Kernel:
         for found, value in vars(kind).items():
             if isinstance(value, type) and not found.startswith("__") and value not in self.places:
                 inner = self.inspected.member(item["id"], found) if item is not None else []
-                self._place(value, path, f"{qualname}.{found}", next((one for one in inner if one["type"] == "class"), None))
+                self._place(
+                    value,
+                    path,
+                    f"{qualname}.{found}",
+                    next((one for one in inner if one["type"] == "class"), None),
+                )
 
     def _members(self, module: ModuleType) -> list[str]:
         """The ids of what a declarative module says that it has."""
@@ -89,7 +105,11 @@ class _Kernel:
         """Is it defined by the kernel, and not something that it only shows?"""
         says = kind.__module__.partition(".")[0]
         tail = self.root.__name__.rpartition(".")[2]
-        is_theirs = vars(sys.modules.get(kind.__module__, object())).get(kind.__name__) is kind if kind.__module__ in sys.modules else False
+        is_theirs = (
+            vars(sys.modules.get(kind.__module__, object())).get(kind.__name__) is kind
+            if kind.__module__ in sys.modules
+            else False
+        )
         return not is_theirs or says in (tail, self.root.__name__.partition(".")[0])
 
     def module(self, module: ModuleType, path: tuple[str, ...]) -> Module:
@@ -99,7 +119,9 @@ class _Kernel:
         submodules = _submodules(module)
         below = [found for found, _ in submodules]
         for at, (found, value) in enumerate(list(vars(module).items())):
-            special = found.startswith("__") and found.endswith("__") and found not in ("__version__", "__author__")
+            special = (
+                found.startswith("__") and found.endswith("__") and found not in ("__version__", "__author__")
+            )
             if special or found in below or not found.isidentifier():
                 continue
             order = float(self.order.get((None, getattr(value, "__name__", found)), 1e6 + at))
@@ -111,7 +133,9 @@ class _Kernel:
         made = [member for _, member in members]
         if not path:
             made += list(self._unseen())
-        return Module(path, made, modules, list(exported) if exported is not None else None, _doc(module.__doc__))
+        return Module(
+            path, made, modules, list(exported) if exported is not None else None, _doc(module.__doc__)
+        )
 
     def _member(self, found: str, value: Any, here: str, ids: list[str]) -> Iterator[Member]:
         if isinstance(value, type):
@@ -132,7 +156,9 @@ class _Kernel:
         for at, (found, value) in enumerate(list(vars(kind).items())):
             if found in SKIPPED or not found.isidentifier():
                 continue
-            order = self.order.get((kind.__name__, found), None if found.startswith("__") and found != "__new__" else 1e6)
+            order = self.order.get(
+                (kind.__name__, found), None if found.startswith("__") and found != "__new__" else 1e6
+            )
             order = 2e6 + at if order is None else order + at / 1e6
             for member in self._class_member(kind, found, value, item):
                 members.append((order, member))
@@ -141,7 +167,7 @@ class _Kernel:
             members.append((3e6, self.function("__getattr__", None, one, kind)))
         members.sort(key=lambda pair: pair[0])
         made = [member for _, member in members]
-        if issubclass(kind, BaseException) and item is None:
+        if issubclass(kind, BaseException) and item is None and kind.__base__ not in self.places:
             made += [Variable(found, name(ANY)) for found in self.attributes if not hasattr(kind, found)]
         bases = [self._type_name(base) for base in kind.__bases__ if base is not object]
         return Class(called, bases, self._decorators(kind, item), made, _doc(kind.__doc__))
@@ -159,7 +185,9 @@ class _Kernel:
             return
         items = self.inspected.member(item["id"], found) if item is not None else []
         if value is None:
-            yield Variable(found, _subscript("typing.ClassVar", ast.Constant(None)), remark="type: ignore[assignment]")
+            yield Variable(
+                found, _subscript("typing.ClassVar", ast.Constant(None)), remark="type: ignore[assignment]"
+            )
         elif any(one["type"] == "attribute" for one in items):
             yield self.variable(found, value, items[0])
         elif items:
@@ -167,20 +195,30 @@ class _Kernel:
             for one in [*own, *(one for one in items if _is_setter(one))]:
                 yield self.function(found, value, one, kind)
         elif isinstance(value, GetSetDescriptorType):
-            yield Function(found, [_self()], self._returned(kind.__name__, found), ["builtins.property"], _doc(value.__doc__))
+            yield Function(
+                found,
+                [_self()],
+                self._returned(kind.__name__, found),
+                ["builtins.property"],
+                _doc(value.__doc__),
+            )
         elif callable(value) or isinstance(value, (classmethod, staticmethod)):
             yield from self._untold(kind, found, value, item)
         else:
             yield self.variable(found, value, None)
 
     def _untold(self, kind: type, found: str, value: Any, item: Item | None) -> Iterator[Member]:
-        """A method of which PyO3 says nothing: Python has made it of another one, or there is nothing of PyO3's."""
+        """A method of which PyO3 says nothing: Python made it of another one, or PyO3 says nothing at all."""
         operator = REFLECTED.get(found) or next((own for own, of in REFLECTED.items() if of == found), None)
         told = item is not None and self.inspected.below.get(item["id"])
         if told and operator is not None:
             # Both come from one slot, and this one never has an answer.
             nobody = Parameter("other", Kind.POSITIONAL_ONLY, name("typing_extensions.Never"))
-            modulus = [Parameter("mod", Kind.POSITIONAL_ONLY, ast.Constant(None), ast.Constant(None))] if "pow" in found else []
+            modulus = (
+                [Parameter("mod", Kind.POSITIONAL_ONLY, ast.Constant(None), ast.Constant(None))]
+                if "pow" in found
+                else []
+            )
             yield Function(found, [_self(), nobody, *modulus], name(ANY), [], None)
         elif told and found in COMPARED | BOTH:
             if found in COMPARED and found not in ("__eq__", "__ne__"):
@@ -209,14 +247,22 @@ class _Kernel:
         told = self.described(found, item, named, owner is not None, doc)
         says = _signature(found, value, owner)
         if says is not None and not any("property" in one or one.endswith("er") for one in told.decorators):
-            told.parameters = _as_said(told.parameters, says, owner is not None and "builtins.staticmethod" not in told.decorators)
+            told.parameters = _as_said(
+                told.parameters, says, owner is not None and "builtins.staticmethod" not in told.decorators
+            )
         return told
 
-    def described(self, found: str, item: Item, named: Named | None, is_method: bool, doc: str | None) -> Function:
+    def described(
+        self, found: str, item: Item, named: Named | None, is_method: bool, doc: str | None
+    ) -> Function:
         """A function as PyO3 describes it, and mended where it does not know enough."""
         types = self._read_all(named)
         decorators = [_decorator(chunk) for chunk in item.get("decorators", [])]
-        parameters = list(self._parameters(item["arguments"], types, is_method and "builtins.staticmethod" not in decorators, found))
+        parameters = list(
+            self._parameters(
+                item["arguments"], types, is_method and "builtins.staticmethod" not in decorators, found
+            )
+        )
         source = self._read(named.returns) if named is not None and named.returns else None
         if source is not None and found in ("__next__", "__anext__"):
             source = _without_none(source)
@@ -229,7 +275,9 @@ class _Kernel:
             doc = None  # A property has one documentation.
         return Function(found, parameters, returns, decorators, doc, is_async)
 
-    def _parameters(self, arguments: Item, types: dict[str, ast.expr], bound: bool, found: str) -> Iterator[Parameter]:
+    def _parameters(
+        self, arguments: Item, types: dict[str, ast.expr], bound: bool, found: str
+    ) -> Iterator[Parameter]:
         lists = (
             ("posonlyargs", Kind.POSITIONAL_ONLY),
             ("args", Kind.POSITIONAL_OR_KEYWORD),
@@ -250,7 +298,7 @@ class _Kernel:
                     annotation = of_chunk(chunk["annotation"], self._local)
                     source = types.get(chunk["name"])
                     is_anything = isinstance(annotation, ast.Name) and annotation.id == "builtins.object"
-                    # Whatever an operator does not take it answers NotImplemented to: it takes no more than it says.
+                    # To what it does not take, an operator answers NotImplemented: it takes no more.
                     if is_anything and source is not None and found not in ("__eq__", "__ne__"):
                         annotation = source
                     annotation = accepted(checked(self._resolved(filled(annotation, source))))
@@ -260,7 +308,9 @@ class _Kernel:
     def _by_signature(self, found: str, value: Any, named: Named | None, owner: type | None) -> Function:
         """A function as Python describes it, with the types that it has in Rust."""
         plain = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
-        decorators = [f"builtins.{kind.__name__}" for kind in (classmethod, staticmethod) if isinstance(value, kind)]
+        decorators = [
+            f"builtins.{kind.__name__}" for kind in (classmethod, staticmethod) if isinstance(value, kind)
+        ]
         if type(value).__name__ == "classmethod_descriptor":
             decorators = ["builtins.classmethod"]
         types = self._read_all(named)
@@ -268,13 +318,15 @@ class _Kernel:
             signature = inspect.signature(owner if found == "__new__" and owner is not None else plain)
             given = list(signature.parameters.values())
         except (TypeError, ValueError):
-            given = [inspect.Parameter("args", Kind.VAR_POSITIONAL), inspect.Parameter("kwargs", Kind.VAR_KEYWORD)]
+            given = [
+                inspect.Parameter("args", Kind.VAR_POSITIONAL),
+                inspect.Parameter("kwargs", Kind.VAR_KEYWORD),
+            ]
             if owner is not None and found != "__new__" and "builtins.staticmethod" not in decorators:
                 given.insert(0, inspect.Parameter("self", Kind.POSITIONAL_ONLY))
         parameters = []
-        if found == "__new__":
-            parameters.append(Parameter("cls", Kind.POSITIONAL_OR_KEYWORD))
-        elif decorators == ["builtins.classmethod"] and (not given or given[0].name not in ("cls", "type")):
+        bound = [parameter.name for parameter in given[:1]] in (["cls"], ["type"])
+        if found == "__new__" or (decorators == ["builtins.classmethod"] and not bound):
             parameters.append(Parameter("cls", Kind.POSITIONAL_OR_KEYWORD))
         for parameter in given:
             is_self = owner is not None and not parameters and "builtins.staticmethod" not in decorators
@@ -287,8 +339,14 @@ class _Kernel:
             annotation = checked(types.get(parameter.name, name(ANY)) if single else name(ANY))
             default = None if parameter.default is parameter.empty else _types.written(parameter.default)
             parameters.append(Parameter(parameter.name, parameter.kind, annotation, default))
-        returns = name(SELF) if found == "__new__" or found in INPLACE else self._returned(owner and owner.__name__, found, named)
-        return Function(found, parameters, returns, decorators, _doc(value.__doc__) if owner is None else None)
+        returns = (
+            name(SELF)
+            if found == "__new__" or found in INPLACE
+            else self._returned(owner.__name__ if owner is not None else None, found, named)
+        )
+        return Function(
+            found, parameters, returns, decorators, _doc(value.__doc__) if owner is None else None
+        )
 
     def _returned(self, owner: str | None, found: str, named: Named | None = None) -> ast.expr:
         named = named or self._named(owner, found)
@@ -305,7 +363,9 @@ class _Kernel:
                 done.add(found)
                 item = self.inspected.by_id[found]
                 members: list[Member] = []
-                for part in sorted(self.inspected.below.get(found, []), key=lambda part: (part["name"], _is_setter(part))):
+                for part in sorted(
+                    self.inspected.below.get(found, []), key=lambda part: (part["name"], _is_setter(part))
+                ):
                     named = self._named(item["name"], part["name"])
                     if part["type"] == "function":
                         members.append(self.described(part["name"], part, named, True, _doc(part.get("doc"))))
@@ -374,11 +434,11 @@ def _signature(found: str, value: Any, owner: type | None) -> list[inspect.Param
 
 
 def _as_said(parameters: list[Parameter], says: list[inspect.Parameter], bound: bool) -> list[Parameter]:
-    """Parameters as the kernel's author has described them, where that is not what PyO3 parses: with `text_signature`."""
+    """Parameters as the kernel's author has described them by `text_signature`, where PyO3 parses others."""
     first = parameters[:1] if bound else []
     if first and says and says[0].name in ("self", "cls", "type") and says[0].name == first[0].name:
         says = says[1:]
-    ours = [(one.name, one.kind) for one in parameters[len(first):]]
+    ours = [(one.name, one.kind) for one in parameters[len(first) :]]
     if ours == [(one.name, one.kind) for one in says]:
         return parameters
     known = {one.name: one for one in parameters if one.kind not in (Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD)}
@@ -396,7 +456,11 @@ def _as_said(parameters: list[Parameter], says: list[inspect.Parameter], bound: 
 
 def _submodules(module: ModuleType) -> list[tuple[str, ModuleType]]:
     found = [(key, value) for key, value in vars(module).items() if isinstance(value, ModuleType)]
-    return [(key, value) for key, value in found if sys.modules.get(value.__name__) is not value and value is not module]
+    return [
+        (key, value)
+        for key, value in found
+        if sys.modules.get(value.__name__) is not value and value is not module
+    ]
 
 
 def _self() -> Parameter:

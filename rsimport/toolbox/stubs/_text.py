@@ -1,5 +1,5 @@
-"""The text of a stub: imports for whatever its types name, and what the model says, in the form in which `ruff format`
-leaves it.
+"""The text of a stub: imports for whatever its types name, and what the model says, in the form in which
+`ruff format` leaves it.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import copy
 import keyword
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 WIDTH = 110
 INDENT = "    "
 
-OF_OBJECT = set(dir(object)) - set("__doc__ __eq__ __hash__ __init__ __module__ __ne__ __new__ __repr__ __str__".split())
+_ALIKE = "__doc__ __eq__ __hash__ __init__ __module__ __ne__ __new__ __repr__ __str__"
+OF_OBJECT = set(dir(object)) - set(_ALIKE.split())
 """What a class may have otherwise than `object` has it."""
 
 
@@ -30,8 +32,14 @@ def text(module: Module, head: str) -> str:
 class _Writer:
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.inside = {found for member in module.members if isinstance(member, Class) for found in _inside(member)}
-        self.taken = self.inside | {member.name for member in module.members} | {below.path[-1] for below in module.modules}
+        self.inside = {
+            found for member in module.members if isinstance(member, Class) for found in _inside(member)
+        }
+        self.taken = (
+            self.inside
+            | {member.name for member in module.members}
+            | {below.path[-1] for below in module.modules}
+        )
         self.imports: dict[str, dict[str, str]] = {}
         """By module, the names that are imported from it and what they are called here."""
         self.again: dict[str, str] = {}
@@ -39,6 +47,10 @@ class _Writer:
 
     def text(self, head: str) -> str:
         body = list(self.members(self.module.members, ""))
+        again = [
+            f"{alias}: {self.name('typing.TypeAlias')} = {called}" for called, alias in self.again.items()
+        ]
+        body += ["", *again] if again else []
         lines = [head, *_directives(self.module.members)]
         if self.module.doc:
             lines += docstring(self.module.doc, "")
@@ -46,10 +58,8 @@ class _Writer:
         lines += ["", *imports] if imports else []
         if self.module.exported is not None:
             lines += ["", *_listed("__all__ = ", self.module.exported)]
-        lines += ["" if body else None, *body] if body else []
-        for called, alias in self.again.items():
-            lines += [f"{alias}: {self.name('typing_extensions.TypeAlias')} = {called}"]
-        return "\n".join(line for line in lines if line is not None) + "\n"
+        lines += ["", *body] if body else []
+        return "\n".join(lines) + "\n"
 
     def _imported(self) -> Iterator[str]:
         """The lines in the order in which `ruff` leaves them."""
@@ -76,7 +86,7 @@ class _Writer:
             kind = "variable" if isinstance(member, (Variable, Alias)) else "function"
             if isinstance(member, Class) and len(lines) > 1:
                 kind = "class"
-            apart = "class" in (before, kind) or not indent and (before != kind or had_body)
+            apart = "class" in (before, kind) or (not indent and (before != kind or had_body))
             if before and apart:
                 yield ""
             yield from lines
@@ -181,12 +191,15 @@ class _Writer:
         """The name under which something is imported: its own, unless that is somebody else's."""
         known = self.imports.setdefault(module, {})
         if found not in known:
-            others = {alias for names in self.imports.values() for alias in names.values()}
-            alias = found
-            while alias in self.taken or alias in others:
-                alias = f"_{alias}"
-            known[found] = alias
+            known[found] = self._free(found)
         return known[found]
+
+    def _free(self, found: str) -> str:
+        """A name like this one that nothing else has here."""
+        others = {alias for names in self.imports.values() for alias in names.values()}
+        while found in self.taken or found in others or found in self.again.values():
+            found = f"_{found}"
+        return found
 
     def _own(self, place: str) -> str:
         """The name of a class of the kernel."""
@@ -195,10 +208,14 @@ class _Writer:
         theirs = tuple(path.split(".")) if path else ()
         if theirs == self.module.path:
             if first in self.inside:
-                first = self.again.setdefault(first, f"_{first}")
+                if first not in self.again:
+                    self.again[first] = self._free(first)
+                first = self.again[first]
         else:
             # From the package that the module itself is, or that it is in.
-            package = self.module.path if self.module.modules or not self.module.path else self.module.path[:-1]
+            package = (
+                self.module.path if self.module.modules or not self.module.path else self.module.path[:-1]
+            )
             common = 0
             while common < min(len(package), len(theirs)) and package[common] == theirs[common]:
                 common += 1
@@ -231,7 +248,11 @@ def _import_lines(module: str, names: dict[str, str]) -> list[str]:
         return [f"import {module[1:]} as {alias}" for alias in names.values()]
     parts = [found if found == alias else f"{found} as {alias}" for found, alias in sorted(names.items())]
     line = f"from {module} import {', '.join(parts)}"
-    return [line] if len(line) <= WIDTH else [f"from {module} import (", *(f"{INDENT}{part}," for part in parts), ")"]
+    return (
+        [line]
+        if len(line) <= WIDTH
+        else [f"from {module} import (", *(f"{INDENT}{part}," for part in parts), ")"]
+    )
 
 
 def _directives(members: list[Member]) -> Iterator[str]:
@@ -241,7 +262,7 @@ def _directives(members: list[Member]) -> Iterator[str]:
     mypy = []
     if any(f"__i{name[2:]}" in inner for _, inner in names for name in inner):
         mypy.append("misc")
-    if any(found.bases and inner or inner & OF_OBJECT for found, inner in names):
+    if any((found.bases and inner) or inner & OF_OBJECT for found, inner in names):
         mypy.append("override")
     if mypy:
         yield f'# mypy: disable-error-code="{", ".join(mypy)}"'
@@ -277,12 +298,18 @@ def _quoted(found: str) -> str:
 
 def docstring(found: str, indent: str) -> list[str]:
     """The lines of a text in triple quotes."""
-    lines = ["".join(map(_escaped, line)).replace('"""', '\\"\\"\\"').rstrip() for line in found.split("\n")]
-    if lines[-1].endswith('"'):
-        lines[-1] = lines[-1][:-1] + '\\"'
+    lines = ["".join(map(_escaped, line)).rstrip() for line in found.split("\n")]
+    lines = [re.sub('"{3,}', _escaped_quotes, line) for line in lines[:-1]] + [
+        # Behind the last line stand three more.
+        re.sub('"{3,}|"+$', _escaped_quotes, lines[-1])
+    ]
     if len(lines) == 1 and len(indent + lines[0]) + 6 <= WIDTH:
         return [f'{indent}"""{lines[0]}"""']
     return [f'{indent}"""{lines[0]}', *(indent + line if line else "" for line in lines[1:]), f'{indent}"""']
+
+
+def _escaped_quotes(found: re.Match[str]) -> str:
+    return '\\"' * len(found[0])
 
 
 def _escaped(letter: str) -> str:

@@ -1,4 +1,4 @@
-"""Types in stubs: trees of Python's own `ast`, in which a name is written with its module until a file is written."""
+"""Types in stubs: trees of Python's own `ast`, in which names have their module until a file is written."""
 
 from __future__ import annotations
 
@@ -16,36 +16,31 @@ ANY = "typing.Any"
 INCOMPLETE = "_typeshed.Incomplete"
 SELF = "typing_extensions.Self"
 
+_NEWER = (
+    "LiteralString Never NotRequired ReadOnly Required Self TypeIs TypeVarTuple Unpack disjoint_base override"
+)
 NEWER = {
     "types.CapsuleType",
     "collections.abc.Buffer",
     "warnings.deprecated",
-    *(
-        f"typing.{name}"
-        for name in (
-            "LiteralString Never NotRequired ReadOnly Required Self TypeIs TypeVarTuple Unpack "
-            "disjoint_base override"
-        ).split()
-    ),
+    *(f"typing.{found}" for found in _NEWER.split()),
 }
 """What the oldest Python that is supported has not: every type checker knows it of typing_extensions."""
 
+_WITH_ONE = (
+    "list set frozenset type AsyncIterable AsyncIterator Awaitable Collection Container Iterable Iterator "
+    "KeysView MutableSequence MutableSet Reversible Sequence Set ValuesView deque Counter PathLike Pattern "
+    "Match ReferenceType ProxyType ref Future dtype partial"
+)
+_WITH_TWO = (
+    "dict ItemsView Mapping MutableMapping OrderedDict defaultdict ChainMap CallableProxyType ndarray "
+    "SupportsGetItem SupportsLenAndGetItem"
+)
 PARAMETERS = {
-    **dict.fromkeys("list set frozenset type".split(), 1),
-    "dict": 2,
+    **dict.fromkeys(_WITH_ONE.split(), 1),
+    **dict.fromkeys(_WITH_TWO.split(), 2),
+    **dict.fromkeys(("Coroutine", "Generator"), 3),
     "tuple": -1,
-    **dict.fromkeys(
-        "AsyncIterable AsyncIterator Awaitable Collection Container Iterable Iterator KeysView MutableSequence "
-        "MutableSet Reversible Sequence Set ValuesView deque Counter PathLike Pattern Match ReferenceType ProxyType "
-        "ref Future dtype partial".split(),
-        1,
-    ),
-    **dict.fromkeys(
-        "ItemsView Mapping MutableMapping OrderedDict defaultdict ChainMap CallableProxyType ndarray "
-        "SupportsGetItem SupportsLenAndGetItem".split(),
-        2,
-    ),
-    **dict.fromkeys("Coroutine Generator".split(), 3),
 }
 """The number of type parameters that a class is to be given; -1 for any number of them."""
 
@@ -131,7 +126,9 @@ def of_chunk(chunk: Mapping[str, Any], local: Callable[[str], str | None]) -> as
     if kind == "subscript":
         value = of_chunk(chunk["value"], local)
         is_literal = isinstance(value, ast.Name) and value.id == "typing.Literal"
-        return ast.Subscript(value, value_of_chunk(chunk["slice"]) if is_literal else of_chunk(chunk["slice"], local))
+        return ast.Subscript(
+            value, value_of_chunk(chunk["slice"]) if is_literal else of_chunk(chunk["slice"], local)
+        )
     if kind in ("tuple", "list"):
         items = [of_chunk(item, local) for item in chunk["elts"]]
         return ast.Tuple(items) if kind == "tuple" else ast.List(items)
@@ -171,7 +168,9 @@ def of_value(value: object) -> ast.expr | None:
     if value is None:
         return ast.Constant(None)
     if isinstance(value, tuple) and kind is tuple and len(value) <= 8:
-        return ast.Subscript(name("builtins.tuple"), ast.Tuple([of_value(item) or name(ANY) for item in value]))
+        return ast.Subscript(
+            name("builtins.tuple"), ast.Tuple([of_value(item) or name(ANY) for item in value])
+        )
     if isinstance(value, (list, set, frozenset)) and kind in (list, set, frozenset):
         return ast.Subscript(name(f"builtins.{kind.__name__}"), _common(value))
     if isinstance(value, dict) and kind is dict:
@@ -182,16 +181,22 @@ def of_value(value: object) -> ast.expr | None:
 def _common(values: Iterable[object]) -> ast.expr:
     """The type of all of these, if they have one."""
     found = {ast.unparse(known) if (known := of_value(value)) is not None else ANY for value in values}
-    return ast.parse(found.pop(), mode="eval").body if len(found) == 1 and "." not in str(found) else name(ANY)
+    return (
+        ast.parse(found.pop(), mode="eval").body if len(found) == 1 and "." not in str(found) else name(ANY)
+    )
 
 
 def filled(found: ast.expr, source: ast.expr | None) -> ast.expr:
-    """A type in which PyO3 knows no more of some part than that there is one: those are taken from another reading."""
+    """A type of which PyO3 knows not every part: those are taken from another reading."""
     if isinstance(found, ast.Name) and found.id == INCOMPLETE:
         return source or name(ANY)
     if isinstance(found, ast.Subscript):
         inner = source.slice if isinstance(source, ast.Subscript) else None
-        if isinstance(found.value, ast.Name) and found.value.id == "_typeshed.SupportsGetItem" and inner is not None:
+        if (
+            isinstance(found.value, ast.Name)
+            and found.value.id == "_typeshed.SupportsGetItem"
+            and inner is not None
+        ):
             inner = ast.Tuple([name("builtins.int"), inner])
         return ast.Subscript(found.value, filled(found.slice, inner))
     if isinstance(found, ast.BinOp):
@@ -206,13 +211,19 @@ def filled(found: ast.expr, source: ast.expr | None) -> ast.expr:
 
 
 def accepted(found: ast.expr) -> ast.expr:
-    """The type of a parameter: a `dict[str, int]` is no `dict[str, SupportsIndex]`, and so on for what can be changed."""
+    """The type of a parameter: a `dict[str, int]` is no `dict[str, SupportsIndex]`, and so on for what can
+    be changed.
+    """
     return _Accepted().visit(found)  # type: ignore[no-any-return]
 
 
 class _Accepted(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        if isinstance(node.value, ast.Name) and node.value.id in ("builtins.dict", "builtins.set", "builtins.list"):
+        if isinstance(node.value, ast.Name) and node.value.id in (
+            "builtins.dict",
+            "builtins.set",
+            "builtins.list",
+        ):
             return ast.Subscript(node.value, _Plain().visit(node.slice))
         return self.generic_visit(node)  # type: ignore[return-value]
 
@@ -221,12 +232,20 @@ class _Plain(ast.NodeTransformer):
     """What PyO3 takes for a number or a list, as what it nearly always is."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return name({"typing.SupportsIndex": "builtins.int", "typing.SupportsFloat": "builtins.float"}.get(node.id, node.id))
+        return name(
+            {"typing.SupportsIndex": "builtins.int", "typing.SupportsFloat": "builtins.float"}.get(
+                node.id, node.id
+            )
+        )
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         parts = [part.id if isinstance(part, ast.Name) else "" for part in _operands(node)]
         if "typing.SupportsFloat" in parts:
-            rest = [part for part in _operands(node) if not (isinstance(part, ast.Name) and part.id.startswith("typing.Supp"))]
+            rest = [
+                part
+                for part in _operands(node)
+                if not (isinstance(part, ast.Name) and part.id.startswith("typing.Supp"))
+            ]
             made = name("builtins.float")
             for part in rest:
                 made = ast.BinOp(made, ast.BitOr(), self.visit(part))
