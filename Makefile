@@ -108,7 +108,7 @@ docs-site: docs ## make the site, into site/
 docs-pictures: $(VENV)/installed $(VENV)/tools ## write the pictures of a notebook, by the test that drives JupyterLab
 	cd pytests && DOCS_PICTURES=../docs/pictures ../$(BIN)/pytest -q test_jupyterlab.py
 
-ship: $(VENV)/installed $(VENV)/tools ## ship the kernels into environments without Rust, and packages with kernels
+ship: $(VENV)/installed $(VENV)/tools ## ship all kernels into environments without Rust and test them there, in ten minutes
 	$(BIN)/python scripts/ship_kernels.py
 
 wheel: $(VENV)/tools ## build a wheel into dist/

@@ -79,7 +79,8 @@ def arrives(name: str, folder: Path, site: Path | None) -> bool:
     }
     failed = [f"{step}:\n{told}" for step, (code, told) in steps.items() if code]
     abi3, told = rsimport("wheel", kernel, "--out", folder / "abi3", "--abi3")
-    stable = "abi3" if abi3 == 0 else told.strip().splitlines()[0]
+    faults = [line for line in told.splitlines() if line.startswith("error:")]
+    stable = "abi3" if abi3 == 0 else (faults or [told])[0]
     if not failed:
         # Some tests compare with another kernel.
         texts = "".join(source.read_text(encoding="utf-8") for source in sources(name))

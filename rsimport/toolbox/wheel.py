@@ -18,6 +18,7 @@ import click
 from rsimport import _engine
 from rsimport._cli_options import given, setting_options
 from rsimport._errors import CompileError, ConfigError, ToolchainError
+from rsimport._streams import say
 from rsimport.toolbox import _portable
 from rsimport.toolbox._exported import Project
 
@@ -111,6 +112,7 @@ def _build(
     if cpu != _portable.GENERIC:
         flags = env.get("CARGO_ENCODED_RUSTFLAGS") or "\x1f".join(env.get("RUSTFLAGS", "").split())
         env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(filter(None, [flags, f"-Ctarget-cpu={cpu}"]))
+    say(f"rsimport: maturin builds the wheel of {kernel.module}")
     # In a file, the output can neither block nor be lost.
     with tempfile.TemporaryFile() as output:
         ended = subprocess.run(
