@@ -190,7 +190,6 @@ def editor() -> None:
     from threading import Thread
 
     from rsimport._errors import RsimportError
-    from rsimport.toolbox._ide import refresh
 
     if hasattr(os, "nice"):
         os.nice(10)
@@ -200,7 +199,7 @@ def editor() -> None:
     limit.start()
     Thread(target=_stop_when_orphaned, daemon=True).start()
     with suppress(RsimportError, OSError, KeyboardInterrupt):
-        refresh(json.loads(sys.argv[1]))
+        import_module("rsimport.toolbox._ide").refresh(json.loads(sys.argv[1]))
 
 
 def house() -> None:
