@@ -12,7 +12,7 @@ import rsimport
 PACKAGE = Path(rsimport.__file__).parent
 
 
-def imported(tree: ast.AST) -> Iterator[str]:
+def imported(tree: ast.AST, modules: set[str]) -> Iterator[str]:
     """The package's modules that a file imports, wherever it does, but for what only type checkers see."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -20,18 +20,20 @@ def imported(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and node.module == "rsimport":
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rsimport."):
-            yield node.module.removeprefix("rsimport.")
-        yield from imported(node)
+            package = node.module.removeprefix("rsimport.")
+            below = {f"{package}.{name.name}" for name in node.names}
+            yield from below & modules or {package}
+        yield from imported(node, modules)
 
 
 def graph(folder: Path) -> dict[str, set[str]]:
     """Who imports whom, by the names below `rsimport`."""
-    found = {}
+    texts = {}
     for path in folder.rglob("*.py"):
         if "kernels" not in path.parts:
             name = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
-    return found
+            texts[name] = path.read_text(encoding="utf-8")
+    return {name: set(imported(ast.parse(text), set(texts))) for name, text in texts.items()}
 
 
 def test_no_two_modules_need_one_another():

@@ -128,7 +128,7 @@ def _options(command: click.Command) -> list[str]:
     """The options of a command; the settings among them are named only."""
     settings = {setting.name for setting in _engine.settings_table()}
     options = [found for found in command.params if isinstance(found, click.Option)]
-    own = [found for found in options if found.name not in settings]
+    own = [found for found in options if found.name not in settings and not found.hidden]
     lines = []
     if own:
         lines += ["| option | what it does |", "|---|---|"]
@@ -149,7 +149,10 @@ def _flags(option: click.Option) -> str:
 def _examples(command: click.Command) -> list[str]:
     """The examples below the help, as commands."""
     text = textwrap.dedent((command.epilog or "").replace("\b\n", "")).partition("Examples:\n")[2]
-    return ["```console", *(f"$ {line}" for line in _joined(text)), "```", ""] if text.strip() else []
+    text, _, rest = text.strip("\n").partition("\n\n")
+    if not text.strip():
+        return []
+    return ["```console", *(f"$ {line}" for line in _joined(text)), "```", "", *_prose(textwrap.dedent(rest))]
 
 
 def _joined(text: str) -> list[str]:
