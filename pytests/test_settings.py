@@ -19,6 +19,7 @@ DEFAULTS = {
     "offline": False,
     "locked": False,
     "force_rebuild": False,
+    "stubs": False,
     "lock_timeout": 600.0,
     "progress": True,
 }

@@ -137,9 +137,10 @@ def main() -> None:
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt, OSError):
         if tier == STUBS:
-            from rsimport.toolbox.stubs import keep_current
+            from importlib import import_module
 
-            keep_current(kernel, {**quiet, "tier": "fast"})
+            # It stands above everything that imports kernels.
+            import_module("rsimport.toolbox.stubs").keep_current(kernel, {**quiet, "tier": "fast"})
             return
         # The optimised build that is there already must not pass for the fast one.
         _engine.build(kernel, module, ABI, interpreter(), quiet, None, ahead=tier == "fast")
