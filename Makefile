@@ -8,7 +8,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
-        docs-site docs-pictures ship wheel fuzz faults clean
+        docs-site docs-pictures ship wheel fuzz faults types clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,9 @@ accept-analyzer: $(VENV)/installed ## ask a real rust-analyzer about the shipped
 
 faults: $(VENV)/installed $(VENV)/tools ## kill builds, fill disks, set limits for MINUTES=5, and import what is left
 	cd pytests && ../$(BIN)/python -m faults --minutes $(MINUTES) --seed $(SEED)
+
+types: $(VENV)/installed $(VENV)/tools ## have every type checker that is there look at the stubs of many kernels
+	cd pytests && ../$(BIN)/python checkers.py ../kernels checked big_kernels --user checked/user.py
 
 docs: $(VENV)/installed ## write what is generated: the reference, and tables and pictures of the figures measured last
 	$(BIN)/python scripts/reference.py

@@ -19,11 +19,11 @@ DEFAULTS = {
     "offline": False,
     "locked": False,
     "force_rebuild": False,
+    "stubs": False,
     "lock_timeout": 600.0,
     "progress": True,
     "cache_max_size": "5G",
     "cache_max_age": "90d",
-    "stubs": False,
 }
 
 

@@ -7,12 +7,13 @@ import re
 import shutil
 import tempfile
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsimport import _engine
 from rsimport._api import at, finished
-from rsimport._errors import ConfigError
+from rsimport._errors import ConfigError, RsimportError
 from rsimport._python import ABI
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Project:
         artifact = finished(loader)
         self.kernel, self.settings = Path(kernel), loader.settings
         self.module = artifact.module
+        self.untyped = ""
+        """Why there are no stubs, once that is known."""
         self.found: Exported = _engine.export(kernel, self.module, ABI, self.settings, artifact.inputs)
 
     @property
@@ -72,9 +75,8 @@ class Project:
         texts[".gitignore"] = "/target/\n/dist/\n__pycache__/\n*.so\n*.pyd\n"
         texts[".github/workflows/wheels.yml"] = WORKFLOW.replace("MODULE", self.module)
         texts[f"{package}/__init__.py"] = self._package()
-        stub = self._stub()
-        if stub is not None:
-            texts[f"{package}/__init__.pyi"] = stub
+        if stubs := self._stubs:
+            texts |= {f"{package}/{place}": text for place, text in stubs.items()}
             texts[f"{package}/py.typed"] = ""
         texts[f"tests/test_{self.module}_package.py"] = TEST.replace("MODULE", self.module)
         own = self._own_test()
@@ -94,6 +96,8 @@ class Project:
     def notes(self) -> list[str]:
         """What its user should know."""
         notes = list(self.found.notes)
+        if self.untyped:
+            notes.append(f"it has no types: {self.untyped}")
         if self.found.license is None:
             notes.append(
                 "no licence is named: write one into pyproject.toml and Cargo.toml before you publish it"
@@ -106,13 +110,20 @@ class Project:
     def _folder(self) -> Path:
         return self.kernel if self.kernel.is_dir() else self.kernel.parent
 
-    def _stub(self) -> str | None:
-        """The types that lie beside the kernel."""
+    @cached_property
+    def _stubs(self) -> dict[str, str]:
+        """The types that lie beside the kernel, or what `rsimport stubs` would write."""
         stem = self.kernel.with_suffix("") if self.kernel.is_file() else self.kernel
         for path in (Path(f"{stem}.pyi"), stem / f"{self.module}.pyi"):
             if path.is_file():
-                return path.read_text(encoding="utf-8")
-        return None
+                return {"__init__.pyi": path.read_text(encoding="utf-8")}
+        from rsimport.toolbox.stubs import texts
+
+        try:
+            return texts(self.kernel, self.module, self.settings)
+        except RsimportError as exc:
+            self.untyped = str(exc).splitlines()[0]
+            return {}
 
     def _test_beside(self) -> Path:
         return self.kernel.with_name(f"test_{self.module}.py")
@@ -150,7 +161,7 @@ class Project:
             lines.append(f"authors = [{', '.join(map(_author, found.authors))}]")
         lines += ["classifiers = [", '    "Programming Language :: Python :: 3",']
         lines += ['    "Programming Language :: Rust",']
-        lines += ['    "Typing :: Typed",'] if self._stub() is not None else []
+        lines += ['    "Typing :: Typed",'] if self._stubs else []
         lines.append("]")
         needed = [NEEDED[crate] for crate in found.crates if crate in NEEDED]
         if needed:

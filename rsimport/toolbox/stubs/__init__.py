@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,6 @@ from rsimport._format import called
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rsimport.toolbox.stubs._files import Place
 
@@ -97,6 +97,20 @@ def keep_current(kernel: str, settings: dict[str, object]) -> None:
     place = Place.of(kernel, kernel, None)
     if not written_by_others(place):
         stubs_of(place, settings).write()
+
+
+def texts(kernel: Path, module: str, settings: dict[str, object]) -> dict[str, str]:
+    """The stubs of a kernel for a package of its name, by their place in that.
+
+    Raises RsimportError if the kernel does not compile or does not load.
+    """
+    from rsimport.toolbox.stubs._files import Place
+    from rsimport.toolbox.stubs._making import stubs_of
+
+    place = Place(kernel, Path("nowhere"), module)
+    found = {path.relative_to(place.folder): text for path, text in stubs_of(place, settings).texts.items()}
+    below = {path: path.relative_to(module) for path in found if path.parts[0] == module}
+    return {str(below.get(path, Path("__init__.pyi"))): text for path, text in found.items()}
 
 
 def _kernels(paths: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,9 +11,20 @@ import sys
 from types import BuiltinFunctionType, GetSetDescriptorType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from rsimport.toolbox.stubs import _types
 from rsimport.toolbox.stubs._model import Alias, Class, Function, Kind, Member, Module, Parameter, Variable
-from rsimport.toolbox.stubs._types import ANY, SELF, accepted, checked, filled, name, of_chunk
+from rsimport.toolbox.stubs._types import (
+    ANY,
+    SELF,
+    accepted,
+    checked,
+    filled,
+    name,
+    of_chunk,
+    of_value,
+    read,
+    value_of_chunk,
+    written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -230,12 +241,12 @@ class _Kernel:
     def variable(self, found: str, value: Any, item: Item | None) -> Variable:
         if item is not None:
             annotation = checked(self._resolved(filled(of_chunk(item["annotation"], self._local), None)))
-            content = _types.value_of_chunk(item["value"]) if "value" in item else None
+            content = value_of_chunk(item["value"]) if "value" in item else None
             return Variable(found, annotation, content)
-        content = _types.written(value)
+        content = written(value)
         if not isinstance(content, ast.Constant) or content.value is not ...:
             return Variable(found, name("typing.Final"), content)
-        known = _types.of_value(value) or checked(self._type_name(type(value)))
+        known = of_value(value) or checked(self._type_name(type(value)))
         return Variable(found, _subscript("typing.Final", known))
 
     def function(self, found: str, value: Any, item: Item | None, owner: type | None) -> Function:
@@ -302,7 +313,7 @@ class _Kernel:
                     if is_anything and source is not None and found not in ("__eq__", "__ne__"):
                         annotation = source
                     annotation = accepted(checked(self._resolved(filled(annotation, source))))
-                default = _types.value_of_chunk(chunk["default"]) if "default" in chunk else None
+                default = value_of_chunk(chunk["default"]) if "default" in chunk else None
                 yield Parameter(chunk["name"], kind, annotation, default)
 
     def _by_signature(self, found: str, value: Any, named: Named | None, owner: type | None) -> Function:
@@ -337,7 +348,7 @@ class _Kernel:
                 continue
             single = parameter.kind not in (Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD)
             annotation = checked(types.get(parameter.name, name(ANY)) if single else name(ANY))
-            default = None if parameter.default is parameter.empty else _types.written(parameter.default)
+            default = None if parameter.default is parameter.empty else written(parameter.default)
             parameters.append(Parameter(parameter.name, parameter.kind, annotation, default))
         returns = (
             name(SELF)
@@ -382,7 +393,7 @@ class _Kernel:
         return {key: self._read(text) for key, text in named.parameters.items()} if named is not None else {}
 
     def _read(self, text: str) -> ast.expr:
-        return _types.read(text, self._local)
+        return read(text, self._local)
 
     def _local(self, found: str) -> str | None:
         """The place of a class of the kernel."""
@@ -444,7 +455,7 @@ def _as_said(parameters: list[Parameter], says: list[inspect.Parameter], bound: 
     known = {one.name: one for one in parameters if one.kind not in (Kind.VAR_POSITIONAL, Kind.VAR_KEYWORD)}
     out = []
     for one in says:
-        default = None if one.default is one.empty else _types.written(one.default)
+        default = None if one.default is one.empty else written(one.default)
         annotation = known[one.name].annotation if one.name in known else None
         if annotation is not None and one.default is None:
             annotation = checked(ast.BinOp(annotation, ast.BitOr(), ast.Constant(None)))
