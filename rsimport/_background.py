@@ -163,7 +163,7 @@ def tell_editor(file: str) -> None:
 
 
 def obey() -> None:
-    """Has this process end on Ctrl-C, with the Python that has started it, and after a time that is too long."""
+    """Has this process end on Ctrl-C, with the Python that has started it, and after too long a time."""
     from _thread import interrupt_main
     from signal import SIGINT, default_int_handler, signal
     from threading import Thread
