@@ -180,26 +180,22 @@ def keep_house(settings: dict[str, object]) -> None:
 def tell_editor(file: str) -> None:
     """Has another process bring the file up to date by which an editor knows kernels."""
     if _in_main_interpreter():
-        _launch("editor", file)
+        _launch("main", file, "toolbox._ide")
 
 
-def editor() -> None:
-    """The process that is started for that."""
+def obey() -> None:
+    """Has this process end on Ctrl-C, with the Python that has started it, and after too long a time."""
     from _thread import interrupt_main
     from signal import SIGINT, default_int_handler, signal
     from threading import Thread
 
-    from rsimport._errors import RsimportError
-
     if hasattr(os, "nice"):
         os.nice(10)
-    signal(SIGINT, default_int_handler)
+    signal(SIGINT, default_int_handler)  # What a shell starts in the background has Ctrl-C ignored.
     limit = Timer(LIMIT, interrupt_main)
     limit.daemon = True
     limit.start()
     Thread(target=_stop_when_orphaned, daemon=True).start()
-    with suppress(RsimportError, OSError, KeyboardInterrupt):
-        import_module("rsimport.toolbox._ide").refresh(json.loads(sys.argv[1]))
 
 
 def house() -> None:
@@ -215,8 +211,8 @@ def house() -> None:
         _engine.cache_gc(json.loads(sys.argv[1]), dry_run=False)
 
 
-def _launch(function: str, argument: object) -> None:
-    """Starts a function of this module in a process of its own. Where none can be started, it has to wait."""
+def _launch(function: str, argument: object, module: str = "_background") -> None:
+    """Starts a function of ours in a process of its own. Where none can be started, it has to wait."""
     from subprocess import DEVNULL, PIPE, Popen
 
     if not sys.executable:
@@ -224,7 +220,7 @@ def _launch(function: str, argument: object) -> None:
     _started[:] = [process for process in _started if process.poll() is None]
     # The isolated interpreter sees no module of the user's that happens to be named like one of Python's.
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    code = f"import sys; sys.path.append({package!r}); from rsimport import _background as b; b.{function}()"
+    code = f"import sys; sys.path.append({package!r}); from rsimport.{module} import {function} as f; f()"
     command = [sys.executable, "-I", "-c", code, json.dumps(argument)]
     with suppress(OSError):
         _started.append(Popen(command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True))

@@ -29,7 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LIMIT = 300.0
 
 PROBE = "\nfn rsimport_probe(py: Python<'_>) -> PyResult<()> {\n    py.\n    Ok(())\n}\n"
-WRONG = '\nfn rsimport_probe() -> PyResult<()> {\n    let wrong: i32 = "text";\n    Ok(())\n}\n'
+WRONG = "\nfn rsimport_probe() -> PyResult<()> {\n    std::mem::drop(1, 2);\n    Ok(())\n}\n"
 
 
 class Analyzer:
@@ -187,7 +187,7 @@ def accept(document: Document) -> list[str]:
     if not any(item["label"].startswith("detach") for item in items):
         faults.append(f"py. is completed with {[item['label'] for item in items][:8]}")
     document.change(text + WRONG)
-    line = (text + WRONG).splitlines().index('    let wrong: i32 = "text";') + 1
+    line = (text + WRONG).splitlines().index("    std::mem::drop(1, 2);") + 1
     for source, step in (("rust-analyzer", lambda: None), ("rustc", document.save)):
         step()
         # A check of the text before may still be on its way.
@@ -202,7 +202,8 @@ def accept(document: Document) -> list[str]:
     document.change(text)
     checks = analyzer.checks
     document.save()
-    analyzer.until(lambda: analyzer.checks > checks and not document.told("rustc"), "the last check")
+    gone = lambda: not document.told("rustc") and not document.told("rust-analyzer")  # noqa: E731
+    analyzer.until(lambda: analyzer.checks > checks and gone(), f"{document.path.name}: the last check")
     time.sleep(1)
     if untouched := [*document.told("rust-analyzer"), *document.told("rustc")]:
         faults.append(f"after all: {untouched[:3]}")

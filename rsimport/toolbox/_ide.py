@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,15 @@ def refresh(file: str) -> None:
     project, _ = build(root, [*kernels, *single], said["settings"], flycheck=said["flycheck"])
     if project["crates"]:
         write(file, project)
+
+
+def main() -> None:
+    """The process that does so after a build: its only argument is the file."""
+    from rsimport._background import obey
+
+    obey()
+    with suppress(RsimportError, OSError, KeyboardInterrupt):
+        refresh(json.loads(sys.argv[1]))
 
 
 def advice(project: dict[str, Any], kernels: Sequence[str]) -> list[str]:
