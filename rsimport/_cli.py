@@ -64,7 +64,14 @@ class Commands(click.Group):
 
 
 TOOLBOX: dict[str, str] = {
+    "asm": "_asm",
+    "check": "_check",
+    "clippy": "_clippy",
+    "doc": "_doc",
+    "expand": "_expand",
+    "fmt": "_fmt",
     "stubs": "stubs",
+    "test": "_test",
 }
 """The commands that come from `rsimport.toolbox`: the module of each, which calls it `command`."""
 
@@ -77,6 +84,7 @@ TOOLBOX: dict[str, str] = {
       rsimport new step           write a kernel and its test
       rsimport build .            compile every marked kernel in this folder and below
       rsimport watch .            the same, and again whenever one is saved
+      rsimport test step.rs       run its Rust tests; also check, clippy, fmt, doc, expand, asm
       rsimport bench step.rs::f   say whether a kernel pays, and from which batch size on
       rsimport doctor             say what is missing, and how to get it
 

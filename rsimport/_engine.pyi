@@ -29,6 +29,7 @@ __all__ = [
     "crate_source",
     "descriptions",
     "discard_images",
+    "format",
     "image",
     "inplace",
     "kernels",
@@ -36,11 +37,11 @@ __all__ = [
     "lacking",
     "lookup",
     "marked",
+    "module_files",
     "note",
     "outline",
     "project_open",
     "recall",
-    "rust_files",
     "settings",
     "settings_table",
     "shown",
@@ -305,9 +306,6 @@ def crate_source(folder: str) -> str | None:
 def descriptions(library: str) -> list[str]:
     """What PyO3 says of a kernel in a library that was built with `experimental-inspect`, in JSON."""
 
-def rust_files(source: str, module: str) -> list[str]:
-    """The Rust files of a kernel, its own first."""
-
 def lookup(source: str, module: str, abi: str, settings: _Given) -> Artifact | None:
     """The fresh artifact of a kernel file or crate folder; None if it has to be built.
 
@@ -416,8 +414,21 @@ class Project:
     @property
     def profile(self) -> str:
         """Cargo's profile."""
+    @property
+    def base(self) -> str:
+        """The user's folder that the kernel's relative paths start from."""
     def real(self, path: str) -> str:
         """The user's name for a path that the compiler named."""
+    def in_users_words(self, lines: list[str], *, colours: bool = False) -> list[str]:
+        """cargo's JSON messages with the user's names and places, without those about generated code."""
+    def tests(self) -> list[tuple[str, str, int]]:
+        """The names of the `#[test]` functions, with file and line."""
+    def format(self, file: str) -> None:
+        """Formats generated code in the cache, where rustfmt is there and can read it."""
+    def item(self, text: str, path: str) -> str:
+        """The text of an item in a text of Rust, by the last parts of its path."""
+    def tool(self, name: str) -> str | None:
+        """Where a tool of Rust's is: `rustfmt`, `rust-analyzer`."""
     def run(
         self,
         verb: str,
@@ -426,6 +437,7 @@ class Project:
         *,
         profile: str | None = None,
         environment: dict[str, str] = ...,
+        unstable: bool = False,
         progress: _Progress | None = None,
     ) -> ProjectRun:
         """Runs a verb of cargo's, with flags behind `--`. Raises unless the user's code alone is to blame."""
@@ -453,7 +465,7 @@ class ProjectRun:
         """The library that was made of the kernel."""
     @property
     def executable(self) -> str | None:
-        """The program that was made of the kernel, as of its tests."""
+        """A copy of the program that was made of the kernel, as of its tests, which stays what it is."""
 
 def project_open(
     source: str,
@@ -464,9 +476,17 @@ def project_open(
     progress: _Progress | None = None,
     *,
     pyo3_features: list[str] = ...,
-    below: str = "",
+    below: str = ...,
 ) -> Project:
     """Stages a kernel as a package on which cargo's verbs can be run.
 
     `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line.
     """
+
+def format(
+    source: str, module: str, abi: str, settings: _Given, arguments: list[str]
+) -> tuple[bool, list[str], list[str]]:
+    """Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr."""
+
+def module_files(source: str) -> list[str]:
+    """The files that a kernel's modules are in, its root first; none where it cannot be read."""

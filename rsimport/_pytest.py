@@ -1,4 +1,5 @@
-"""The fixture `rsimport_crossing`: a crossing among the benchmarks of pytest-benchmark.
+"""The fixture `rsimport_crossing`, a crossing among the benchmarks of pytest-benchmark, and the option
+`--rsimport-tests`, which collects the Rust tests of kernels.
 
 pytest loads this at every start, so nothing is imported here that it has not loaded already.
 """
@@ -21,13 +22,24 @@ the fixture rsimport_crossing needs pytest-benchmark, which is not installed or 
 hint: pip install "rsimport[bench]\""""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What asks for the Rust tests of kernels."""
+    words = "Also run the #[test] functions of marked kernels, with the Python that runs pytest."
+    parser.getgroup("rsimport").addoption("--rsimport-tests", action="store_true", help=words)
+    parser.addini("rsimport_tests", words, type="bool", default=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Offers the fixture that suits what is installed.
+    """Offers the fixture that suits what is installed, and the tests of kernels if they are asked for.
 
     That `benchmark` is a parameter of the one is what `--benchmark-only` and `--benchmark-skip` go by.
     """
     offered = _Measured() if config.pluginmanager.hasplugin("benchmark") else _Missing()
     config.pluginmanager.register(offered, "rsimport-crossing")
+    if config.getoption("rsimport_tests") or config.getini("rsimport_tests"):
+        from rsimport.toolbox import _pytest_items
+
+        config.pluginmanager.register(_pytest_items, "rsimport-tests")
 
 
 class _Measured:

@@ -136,7 +136,7 @@ fn in_parts(
 }
 
 /// What can be read whole: lists, tuples, arrays. None for other iterables.
-fn source<'a>(hasher: &Hasher, items: &'a Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
+fn source(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
     if items.cast::<PyList>().is_ok() || items.cast::<PyTuple>().is_ok() {
         return Ok(Some(Box::new(hash_all(hasher, items)?)));
     }

@@ -58,8 +58,13 @@ impl Package<'_> {
 
     /// A command of cargo's on it.
     pub fn command(&self, subcommand: &str) -> Command {
+        self.command_into(&self.target, subcommand)
+    }
+
+    /// The same, with what is made of it in another folder; what is made on the way stays where it is shared.
+    pub fn command_into(&self, results: &Path, subcommand: &str) -> Command {
         let mut command = self.toolchain.cargo(subcommand);
-        command.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target);
+        command.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(results);
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
         command.env("CARGO_BUILD_BUILD_DIR", &self.target);
         command

@@ -23,6 +23,9 @@ const PACKAGE: &str = "rsimport-kernel";
 /// Names that cargo or rustc keep for themselves.
 const RESERVED: [&str; 8] = ["alloc", "build", "core", "deps", "incremental", "proc_macro", "std", "test"];
 
+/// How a mark begins; see [`Plan::anew`].
+pub const MARK: &str = "rsimport_mark_";
+
 /// What is to be built, and with what.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -142,7 +145,7 @@ impl Plan {
             let lints = manifest.user.entry("lints").or_insert_with(|| Table::new().into());
             let lints = lints.as_table_mut().map(|lints| lints.entry("rustdoc").or_insert_with(|| Table::new().into()));
             if let Some(Value::Table(lints)) = lints {
-                lints.insert(format!("rsimport_{mark}"), "allow".into());
+                lints.insert(format!("{MARK}{mark}"), "allow".into());
             }
         }
         self
@@ -168,9 +171,7 @@ impl Manifest {
         };
         package.entry("name").or_insert_with(|| PACKAGE.into());
         package.entry("version").or_insert_with(|| "0.0.0".into());
-        // What the macros of an older PyO3 write is of the older edition too.
-        let edition = if config.manifest.has_pyo3_before(23) { "2021" } else { "2024" };
-        package.entry("edition").or_insert_with(|| edition.into());
+        package.entry("edition").or_insert_with(|| config.manifest.edition_or_usual().into());
         for part in ["dependencies", "patch", "target"] {
             if let Some(Value::Table(table)) = user.get_mut(part) {
                 absolute_paths(table, &source.base);
@@ -317,7 +318,7 @@ mod tests {
         };
         let text = plan.clone().anew("1f").manifest_text(Path::new("/k/a.rs")).unwrap();
         let lints = text.parse::<Table>().unwrap()["lints"]["rustdoc"].clone();
-        assert_eq!(lints, Value::Table("all = 'warn'\nrsimport_1f = 'allow'".parse().unwrap()));
+        assert_eq!(lints, Value::Table("all = 'warn'\nrsimport_mark_1f = 'allow'".parse().unwrap()));
         assert_eq!(plan.common().collect::<Vec<_>>(), ["--config", "build.rustflags=[]", "--offline"]);
     }
 

@@ -42,6 +42,10 @@ if [ -n "$CARGO_PRIMARY_PACKAGE" ]; then
         cp "$RSIMPORT_OUTPUT"/* "$folder"
         exit
     fi
+    if [ -n "$RSIMPORT_BOOTSTRAP" ]; then
+        RUSTC_BOOTSTRAP=1
+        export RUSTC_BOOTSTRAP
+    fi
     if [ -n "$RSIMPORT_DRIVER" ]; then
         exec "$RSIMPORT_DRIVER" "$@"
     fi

@@ -58,6 +58,12 @@ impl Manifest {
         self.table.get("package")?.get("edition")?.as_str()
     }
 
+    /// The edition that a kernel has unless its block names one: what the macros of an older PyO3 write is of the older
+    /// edition too.
+    pub fn edition_or_usual(&self) -> &str {
+        self.edition().unwrap_or(if self.has_pyo3_before(23) { "2021" } else { "2024" })
+    }
+
     /// The crates that it declares, as Rust code calls them.
     pub fn crates(&self) -> Vec<String> {
         let dependencies = self.table.get("dependencies").and_then(toml::Value::as_table);

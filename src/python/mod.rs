@@ -50,10 +50,10 @@ mod _engine {
     };
 
     #[pymodule_export]
-    use super::stubs::{descriptions, rust_files};
+    use super::stubs::descriptions;
 
     #[pymodule_export]
-    use super::tools::{Project, ProjectRun, project_open};
+    use super::tools::{Project, ProjectRun, format, module_files, project_open};
 
     #[pymodule_init]
     fn init(_module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {

@@ -10,7 +10,11 @@ use super::artifact::Diagnostic;
 use super::convert::{given, interpreter, text};
 use super::watcher::{raised, watched};
 use crate::engine::Request;
+use crate::kernel::source::Source;
+use crate::tools::format::make_readable;
+use crate::tools::items;
 use crate::tools::project::{self, Call, Wishes};
+use crate::tools::tested::files;
 
 /// A kernel as a package of cargo's.
 #[pyclass(frozen, module = "rsimport._engine")]
@@ -26,6 +30,30 @@ pub(super) struct ProjectRun {
     text: String,
     library: Option<String>,
     executable: Option<String>,
+}
+
+/// The files that a kernel's modules are in, its root first; none where it cannot be read.
+#[pyfunction]
+pub(super) fn module_files(py: Python<'_>, source: PathBuf) -> Vec<String> {
+    py.detach(|| Source::open(&source, "kernel").map(|source| files(&source)).unwrap_or_default())
+        .into_iter()
+        .map(text)
+        .collect()
+}
+
+/// Runs rustfmt on a kernel's own files: whether all is in order, and its lines on stdout and stderr.
+#[pyfunction]
+pub(super) fn format(
+    py: Python<'_>,
+    source: PathBuf,
+    module: String,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+    arguments: Vec<String>,
+) -> PyResult<(bool, Vec<String>, Vec<String>)> {
+    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let done = watched(py, None, |observer| crate::tools::format::format(&request, &arguments, observer))?;
+    Ok((done.success, done.output, done.errors))
 }
 
 /// Stages a kernel as a package on which cargo's verbs can be run.
@@ -96,8 +124,39 @@ impl Project {
         text(self.0.real(&path))
     }
 
+    #[getter]
+    fn base(&self) -> String {
+        text(self.0.base())
+    }
+
+    /// Lines of cargo's with the names and the places of the user's files, without those about generated code.
+    #[pyo3(signature = (lines, *, colours = false))]
+    fn in_users_words(&self, py: Python<'_>, lines: Vec<String>, colours: bool) -> Vec<String> {
+        py.detach(|| self.0.in_users_words(&lines, colours))
+    }
+
+    /// The tests of the kernel, with file and line.
+    fn tests(&self) -> Vec<(String, String, usize)> {
+        self.0.tests().into_iter().map(|test| (test.name, text(test.file), test.line)).collect()
+    }
+
+    /// Formats generated code in the cache, where rustfmt is there and can read it.
+    fn format(&self, py: Python<'_>, file: PathBuf) -> PyResult<()> {
+        watched(py, None, |observer| make_readable(self.0.toolchain(), &file, observer))
+    }
+
+    /// The text of an item in a text of Rust.
+    fn item(&self, py: Python<'_>, text: &str, path: &str) -> PyResult<String> {
+        items::item(text, path).map_err(|error| raised(py, error.kernel(self.0.source())))
+    }
+
+    /// Where a tool of Rust's is.
+    fn tool(&self, name: &str) -> Option<String> {
+        self.0.toolchain().tool(name).map(text)
+    }
+
     /// Runs a verb of cargo's on the package.
-    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), progress = None))]
+    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), unstable = false, progress = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -107,11 +166,12 @@ impl Project {
         flags: Vec<String>,
         profile: Option<String>,
         environment: BTreeMap<String, String>,
+        unstable: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<ProjectRun> {
-        let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect() };
+        let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect(), unstable };
         let run = watched(py, progress, |observer| self.0.run(&call, observer))?;
-        let (library, executable) = (run.library().map(text), run.executable().map(text));
+        let (library, executable) = (run.library().map(text), run.program().map(text));
         let diagnostics = run.diagnostics.into_iter().map(|found| Py::new(py, Diagnostic::from(found)));
         Ok(ProjectRun {
             success: run.success,

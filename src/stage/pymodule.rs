@@ -80,8 +80,11 @@ pub fn generated(
     };
     let module = &source.module;
     let renamed = if pyo3 == "pyo3" { String::new() } else { format!(", crate = \"::{pyo3}\"") };
+    // What is forbidden cannot be allowed.
+    let forbidden = text.contains("forbid") && text.contains("clippy::");
+    let lints = if forbidden { "" } else { "#![allow(clippy::all, clippy::nursery, clippy::pedantic)] " };
     let made = format!(
-        "{prelude}mod {name} {{ #[doc = {doc:?}] #[::{pyo3}::pymodule] #[pyo3(name = {module:?}{renamed})] \
+        "{prelude}mod {name} {{ #![doc(hidden)] {lints}#[doc = {doc:?}] #[::{pyo3}::pymodule] #[pyo3(name = {module:?}{renamed})] \
          fn {name}({parameters}) -> ::{pyo3}::PyResult<()> \
          {{ {calls}::core::result::Result::Ok(()) }}\n{fast_calls}}}"
     );

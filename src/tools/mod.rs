@@ -3,6 +3,10 @@
 //! The modules stand in the order in which they may use one another: each only those above it.
 
 pub mod templates;
+pub mod format;
+pub mod items;
+pub mod messages;
+pub mod tested;
 pub mod project;
 pub mod doctor;
 pub mod warm;

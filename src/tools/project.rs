@@ -5,6 +5,7 @@
 //! tools say is told of the user's own files.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cargo_metadata::{Artifact, BuildScript, Message};
 
@@ -13,26 +14,31 @@ use crate::cache::lock::Lock;
 use crate::compile::build::{tools, write_pyo3_config};
 use crate::compile::job::Job;
 use crate::compile::package::Package;
-use crate::compile::plan::Plan;
+use crate::compile::plan::{MARK, Plan};
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::tier::Tier;
+use crate::digest::Digest;
 use crate::engine::{Request, Resolved, resolve};
 use crate::error::{Diagnostic, Error, Result};
 use crate::history::identity;
 use crate::kernel::syntax;
 use crate::observer::Observer;
 use crate::rustc::cargo_messages::CargoOutput;
-use crate::rustc::diagnostics::is_users;
+use crate::rustc::diagnostics::{is_users, name_folder};
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 use crate::stage::copies::Form;
 use crate::stage::view::View;
+use crate::tools::messages::Messages;
+use crate::tools::tested::{Test, tests};
 
 /// What stdout may have of text before the rest of it is left out.
 const MOST_OUTPUT: usize = 256 << 20;
 /// The verbs that compile, and so have a profile, a target folder and messages.
 const COMPILING: [&str; 9] = ["bench", "build", "check", "clippy", "doc", "fix", "rustc", "rustdoc", "test"];
+/// So many programs of a kernel are kept besides the last one.
+const PROGRAMS: usize = 3;
 /// How clippy's driver wants its arguments put together.
 const CLIPPY_SEPARATOR: &str = "__CLIPPY_HACKERY__";
 
@@ -58,6 +64,8 @@ pub struct Call {
     pub profile: Option<String>,
     /// Variables for cargo and all that it starts.
     pub environment: Vec<(String, String)>,
+    /// Is the compiler to take options that are not stable? For the kernel alone: build scripts would notice.
+    pub unstable: bool,
 }
 
 /// What a run has come to.
@@ -75,6 +83,8 @@ pub struct Run {
     pub scripts: Vec<BuildScript>,
     /// The library that was made of the kernel.
     library: Option<PathBuf>,
+    /// A copy of the program that was made of the kernel.
+    program: Option<PathBuf>,
     /// The lines of stdout as they came: cargo's JSON messages, which name staged paths.
     pub output: Vec<String>,
     /// What cargo wrote to stderr, without its progress.
@@ -166,6 +176,23 @@ impl Project {
         self.view.real(&self.view.names_folder(&self.compiler_folder()).join(path))
     }
 
+    /// Lines of cargo's with the names and the places of the user's files, without those about generated code.
+    pub fn in_users_words(&self, lines: &[String], colours: bool) -> Vec<String> {
+        let compiler = self.compiler_folder();
+        let mut messages = Messages::of(&self.resolved.source, &self.view, self.view.names_folder(&compiler));
+        lines.iter().filter_map(|line| messages.in_users_words(line, colours)).collect()
+    }
+
+    /// The folder that the kernel's relative paths start from.
+    pub fn base(&self) -> &Path {
+        &self.resolved.source.base
+    }
+
+    /// Where its tests stand.
+    pub fn tests(&self) -> Vec<Test> {
+        tests(&self.resolved.source)
+    }
+
     /// The folder in which cargo starts rustc for the kernel.
     fn compiler_folder(&self) -> PathBuf {
         self.with_job(|job| job.compiler_folder())
@@ -201,12 +228,42 @@ impl Project {
                 own.extend(output.said_of_kernel().cloned());
                 run.failure = Some(self.view.restored(package.failure(output)));
             }
+            if let Some(program) = run.executable().filter(|_| run.success) {
+                run.program = Some(self.kept(program)?);
+            }
             self.view.restore(&mut own);
+            if source.manifest.is_some() {
+                // As seen from a crate's folder they would be wrong elsewhere.
+                let folder = self.compiler_folder();
+                name_folder(&mut own, &self.view.real(&folder));
+            }
             own.extend(self.view.warnings.iter().cloned());
-            own.retain(|found| is_users(source, found));
+            // rustdoc, and nobody else, wants to know the lint that is our mark.
+            own.retain(|found| is_users(source, found) && !found.message.contains(MARK));
             run.diagnostics = own;
             Ok(run)
         })
+    }
+
+    /// A copy of a program, which the next run leaves alone: by its content, so that the same one is one file.
+    fn kept(&self, program: &Path) -> Result<PathBuf> {
+        let cache = &self.resolved.cache;
+        let content = std::fs::read(program).map_err(|e| cache.unwritable(&e))?;
+        let folder = self.work.join("programs");
+        let place = folder.join(&Digest::of(&content)[..16]);
+        if !place.exists() {
+            cache.copy_file(program, &place)?;
+        }
+        let mut others: Vec<(SystemTime, PathBuf)> = std::fs::read_dir(&folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.path() != place)
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        others.sort();
+        others.iter().rev().skip(PROGRAMS).for_each(|(_, old)| cache.remove_file(old));
+        Ok(place)
     }
 
     fn attempt(
@@ -219,7 +276,12 @@ impl Project {
         let wrapped = driver.filter(|_| package.recorder.is_some());
         let verb = if wrapped.is_some() { "check" } else { &call.verb };
         let compiles = COMPILING.contains(&verb);
-        let mut command = if compiles { package.command(verb) } else { self.toolchain.cargo(verb) };
+        let mut command = match verb {
+            // Documentation has an index, and all kernels with these dependencies would be in it.
+            "doc" | "rustdoc" => package.command_into(&self.work.join("target"), verb),
+            _ if compiles => package.command(verb),
+            _ => self.toolchain.cargo(verb),
+        };
         if compiles {
             command.args(["--lib", "--message-format=json-diagnostic-rendered-ansi"]);
             command.arg(format!("--profile={}", call.profile.as_deref().unwrap_or(&self.plan.profile)));
@@ -234,6 +296,12 @@ impl Project {
         }
         command.args(&call.arguments);
         command.envs(package.environment()).envs(call.environment.iter().cloned());
+        if call.unstable {
+            let variable = if package.recorder.is_some() { "RSIMPORT_BOOTSTRAP" } else { "RUSTC_BOOTSTRAP" };
+            command.env(variable, "1");
+        }
+        // As in a build, panics and `file!()` name a kernel's files as seen from its folder.
+        let remapped = if verb == "rustc" { self.view.remap_flags() } else { Vec::new() };
         match wrapped {
             Some(driver) => {
                 command.env("RSIMPORT_DRIVER", driver);
@@ -242,8 +310,8 @@ impl Project {
                     call.flags.iter().map(|flag| format!("{flag}{CLIPPY_SEPARATOR}")).collect::<String>(),
                 );
             }
-            None if !call.flags.is_empty() => {
-                command.arg("--").args(&call.flags);
+            None if !call.flags.is_empty() || !remapped.is_empty() => {
+                command.arg("--").args(&call.flags).args(remapped);
             }
             None => {}
         }
@@ -308,8 +376,13 @@ impl Run {
         self.library.as_deref()
     }
 
-    /// The program that was made of the kernel, as of its tests.
-    pub fn executable(&self) -> Option<&Path> {
+    /// A copy of the program that was made of the kernel, as of its tests, which stays what it is.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
+    /// The program where cargo has put it.
+    fn executable(&self) -> Option<&Path> {
         let program = self.artifacts.iter().rev().find_map(|artifact| artifact.executable.as_ref())?;
         Some(program.as_std_path())
     }
