@@ -57,7 +57,6 @@ __all__ = [
     "parts",
     "project_open",
     "recall",
-    "rust_files",
     "settings",
     "settings_table",
     "shown",
@@ -438,9 +437,6 @@ def crate_source(folder: str) -> str | None:
 
 def descriptions(library: str) -> list[str]:
     """What PyO3 says of a kernel in a library that was built with `experimental-inspect`, in JSON."""
-
-def rust_files(source: str, module: str) -> list[str]:
-    """The Rust files of a kernel, its own first."""
 
 def lookup(source: str, module: str, abi: str, settings: _Given) -> Artifact | None:
     """The fresh artifact of a kernel file or crate folder; None if it has to be built.

@@ -17,8 +17,6 @@ pub struct Surface {
     pub hidden: Vec<Hidden>,
     /// The conditions of each import of PyO3's prelude into the root.
     pub preludes: Vec<Vec<String>>,
-    /// The further files that were read: of its modules, and included ones.
-    pub files: Vec<PathBuf>,
     /// May there be more, which only the compiler knows?
     pub is_open: bool,
     /// Is there a `#[pymodule]` which only the compiler knows?

@@ -214,7 +214,6 @@ impl Walk {
         }
         let Ok(text) = std::fs::read_to_string(file) else { return };
         let file = followed(file);
-        self.surface.files.push(file.clone());
         let folder = file.parent().unwrap_or(Path::new("/")).to_path_buf();
         let scope = &Scope { file: file.as_path().into(), own: folder.clone(), folder, call: None, ..scope.clone() };
         match syntax::parse(&text) {

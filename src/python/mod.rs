@@ -60,7 +60,8 @@ mod _engine {
     };
 
     #[pymodule_export]
-    use super::stubs::{descriptions, rust_files};
+    use super::stubs::descriptions;
+
     #[pymodule_export]
     use super::tools::{Project, ProjectRun, format, module_files, project_open};
 

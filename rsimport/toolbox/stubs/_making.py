@@ -48,7 +48,7 @@ def library_of(place: Place, settings: dict[str, object]) -> str:
 
 def model_of(library: str, place: Place) -> Module:
     """What a kernel's stubs are to say."""
-    files = _engine.rust_files(str(place.kernel), place.name)
+    files = _engine.module_files(str(place.kernel))
     texts = [text for text in map(_read, files) if text is not None]
     outline = [part for text in texts for part in _engine.outline(text)]
     inspected = Inspected(_engine.descriptions(library))
