@@ -39,6 +39,45 @@ def test_asm_shows_the_loop_of_a_function_that_is_a_part_of_its_caller(cli: Cli,
     assert seen.returncode == 1 and "put it into those that call it" in seen.stderr
 
 
+LINES = """\
+// rsimport
+//! ```cargo
+//! [profile.release]
+//! debug = "line-tables-only"
+//! ```
+use pyo3::prelude::*;
+
+#[pyclass]
+struct Sum {
+    total: f64,
+}
+
+#[pymethods]
+impl Sum {
+    #[new]
+    fn new() -> Self {
+        Sum { total: 0.0 }
+    }
+
+    fn add_all(&mut self, values: Vec<f64>) {
+        for value in values {
+            self.total += 3.0 * value;
+        }
+    }
+}
+"""
+
+
+def test_asm_finds_a_method_and_shows_its_lines(cli: Cli, project: Path) -> None:
+    if shutil.which("objdump") is None:
+        pytest.skip("needs objdump")
+    write(project, {"lines.rs": LINES})
+    seen = cli("asm", "lines.rs::Sum::add_all")
+    assert seen.returncode == 0 and "no source lines" not in seen.stderr, seen.text
+    assert f"{project}/lines.rs:21\n            self.total += 3.0 * value;\n" in seen.stdout
+    assert cli("asm", "lines.rs::Sum::gone").returncode == 1
+
+
 def test_expand_shows_what_is_made_of_a_kernel(cli: Cli) -> None:
     seen = cli("expand", f"{LOGISTIC}::logistic")
     assert seen.returncode == 0, seen.text
