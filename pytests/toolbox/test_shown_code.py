@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import REPOSITORY, Result, bound, snapshot, without_rust, write
+from helpers import REPOSITORY, Result, bound, line_of, snapshot, without_rust, write
 
 Cli = Callable[..., Result]
 
@@ -72,10 +72,11 @@ def test_asm_finds_a_method_and_shows_its_lines(cli: Cli, project: Path) -> None
     if shutil.which("objdump") is None:
         pytest.skip("needs objdump")
     write(project, {"lines.rs": LINES})
-    seen = cli("asm", "lines.rs::Sum::add_all")
+    seen = cli("asm", "lines.rs::Sum::add_all", "--tier", "optimized")
     assert seen.returncode == 0 and "no source lines" not in seen.stderr, seen.text
-    assert f"{project}/lines.rs:21\n            self.total += 3.0 * value;\n" in seen.stdout
-    assert cli("asm", "lines.rs::Sum::gone").returncode == 1
+    line = line_of(project / "lines.rs", "3.0 * value")
+    assert f"{project}/lines.rs:{line}\n            self.total += 3.0 * value;\n" in seen.stdout
+    assert cli("asm", "lines.rs::Sum::gone", "--tier", "optimized").returncode == 1
 
 
 def test_expand_shows_what_is_made_of_a_kernel(cli: Cli) -> None:

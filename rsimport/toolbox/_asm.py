@@ -54,15 +54,15 @@ def command(target: str, behind: list[str], **options: Any) -> int:
     path, _, name = target.partition("::")
     if not os.path.exists(path):
         raise click.BadParameter(f"Path {path!r} does not exist.", param_hint="'PATH[::FUNCTION]'")
-    artifact = _artifact(kernel(path), given(options))
+    settings = given(options)
+    named = kernel(path)
+    artifact = _artifact(named, settings)
     tool = _objdump()
     functions = _functions(tool, artifact.path)
     if not name:
         _list(functions, artifact)
         return 0
-    found = _named(functions, name) or _called(
-        functions, artifact, at(kernel(path), None, {}).kernel, name, given(options)
-    )
+    found = _named(functions, name) or _called(functions, artifact, named, name, settings)
     if not found:
         raise _nothing(name, functions, artifact, path)
     click.echo(f"{near(artifact.path)} ({artifact.profile}, {artifact.tier})", err=True)
@@ -149,7 +149,7 @@ def _called(
 ) -> list[Function]:
     """The function that Python calls by this name: that of a method may have the name that PyO3 gives all."""
     code = "from rsimport.toolbox._address import main; main()"
-    command = [sys.executable, "-c", code, kernel, name, json.dumps(settings)]
+    command = [sys.executable, "-c", code, os.path.abspath(kernel), name, json.dumps(settings)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     library, _, offset = done.stdout.strip().rpartition(" ")
     if done.returncode != 0 or library != artifact.path:
