@@ -75,7 +75,8 @@ def test_asm_finds_a_method_and_shows_its_lines(cli: Cli, project: Path) -> None
     seen = cli("asm", "lines.rs::Sum::add_all", "--tier", "optimized")
     assert seen.returncode == 0 and "no source lines" not in seen.stderr, seen.text
     line = line_of(project / "lines.rs", "3.0 * value")
-    assert f"{project}/lines.rs:{line}\n            self.total += 3.0 * value;\n" in seen.stdout
+    assert f"\n{project}/lines.rs:{line}\n" in seen.stdout
+    assert "\n            self.total += 3.0 * value;\n" in seen.stdout
     assert cli("asm", "lines.rs::Sum::gone", "--tier", "optimized").returncode == 1
 
 
