@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import REPOSITORY, Result, bound, snapshot, without_rust, write
+from helpers import REPOSITORY, Result, bound, line_of, snapshot, without_rust, write
 
 Cli = Callable[..., Result]
 
@@ -37,6 +37,47 @@ def test_asm_shows_the_loop_of_a_function_that_is_a_part_of_its_caller(cli: Cli,
     assert seen.returncode == 1 and "objdump was not found" in seen.stderr and "hint: " in seen.stderr
     seen = cli("asm", f"{LOGISTIC}::iterate", "--tier", "optimized")
     assert seen.returncode == 1 and "put it into those that call it" in seen.stderr
+
+
+LINES = """\
+// rsimport
+//! ```cargo
+//! [profile.release]
+//! debug = "line-tables-only"
+//! ```
+use pyo3::prelude::*;
+
+#[pyclass]
+struct Sum {
+    total: f64,
+}
+
+#[pymethods]
+impl Sum {
+    #[new]
+    fn new() -> Self {
+        Sum { total: 0.0 }
+    }
+
+    fn add_all(&mut self, values: Vec<f64>) {
+        for value in values {
+            self.total += 3.0 * value;
+        }
+    }
+}
+"""
+
+
+def test_asm_finds_a_method_and_shows_its_lines(cli: Cli, project: Path) -> None:
+    if shutil.which("objdump") is None:
+        pytest.skip("needs objdump")
+    write(project, {"lines.rs": LINES})
+    seen = cli("asm", "lines.rs::Sum::add_all", "--tier", "optimized")
+    assert seen.returncode == 0 and "no source lines" not in seen.stderr, seen.text
+    line = line_of(project / "lines.rs", "3.0 * value")
+    assert f"\n{project}/lines.rs:{line}\n" in seen.stdout
+    assert "\n            self.total += 3.0 * value;\n" in seen.stdout
+    assert cli("asm", "lines.rs::Sum::gone", "--tier", "optimized").returncode == 1
 
 
 def test_expand_shows_what_is_made_of_a_kernel(cli: Cli) -> None:

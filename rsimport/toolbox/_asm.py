@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -53,13 +54,15 @@ def command(target: str, behind: list[str], **options: Any) -> int:
     path, _, name = target.partition("::")
     if not os.path.exists(path):
         raise click.BadParameter(f"Path {path!r} does not exist.", param_hint="'PATH[::FUNCTION]'")
-    artifact = _artifact(kernel(path), given(options))
+    settings = given(options)
+    named = kernel(path)
+    artifact = _artifact(named, settings)
     tool = _objdump()
     functions = _functions(tool, artifact.path)
     if not name:
         _list(functions, artifact)
         return 0
-    found = _named(functions, name)
+    found = _named(functions, name) or _called(functions, artifact, named, name, settings)
     if not found:
         raise _nothing(name, functions, artifact, path)
     click.echo(f"{near(artifact.path)} ({artifact.profile}, {artifact.tier})", err=True)
@@ -137,6 +140,24 @@ def _named(functions: Iterable[Function], name: str) -> list[Function]:
     return own or found
 
 
+def _called(
+    functions: list[Function],
+    artifact: _engine.Artifact,
+    kernel: str,
+    name: str,
+    settings: dict[str, Any],
+) -> list[Function]:
+    """The function that Python calls by this name: that of a method may have the name that PyO3 gives all."""
+    code = "from rsimport.toolbox._address import main; main()"
+    command = [sys.executable, "-c", code, os.path.abspath(kernel), name, json.dumps(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    library, _, offset = done.stdout.strip().rpartition(" ")
+    if done.returncode != 0 or library != artifact.path:
+        return []
+    at = int(offset)
+    return [one for one in functions if one.address <= at < one.address + one.size]
+
+
 def _is_others(function: Function) -> bool:
     match = re.match(r"<*(?:dyn |&(?:mut )?|\[)*(\w+)", function.name)
     return match is not None and match[1] in OTHERS
@@ -179,7 +200,10 @@ def _disassembly(tool: str, artifact: _engine.Artifact, function: Function, furt
         *(*syntax, *lookup, *span, *further, artifact.path),
     ).splitlines()
     start = next((at for at, line in enumerate(lines) if re.match(r"[0-9a-f]+ <", line)), 0)
-    return "\n".join(line.rstrip() for line in lines[start:]) + "\n"
+    # rustc was started in the cache, and knows the kernel's files as seen from their folder.
+    staged = re.compile(r"^/.*/work/[0-9a-f]{40}(-\w+)?/package/(?=[^:]+:\d+)")
+    base = os.path.join(os.path.dirname(artifact.source), "")
+    return "\n".join(staged.sub(base, line.rstrip()) for line in lines[start:]) + "\n"
 
 
 def _has_lines(tool: str, library: str) -> bool:
