@@ -65,7 +65,8 @@ def test_later_places_beat_earlier_ones(effective, places, expected):
 
 
 def test_the_defaults(project, monkeypatch):
-    monkeypatch.delenv("RSIMPORT_TIER")
+    for name in ("TIER", "CACHE_MAX_SIZE", "CACHE_MAX_AGE"):
+        monkeypatch.delenv(f"RSIMPORT_{name}")
     write(project, {"k.rs": "// rsimport\n"})
     settings = _engine.settings(str(project / "k.rs"), {})
     assert {name: settings[name] for name in DEFAULTS} == DEFAULTS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from helpers import block, package, strace, value, without_network, without_rust, write
@@ -17,6 +19,9 @@ except rsimport.RsimportError as error:
 else:
     print(k.value(), rsimport.info(k).built)
 """
+
+
+TOOLS = ("cargo", "rustc")
 
 
 @pytest.fixture
@@ -54,6 +59,22 @@ def test_a_cached_kernel_loads_after_the_source_was_edited_and_brought_back_with
     assert run(TELL, env=bare).out.startswith("ToolchainError")
     path.write_text(good)
     assert look(env=bare)[:2] == (1, False)
+
+
+def test_a_cargo_that_is_named_starts_the_rustc_beside_it_and_not_the_first_on_the_path(
+    stub_kernel, run, tmp_path
+):
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True)
+    real, other = Path(sysroot.stdout.strip()) / "bin", tmp_path / "other"
+    scripts = {
+        name: f'#!/bin/sh\necho "$@" >> {other}/{name}.log\nexec {real / name} "$@"\n' for name in TOOLS
+    }
+    write(other, scripts)
+    for name in TOOLS:
+        (other / name).chmod(0o755)
+    stub_kernel(3, "[package]", f'description = "{other}"')
+    assert run(TELL, env={"CARGO": str(other / "cargo")}).out == "3 True"
+    assert "--crate-name k " in (other / "rustc.log").read_text()
 
 
 def test_without_a_linker_the_error_says_how_to_install_one(kernel, run, tmp_path):

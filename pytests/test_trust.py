@@ -248,13 +248,15 @@ def test_cargos_configuration_holds_below_a_folder_for_everybody_as_it_does_else
     write(
         shared,
         {
-            ".cargo/config.toml": '[env]\nFAR = { value = "far", relative = true }\nBOTH = "far"\n',
+            ".cargo/config.toml": '[env]\nFAR = { value = "far", relative = true }\nBOTH = "far"\n'
+            '[build]\nbuild-dir = "elsewhere"\n',
             "mine/.cargo/config.toml": '[env]\nBOTH = "near"\n',
         },
     )
     text = mine.read_text() + 'const _: () = assert!(matches!(env!("BOTH").as_bytes(), b"near"));\n'
     mine.write_text(text + f'const _: () = assert!(env!("FAR").len() == {len(str(shared / "far"))});\n')
     assert run(TELL, cwd=mine.parent).out == "5"
+    assert not list(shared.rglob("elsewhere")), "cargo writes to the cache only"
 
 
 def test_another_users_workspace_above_a_crate_is_refused(crate, run, shared):

@@ -131,17 +131,16 @@ class KernelLoader(ExtensionFileLoader):
             module = self.name.rpartition(".")[2]
             try:
                 self.artifact = _engine.lookup(self.kernel, module, ABI, self.settings)
-                if self.artifact is None and self.takes_libraries:
-                    from rsimport._beside import matching
-
-                    self.artifact = matching(self)
+                if self.artifact is None and self.takes_libraries and (beside := _beside()) is not None:
+                    self.artifact = beside.matching(self)
                 if self.artifact is None:
                     from rsimport._build import build
 
                     self.artifact = build(self.kernel, module, self.settings, self.name)
             except ImportError as exc:
                 exc.name, exc.path = self.name, self.source
-                self.artifact = _later("_beside").instead(self, exc) if self.takes_libraries else None
+                if self.takes_libraries and (beside := _beside()) is not None:
+                    self.artifact = beside.instead(self, exc)
                 if self.artifact is None:
                     raise
             self.path, self.source = self.artifact.path, self.artifact.source
@@ -406,6 +405,14 @@ def _later(name: str) -> Any:
     from importlib import import_module
 
     return import_module(f"rsimport.{name}")
+
+
+def _beside() -> Any:
+    """What knows libraries beside their source; None where no file can be opened any more."""
+    try:
+        return _later("_beside")
+    except OSError:
+        return None
 
 
 def _house(kind: type, home: Home, tail: str) -> None:

@@ -178,9 +178,8 @@ impl Source for Hashed {
 }
 
 fn hash_all(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Hashed> {
-    if let Ok(list) = items.cast_exact::<PyList>()
-        && let Some(hashes) = hash_frequent(hasher, list)
-    {
+    let list = items.cast_exact::<PyList>().ok();
+    if let Some(hashes) = list.and_then(|list| hash_frequent(hasher, list)) {
         return Ok(Hashed(hashes));
     }
     let items = tuple(items)?;

@@ -169,15 +169,13 @@ impl Hasher {
 
     #[inline(never)]
     fn hash(&self, key: &Bound<'_, PyAny>, depth: usize) -> PyResult<u64> {
-        if self.keys != Keys::Int
-            && let Ok(text) = key.cast::<PyString>()
-        {
-            return self.any_text(text);
-        }
-        if self.keys != Keys::Int
-            && let Ok(bytes) = key.cast::<PyBytes>()
-        {
-            return Ok(self.bytes(bytes.as_bytes()).hash());
+        if self.keys != Keys::Int {
+            if let Ok(text) = key.cast::<PyString>() {
+                return self.any_text(text);
+            }
+            if let Ok(bytes) = key.cast::<PyBytes>() {
+                return Ok(self.bytes(bytes.as_bytes()).hash());
+            }
         }
         if self.keys == Keys::Str {
             if let Ok(bytes) = key.cast::<PyByteArray>() {

@@ -19,9 +19,8 @@ pub fn top<'py>(
     candidates: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<(Bound<'py, PyAny>, u64)>> {
     let once = hasher.keys == Keys::Any;
-    if let Ok(list) = candidates.cast_exact::<PyList>()
-        && let Some(hashes) = hash_frequent(hasher, list)
-    {
+    let list = candidates.cast_exact::<PyList>().ok();
+    if let Some((list, hashes)) = list.and_then(|list| Some((list, hash_frequent(hasher, list)?))) {
         let best = best(table, k, &hashes, once).into_iter();
         return best
             .map(|(n, count)| Ok((list.get_item(n)?, count)))

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import REPOSITORY, Result, line_of, other_pythons, wait_for, write
+from helpers import Result, line_of, other_pythons, wait_for, write
+
+import rsimport
 
 Cli = Callable[..., Result]
 
@@ -173,7 +175,10 @@ mod tests {
 def test_tests_run_with_every_kind_of_python(stub_kernel: Callable[..., Path], cli: Cli, python: str) -> None:
     """With a libpython of its own, as of pyenv, and with one that is a part of the program, as Debian's."""
     kernel = stub_kernel(1, more=ATTACHED)
-    packages = [str(REPOSITORY), *(path for path in sys.path if path.endswith("site-packages"))]
+    packages = [
+        str(Path(rsimport.__file__).parents[1]),
+        *(path for path in sys.path if path.endswith("site-packages")),
+    ]
     env = {"PYTHONPATH": os.pathsep.join(packages), "VIRTUAL_ENV": None}
     probe = [python, "-c", "import click, rich, rsimport._engine, sys; print(sys.prefix)"]
     if not os.path.exists(python):

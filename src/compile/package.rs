@@ -67,6 +67,11 @@ impl Package<'_> {
         command.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(results);
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
         command.env("CARGO_BUILD_BUILD_DIR", &self.target);
+        if !self.toolchain.start.configs.is_empty() {
+            // A file that is named on the command line beats the environment.
+            let own = toml::Value::from(self.target.to_string_lossy().into_owned());
+            command.arg("--config").arg(format!("build.build-dir={own}"));
+        }
         command
     }
 

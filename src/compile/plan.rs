@@ -178,6 +178,7 @@ impl Manifest {
             }
         }
         let dependencies = user.entry("dependencies").or_insert_with(|| Table::new().into());
+        let mut ours = false;
         if let Value::Table(dependencies) = dependencies {
             let renamed = |spec: &Value| spec.get("package").and_then(Value::as_str) == Some("pyo3");
             // Who only asks for features means the PyO3 that kernels have.
@@ -185,12 +186,14 @@ impl Manifest {
                 && !has_origin(&Value::Table(spec.clone()))
             {
                 spec.insert("version".into(), PYO3.into());
+                ours = true;
             }
             if !dependencies.contains_key("pyo3") && !dependencies.values().any(renamed) {
                 dependencies.insert("pyo3".into(), PYO3.into());
+                ours = true;
             }
         }
-        if !config.manifest.names_pyo3() {
+        if ours && !user.contains_key("patch") {
             user.entry("build-dependencies").or_insert_with(|| as_numpy_has_it().into());
         }
         let lib = Lib { name: crate_name.to_owned(), path: String::new(), crate_type: ["cdylib"] };

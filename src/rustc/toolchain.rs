@@ -1,6 +1,6 @@
 //! Finding cargo and rustc. The one module that makes a `Command`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
@@ -175,16 +175,24 @@ impl Toolchain {
         if !self.name.is_empty() {
             command.env("RUSTUP_TOOLCHAIN", &self.name);
         }
-        // With cargo found by its own path, its subcommands and rustc have to be found too.
-        if let Some(folder) = self.cargo.parent() {
-            let path = variable("PATH").unwrap_or_default();
-            if !std::env::split_paths(&path).any(|known| known == folder)
-                && let Ok(joined) = std::env::join_paths(std::env::split_paths(&path).chain([folder.to_path_buf()]))
-            {
-                command.env("PATH", joined);
-            }
+        // With cargo found by its own path, its subcommands and rustc have to be found too, and no other rustc before.
+        if let Some(path) = self.path() {
+            command.env("PATH", path);
         }
         command
+    }
+
+    /// The search path with which cargo finds this rustc, where that is not the one that there is.
+    fn path(&self) -> Option<OsString> {
+        let path = variable("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        let (cargos, rustcs) = (self.cargo.parent()?.to_path_buf(), self.rustc.parent()?.to_path_buf());
+        let other = in_path("rustc").is_some_and(|first| first != self.rustc).then_some(rustcs);
+        let missing = (!folders.contains(&cargos)).then_some(cargos);
+        if other.is_none() && missing.is_none() {
+            return None;
+        }
+        std::env::join_paths(other.into_iter().chain(folders).chain(missing)).ok()
     }
 }
 
