@@ -29,9 +29,12 @@ fn {}(m: &Bound<'_, PyModule>) -> PyResult<()> {{
 
 Env = Mapping[str, "str | None"]
 
-# A shell that starts the tests in the background has Ctrl-C ignored in them and in what they start.
+# A shell that starts the tests in the background has Ctrl-C ignored in them and in what they start, and nohup
+# the end of the terminal too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -77,6 +80,13 @@ def shared_cache(common: Path) -> Iterator[Path]:
     yield cache
     for name in ("CACHE_DIR", "TIER", "CACHE_MAX_SIZE", "CACHE_MAX_AGE"):
         os.environ.pop(f"RSIMPORT_{name}", None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Most kernels are called `k`; what a test has loaded under that name is no concern of the next."""
+    yield
+    sys.modules.pop("k", None)
 
 
 @pytest.fixture(scope="session")
