@@ -269,7 +269,8 @@ def test_a_kernel_may_release_the_gil_and_use_another_crate(kernel, run):
 
 
 def test_a_kernel_may_pin_another_pyo3(kernel, run):
-    kernel("k", value(12), block=block("[dependencies]", 'pyo3 = "=0.29.0"'))
+    quick = ("", '[profile.release.package."*"]', "opt-level = 0")
+    kernel("k", value(12), block=block("[dependencies]", 'pyo3 = "=0.29.0"', *quick))
     assert run("import rsimport.import_hook, k; print(k.value())").out == "12"
 
 

@@ -41,10 +41,6 @@ def test_asm_shows_the_loop_of_a_function_that_is_a_part_of_its_caller(cli: Cli,
 
 LINES = """\
 // rsimport
-//! ```cargo
-//! [profile.release]
-//! debug = "line-tables-only"
-//! ```
 use pyo3::prelude::*;
 
 #[pyclass]
@@ -72,12 +68,13 @@ def test_asm_finds_a_method_and_shows_its_lines(cli: Cli, project: Path) -> None
     if shutil.which("objdump") is None:
         pytest.skip("needs objdump")
     write(project, {"lines.rs": LINES})
-    seen = cli("asm", "lines.rs::Sum::add_all", "--tier", "optimized")
+    seen = cli("asm", "lines.rs::Sum::add_all", "--tier", "optimized", "--profile", "profiling")
     assert seen.returncode == 0 and "no source lines" not in seen.stderr, seen.text
     line = line_of(project / "lines.rs", "3.0 * value")
     assert f"\n{project}/lines.rs:{line}\n" in seen.stdout
     assert "\n            self.total += 3.0 * value;\n" in seen.stdout
-    assert cli("asm", "lines.rs::Sum::gone", "--tier", "optimized").returncode == 1
+    gone = cli("asm", "lines.rs::Sum::gone", "--tier", "optimized", "--profile", "profiling")
+    assert gone.returncode == 1
 
 
 def test_expand_shows_what_is_made_of_a_kernel(cli: Cli) -> None:
