@@ -303,7 +303,7 @@ mod tests {
         for (line, meant) in [
             ("profil = 'dev'", Some("did you mean `profile`? `rsimport settings` lists all")),
             ("tier = 'optimised'", Some("did you mean `optimized`?")),
-            ("tier = 'best'", None),
+            ("tier = 'slow'", None),
         ] {
             let error = in_folder(&format!("[tool.rsimport]\n{line}\n"), &Overrides::new()).unwrap_err();
             assert_eq!(error.hint.as_deref(), meant);
