@@ -45,7 +45,7 @@ lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cd kernels && rustfmt --check --edition 2024 *.rs
 	cd examples && rustfmt --check --edition 2024 *.rs
 	cd templates && rustfmt --check --edition 2024 *.rs
-	$(BIN)/rsimport clippy kernels -- --deny warnings
+	CLIPPY_CONF_DIR=$(abspath kernels) $(BIN)/rsimport clippy kernels -- --deny warnings
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --quiet --all-targets -- --deny warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

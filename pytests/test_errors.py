@@ -62,6 +62,18 @@ def test_an_error_in_a_mod_file_names_that_file(kernel, report, project):
     assert (first["file"], first["line"]) == (str(project / "part.rs"), 2)
 
 
+def test_an_error_behind_an_included_file_has_the_column_of_the_users_line(kernel, report, project):
+    """The path is longer in the copy that is compiled, for the kernel itself and for its modules."""
+    line = 'pub fn number() -> usize { include_str!("data.txt").len() + missing() }'
+    write(project, {"data.txt": "x", "part.rs": line})
+    path = kernel("k", f"mod part;\n{line}\n{value('number() as i64')}")
+    said = report()
+    at = line.index("missing") + 1
+    for file, number in ((str(path), line_of(path, "missing")), (str(project / "part.rs"), 1)):
+        found = [d for d in said["diagnostics"] if (d["file"], d["line"]) == (file, number)]
+        assert [d["column"] for d in found] == [at] and f"--> {file}:{number}:{at}\n" in said["text"]
+
+
 def test_an_error_at_the_first_build_with_new_dependencies_shows_the_users_path_too(kernel, report, project):
     """Then cargo itself compiles the kernel, which is another way than that of all later builds."""
     write(project, {"fresh/Cargo.toml": package("fresh"), "fresh/src/lib.rs": ""})

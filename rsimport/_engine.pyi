@@ -155,10 +155,7 @@ class Artifact:
         """May there be any exports? False is certain."""
     @property
     def exports(self) -> list[Export]:
-        """The functions that it exports to native callers; read from the cache when they are asked for.
-
-        Raises CacheError if they were removed from it meanwhile.
-        """
+        """The functions that it exports to native callers."""
     @property
     def reason(self) -> str | None:
         """Why it was last built: `first build`, `kernel.rs changed`, ..."""

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::cache::entries;
 use crate::cache::provenance::Provenance;
 use crate::config::environment::Environment;
 use crate::config::tier::Tier;
@@ -72,8 +73,8 @@ pub fn artifact(library: &Path, source: &Source, provenance: Option<Provenance>)
         profile: entry.as_ref().map_or_else(String::new, |entry| entry.profile.clone()),
         tier: entry.as_ref().map_or(Tier::Profile, |entry| entry.tier),
         inputs: inputs.collect(),
-        exporting: entry.is_some_and(|entry| !entry.exports.is_empty()),
-        metadata: Vec::new(),
+        exporting: entry.as_ref().is_some_and(|entry| !entry.exports.is_empty()),
+        metadata: entry.as_ref().map(entries::text_of).unwrap_or_default(),
     })
 }
 

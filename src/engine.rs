@@ -369,6 +369,6 @@ fn publish(
     };
     let (entry, path) = entries::publish(cache, &key, staging, &built.library, entry)?;
     remember(cache, &identity(source, tier), &path, fingerprint.clone(), inputs, entry.created);
-    let hit = Hit { metadata: entries::metadata_of(&path), library: path, inputs: entry.inputs };
+    let hit = Hit { metadata: entries::text_of(&entry), library: path, inputs: entry.inputs };
     Ok(artifact(resolved, tier, key, hit, true))
 }

@@ -114,6 +114,7 @@ fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origi
     let source = origin.map_or(&entry.source, |origin| &origin.source).clone();
     let base = source.parent().unwrap_or(Path::new("/")).to_owned();
     let key = library.ancestors().nth(2).and_then(Path::file_name);
+    let metadata = entries::text_of(&entry);
     Artifact {
         key: key.map(|key| key.to_string_lossy().into_owned()).unwrap_or_default(),
         content: content.to_owned(),
@@ -124,7 +125,7 @@ fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origi
         tier: entry.tier,
         inputs: entry.inputs.iter().flat_map(|input| input.paths(&base)).collect(),
         exporting: !entry.exports.is_empty(),
-        metadata: entries::metadata_of(&library),
+        metadata,
         path: library,
         source,
     }

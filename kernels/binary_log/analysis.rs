@@ -170,7 +170,7 @@ impl Number for i64 {
     type Sum = i128;
 
     fn key(self) -> Option<u64> {
-        Some(self.cast_unsigned())
+        Some(self as u64)
     }
 
     fn order(self, other: Self) -> Ordering {

@@ -214,7 +214,7 @@ pub fn decode_table(log: &[u8], columns: u16) -> Result<(Vec<Entry>, usize), Fau
             2 => Kind::Float,
             code => return Fault::format(at + 2, format!("{code} is no type of a column")),
         };
-        let name = match str::from_utf8(name) {
+        let name = match std::str::from_utf8(name) {
             Ok("") => return Fault::format(at + 3, "a column has no name"),
             Ok(TIMESTAMP) if kind == Kind::Float => {
                 return Fault::format(at + 2, "the timestamp is not of type int64");

@@ -225,27 +225,26 @@ impl Column {
         if self.is_full(length) {
             return Ok(&self.values);
         }
-        if self.filled.get().is_none() {
-            let filled = match &self.values {
-                Values::Int(values) => {
-                    Values::Int(self.spread(values.iter().copied(), length, 0)?)
-                }
-                Values::Float(values) => {
-                    Values::Float(self.spread(values.iter().copied(), length, f64::NAN)?)
-                }
-            };
-            // Where two threads come here at once, the first one's values stay.
-            let _ = self.filled.set(filled);
+        if let Some(filled) = self.filled.get() {
+            return Ok(filled);
         }
-        Ok(self.filled.wait())
+        let filled = match &self.values {
+            Values::Int(values) => Values::Int(self.spread(values.iter().copied(), length, 0)?),
+            Values::Float(values) => {
+                Values::Float(self.spread(values.iter().copied(), length, f64::NAN)?)
+            }
+        };
+        // Where two threads come here at once, the first one's values stay.
+        Ok(self.filled.get_or_init(|| filled))
     }
 
     /// For each row, whether it has a value.
     pub fn mask(&self, length: usize) -> Result<&[bool], TryReserveError> {
-        if self.mask.get().is_none() {
-            let _ = self.mask.set(self.spread(repeat(true), length, false)?);
+        if let Some(mask) = self.mask.get() {
+            return Ok(mask);
         }
-        Ok(self.mask.wait())
+        let mask = self.spread(repeat(true), length, false)?;
+        Ok(self.mask.get_or_init(|| mask))
     }
 
     /// Whether every row has a value.

@@ -70,9 +70,9 @@ pub fn count<'py>(
                 let size = BLOCK.min(end - from);
                 source.fill(hasher, from, &mut probes[..size]);
                 table.estimate_block(&mut probes[..size], &mut found[..size]);
-                let target = counts[8 * from..].as_chunks_mut::<8>().0;
-                for (bytes, count) in target.iter_mut().zip(&found[..size]) {
-                    *bytes = count.to_ne_bytes();
+                let target = counts[8 * from..].chunks_exact_mut(8);
+                for (bytes, count) in target.zip(&found[..size]) {
+                    bytes.copy_from_slice(&count.to_ne_bytes());
                 }
             }
         };
@@ -90,9 +90,7 @@ fn insert_source<'a>(
     weights: Option<&[u64]>,
 ) -> PyResult<()> {
     let len = source.len();
-    if let Some(weights) = weights
-        && weights.len() != len
-    {
+    if let Some(weights) = weights.filter(|weights| weights.len() != len) {
         let text = format!("there are {len} keys, but {} weights", weights.len());
         return Err(PyValueError::new_err(text));
     }

@@ -283,9 +283,11 @@ fn add_block<C: Counter>(table: &Table, cells: &[C], block: &[Probe], weights: O
     let simple = weights.is_none() && table.ceiling.get() < C::FULL;
     if simple && cells.len() <= NEAR {
         // Two keys at a time, so that the processor has something to do while it waits for a counter.
-        let (pairs, last) = block.as_chunks::<2>();
-        for &[one, other] in pairs {
-            let both = own(cells, table.shape(), one).zip(own(cells, table.shape(), other));
+        let pairs = block.chunks_exact(2);
+        let last = pairs.remainder();
+        for pair in pairs {
+            let [one, other] = [0, 1].map(|n| own(cells, table.shape(), pair[n]));
+            let both = one.zip(other);
             both.for_each(|(one, other)| {
                 one.set(one.get().wrapping_add(1));
                 other.set(other.get().wrapping_add(1));

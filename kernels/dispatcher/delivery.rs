@@ -284,13 +284,11 @@ impl Delivery<'_, '_> {
             return Ok(());
         };
         let result = guard::call(callable.bind(self.py), arguments.bind(self.py));
-        let mut interrupt = None;
-        if let Err(error) = &result
-            && self.foreground
-            && !error.is_instance_of::<PyException>(self.py)
-        {
-            interrupt = Some(error.clone_ref(self.py));
-        }
+        let error = result
+            .as_ref()
+            .err()
+            .filter(|error| self.foreground && !error.is_instance_of::<PyException>(self.py));
+        let interrupt = error.map(|error| error.clone_ref(self.py));
         let refused = call.finish(result.map(Bound::unbind));
         match (interrupt, refused) {
             (Some(error), _) => Err(error),

@@ -13,10 +13,11 @@ import click
 
 from rsimport import _engine
 from rsimport._cli_options import given, setting_options
+from rsimport._cli_output import complain
 from rsimport._errors import CacheError, RsimportError
 from rsimport._streams import is_coloured
 from rsimport.toolbox._project import Kernel
-from rsimport.toolbox._verb import Verb, complain, kernels, near, plural, tell
+from rsimport.toolbox._verb import Verb, kernels, near, plural, tell
 
 FORMATS = ("human", "short", "json", "json-diagnostic-rendered-ansi")
 

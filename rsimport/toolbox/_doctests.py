@@ -17,9 +17,10 @@ from typing import Any
 import click
 
 from rsimport import _api, _engine
+from rsimport._cli_output import complain
 from rsimport._errors import RsimportError
 from rsimport.toolbox._harness import waited
-from rsimport.toolbox._verb import complain, near
+from rsimport.toolbox._verb import near
 
 STARTED = "from rsimport.toolbox._doctests import main; main()"
 

@@ -12,10 +12,11 @@ import click
 from rsimport import _engine
 from rsimport._api import at
 from rsimport._cli_options import given, setting_options
+from rsimport._cli_output import complain
 from rsimport._errors import RsimportError
 from rsimport._python import ABI
 from rsimport._streams import is_coloured
-from rsimport.toolbox._verb import Verb, complain, kernels, near, tell
+from rsimport.toolbox._verb import Verb, kernels, near, tell
 
 
 @click.command(

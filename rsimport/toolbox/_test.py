@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from rsimport._cli_options import given, setting_options
+from rsimport._cli_output import complain
 from rsimport._errors import RsimportError
 from rsimport.toolbox._check import warnings
 from rsimport.toolbox._harness import Harness, ended, waited
-from rsimport.toolbox._verb import Verb, complain, kernels, near
+from rsimport.toolbox._verb import Verb, kernels, near
 
 
 @click.command(

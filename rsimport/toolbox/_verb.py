@@ -77,11 +77,6 @@ def kernel(path: str) -> str:
     return found[0]
 
 
-def complain(error: object) -> None:
-    """Says what is wrong with a kernel, and goes on."""
-    click.echo(f"error: {error}", err=True)
-
-
 def tell(text: str) -> None:
     """Prints a line of ours."""
     click.echo(_engine.shown(text))

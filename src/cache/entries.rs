@@ -180,9 +180,9 @@ pub fn entry_of(library: &Path) -> Option<Entry> {
     entry_in(library.parent()?).ok()
 }
 
-/// The text of a published library's metadata; empty where it was removed since.
-pub fn metadata_of(library: &Path) -> Vec<u8> {
-    library.parent().and_then(|folder| read_metadata(folder).ok()).unwrap_or_default()
+/// Metadata as a text, with their digest.
+pub fn text_of(entry: &Entry) -> Vec<u8> {
+    with_digest(serde_json::to_vec(entry).unwrap_or_default())
 }
 
 /// The metadata in an entry's folder.
@@ -209,7 +209,7 @@ pub fn publish(
     cache.copy_file(library, &prepared.join(&entry.library))?;
     entry.checksum = checksum(&prepared.join(&entry.library)).map_err(|e| cache.unwritable(&e))?;
     entry.stamp = stamp(&prepared.join(&entry.library));
-    let metadata = with_digest(serde_json::to_vec(&entry).unwrap_or_default());
+    let metadata = text_of(&entry);
     if metadata.len() as u64 > LARGEST_METADATA {
         let (name, count) = (entry.source.display(), entry.inputs.len());
         let what = format!("{name}: what its build has read cannot be kept track of: {count} files and variables");

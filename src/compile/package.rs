@@ -114,11 +114,12 @@ impl Package<'_> {
         if rustc_did_not_answer(&output.text()) {
             self.forget_rustc();
         }
-        let (text, mut own, others) = (output.text(), output.own(), output.others());
+        let (text, mut own, mut others) = (output.text(), output.own(), output.others());
         if let Some(error) = exhausted(&text, own.iter().chain(&others), &job.source.path) {
             return error;
         }
         job.view.restore(&mut own);
+        job.view.restore(&mut others);
         let failed = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|diagnostic| diagnostic.level == "error");
         if failed(&own) {
             compile_error(job.source, own)

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::{Source, metadata_of};
 use crate::paths::{followed, quoted};
+use crate::similar::similar;
 
 /// The values that a call gives, by name.
 pub type Overrides = Vec<(String, toml::Value)>;
@@ -26,6 +27,9 @@ pub struct Config {
     /// How the profile is had from cargo.
     pub profile: Profile,
 }
+
+/// The values of the setting `tier`.
+const TIERS: [&str; 3] = ["auto", "fast", "optimized"];
 
 /// Where a value was written, for messages.
 enum Origin<'a> {
@@ -178,8 +182,11 @@ pub fn declared_settings() -> &'static [Setting] {
 fn declared(key: &str, origin: &Origin<'_>) -> Result<&'static Setting> {
     declared_settings().iter().find(|setting| setting.name == key).ok_or_else(|| {
         let names: Vec<_> = declared_settings().iter().map(|setting| setting.name).collect();
-        Error::config(format!("{origin}: rsimport has no setting `{key}`"))
-            .hint(format!("it has: {}", names.join(", ")))
+        let hint = match similar(key, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`? `rsimport settings` lists all"),
+            None => format!("it has: {}", names.join(", ")),
+        };
+        Error::config(format!("{origin}: rsimport has no setting `{key}`")).hint(hint)
     })
 }
 
@@ -209,8 +216,12 @@ fn checked(setting: &Setting, value: toml::Value, origin: &Origin<'_>) -> Result
         ("profile" | "target_cpu", toml::Value::String(text)) if !plain(&text) => {
             Err(Error::config(format!("{origin}: `{name}` cannot be {text:?}")))
         }
-        ("tier", toml::Value::String(text)) if !["auto", "fast", "optimized"].contains(&text.as_str()) => {
-            Err(Error::config(format!("{origin}: `tier` has to be auto, fast or optimized, not {text:?}")))
+        ("tier", toml::Value::String(text)) if !TIERS.contains(&text.as_str()) => {
+            let error = Error::config(format!("{origin}: `tier` has to be auto, fast or optimized, not {text:?}"));
+            Err(match similar(&text, TIERS) {
+                Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+                None => error,
+            })
         }
         ("cache_max_size", toml::Value::String(text)) if amounts::size(&text).is_none() => {
             Err(Error::config(format!("{origin}: `{name}` has to be a size as 500M or 5G, or none, not {text:?}")))
@@ -285,6 +296,18 @@ mod tests {
             in_folder("[tool.rsimport]\nprofile = 'dev'\nlock_timeout = 3\n", &vec![("profile".into(), "fast".into())])
                 .unwrap();
         assert_eq!((settings.profile.as_str(), settings.lock_timeout), ("fast", 3.0));
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_told_with_what_was_meant() {
+        for (line, meant) in [
+            ("profil = 'dev'", Some("did you mean `profile`? `rsimport settings` lists all")),
+            ("tier = 'optimised'", Some("did you mean `optimized`?")),
+            ("tier = 'slow'", None),
+        ] {
+            let error = in_folder(&format!("[tool.rsimport]\n{line}\n"), &Overrides::new()).unwrap_err();
+            assert_eq!(error.hint.as_deref(), meant);
+        }
     }
 
     #[test]

@@ -7,11 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::convert::text;
-use super::watcher::raised;
 use crate::cache::entries::{self, Entry};
-use crate::cache::provenance::Provenance;
 use crate::engine;
-use crate::error::{self, Error};
+use crate::error;
 use crate::kernel::cell::Cell;
 use crate::kernel::exports;
 use crate::shown::{coloured, named, plain};
@@ -112,17 +110,9 @@ impl Artifact {
     }
 
     #[getter]
-    fn exports(&self, py: Python<'_>) -> PyResult<Vec<Export>> {
-        if !self.artifact.exporting {
-            return Ok(Vec::new());
-        }
-        let Some(entry) = self.entry() else {
-            let error =
-                Error::cache(format!("what {} exports was removed from the cache", self.artifact.path.display()));
-            let error = error.hint("reload the kernel").kernel(&self.artifact.source);
-            return Err(raised(py, error));
-        };
-        Ok(entry.exports.iter().map(|export| self.export(entry, export)).collect())
+    fn exports(&self) -> Vec<Export> {
+        let entry = self.entry().filter(|_| self.artifact.exporting);
+        entry.into_iter().flat_map(|entry| entry.exports.iter().map(|export| self.export(entry, export))).collect()
     }
 
     #[getter]
@@ -152,11 +142,9 @@ impl Artifact {
         &self.artifact
     }
 
-    /// Its metadata, unless they are gone.
+    /// Its metadata; none of a library of which nobody said anything.
     fn entry(&self) -> Option<&Entry> {
-        let beside = || Provenance::of(&self.artifact.path).map(|said| said.entry);
-        let of_entry = || entries::parsed_entry(&self.artifact.metadata).ok();
-        self.entry.get_or_init(|| of_entry().or_else(beside)).as_ref()
+        self.entry.get_or_init(|| entries::parsed_entry(&self.artifact.metadata).ok()).as_ref()
     }
 
     /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.

@@ -10,6 +10,7 @@ use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::rustc::paste;
 use crate::rustc::toolchain::{INSTALL, MINIMUM};
+use crate::rustc::unknown_names::unknown;
 use crate::similar::similar;
 
 /// The error for a cargo that failed before it compiled the kernel, from what it wrote to stderr.
@@ -40,6 +41,8 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
     let which = name.map_or_else(|| "a crate".to_owned(), |name| format!("crate `{name}`"));
     let error = if let Some(conflict) = Conflict::read(&text, manifest) {
         Error::config(format!("{}: {}", place(Some(conflict.package)), conflict.message())).hint(conflict.hint(source))
+    } else if let Some((message, hint)) = unknown(source, manifest, &format!("{text}\n")) {
+        Error::config(format!("{}: {message}", place(None))).hint(hint)
     } else if has(&["feature `edition2024` is required", "lock file version `4`", "lock file version 4"]) {
         Error::toolchain(format!("{}: cargo is too old: kernels need Rust {MINIMUM} or newer", place(None)))
             .hint(INSTALL)
@@ -283,7 +286,10 @@ fn cargo_text(text: &str) -> String {
             _ => (*line).to_owned(),
         }
     };
-    lines[start..].iter().map(shortened).collect::<Vec<_>>().join("\n")
+    // LLVM says it of an unknown CPU some dozen times for each crate, several crates at once.
+    let mut known = false;
+    let mut repeated = |line: &&&str| line.contains("(ignoring processor)") && std::mem::replace(&mut known, true);
+    lines[start..].iter().filter(|line| !repeated(line)).map(shortened).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -360,11 +366,8 @@ mod tests {
             Kind::Compile,
             "/k/a.rs: rustc crashed while it compiled `syn` (SIGABRT)",
         );
-        check(
-            "error: profile `x` is not defined",
-            Kind::Config,
-            "/k/a.rs: cargo does not accept this kernel's manifest",
-        );
+        check("error: profile `x` is not defined", Kind::Config, "/k/a.rs: there is no profile `x`");
+        check("error: unexpected", Kind::Config, "/k/a.rs: cargo does not accept this kernel's manifest");
     }
 
     #[test]

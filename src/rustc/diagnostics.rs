@@ -154,6 +154,29 @@ pub fn name_folder(diagnostics: &mut [Diagnostic], folder: &Path) {
     }
 }
 
+/// Writes other columns where a diagnostic names a place, in its fields and where its text points to.
+pub fn move_places(diagnostics: &mut [Diagnostic], mut moved: impl FnMut(&str, usize, usize) -> Option<usize>) {
+    for diagnostic in diagnostics {
+        if let (Some(file), Some(line), Some(column)) = (&diagnostic.file, diagnostic.line, diagnostic.column) {
+            diagnostic.column = moved(file, line, column).or(diagnostic.column);
+        }
+        let mut text = String::with_capacity(diagnostic.ansi.len());
+        for line in diagnostic.ansi.split_inclusive('\n') {
+            let mut other = || {
+                let (_, place) = ["--> ", "::: "].iter().find_map(|mark| line.split_once(mark))?;
+                let place = place.trim_end();
+                let mut parts = place.strip_prefix("\u{1b}[0m").unwrap_or(place).rsplitn(3, ':');
+                let (column, at, file) = (parts.next()?, parts.next()?, parts.next()?);
+                let other = moved(file, at.parse().ok()?, column.parse().ok()?)?;
+                let before = line.trim_end().strip_suffix(column)?;
+                Some(format!("{before}{other}{}", &line[line.trim_end().len()..]))
+            };
+            text.push_str(&other().unwrap_or_else(|| line.to_owned()));
+        }
+        diagnostic.ansi = text;
+    }
+}
+
 /// Is a diagnostic about what the user wrote, and not about the module that was generated below his last line?
 pub fn is_users(source: &Source, diagnostic: &Diagnostic) -> bool {
     diagnostic.line <= Some(source.text.lines().count())

@@ -19,6 +19,7 @@ pub mod rust_hints;
 pub mod hints;
 pub mod diagnostics;
 pub mod exhausted;
+pub mod unknown_names;
 pub mod cargo_errors;
 pub mod cargo_notes;
 pub mod dep_info;

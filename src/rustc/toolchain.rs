@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::failed;
 use crate::rustc::shortage::shortage;
 use crate::rustc::start::Start;
+use crate::similar::similar;
 
 /// The environment variables that a parent build leaves behind and that would mislead a build of ours.
 const FOREIGN: [&str; 8] = [
@@ -59,6 +60,16 @@ pub struct Identity {
     pub rustc: PathBuf,
     /// Size and modification time of that file; an update changes them.
     stamp: (u64, u128),
+}
+
+/// What to do where rustup has no such toolchain.
+fn toolchain_hint(text: &str) -> String {
+    let named = text.split_once("toolchain '").and_then(|(_, rest)| rest.split_once('\''));
+    let meant = named.and_then(|(name, _)| similar(name, ["stable", "beta", "nightly"]));
+    let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+    format!(
+        "{meant}`rustup show` tells which toolchain this folder uses; `rustup toolchain install stable` installs one"
+    )
 }
 
 impl Toolchain {
@@ -153,8 +164,9 @@ impl Toolchain {
                     let what = format!("{program} does not work: {}", limit.reason());
                     return Err(Error::toolchain(what).hint(limit.hint()));
                 }
-                return Err(Error::toolchain(format!("{} does not work: {text}", self.rustc.display()))
-                    .hint("`rustup show` tells which toolchain this folder uses; `rustup toolchain install stable` installs one"));
+                // Where RUST_BACKTRACE is set, rustup tells where in itself it was.
+                let text = text.split("Stack backtrace:").next().unwrap_or(&text).trim_end();
+                return Err(Error::toolchain(format!("{program} does not work: {text}")).hint(toolchain_hint(text)));
             }
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         };

@@ -7,4 +7,5 @@ pub mod pymodule;
 pub mod split;
 pub mod copies;
 pub mod links;
+pub mod places;
 pub mod view;

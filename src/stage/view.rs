@@ -1,5 +1,6 @@
 //! The files as the compiler sees them: the user's own where that will do, else copies or links, with the way back.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::cache::layout::Cache;
@@ -10,9 +11,10 @@ use crate::kernel::source::Source;
 use crate::kernel::syntax;
 use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
-use crate::rustc::diagnostics::{name_folder, unstage};
+use crate::rustc::diagnostics::{move_places, name_folder, unstage};
 use crate::stage::copies::{Form, Stage, Staged, computes_includes, stage};
 use crate::stage::links::{Links, surround};
+use crate::stage::places::Places;
 use crate::stage::pymodule;
 
 /// What the compiler is given, and what that is called on the user's side.
@@ -147,7 +149,23 @@ impl View {
         self.source.manifest.is_some()
     }
 
-    /// Puts the user's paths into what the compiler said.
+    /// What stands where in a file of the user's, if the compiler was given a copy of it.
+    pub fn places(&self, real: &Path) -> Option<Places> {
+        let (root, label) = match &self.cell {
+            Some((file, label)) => (file.clone(), Some(Path::new(label))),
+            None => (self.real(&self.source.path), None),
+        };
+        let (seen, base) = self.replaced.as_ref()?;
+        // What is compiled is what was read when the kernel was staged.
+        if real == root || Some(real) == label {
+            let copy = std::fs::read_to_string(&self.source.path).ok()?;
+            return Some(Places::of(&copy, &self.source.text));
+        }
+        let copy = std::fs::read_to_string(seen.join(real.strip_prefix(base).ok()?)).ok()?;
+        Some(Places::of(&copy, &std::fs::read_to_string(real).ok()?))
+    }
+
+    /// Puts the user's paths, and the places in his files, into what the compiler said; once and not again.
     pub fn restore(&self, diagnostics: &mut [Diagnostic]) {
         if let Some((_, label)) = &self.cell {
             unstage(diagnostics, &self.source.path, Path::new(label));
@@ -165,11 +183,15 @@ impl View {
                 real.strip_prefix("/").map_or(real, |rest| if rest.as_os_str().is_empty() { rest } else { real }),
             );
         }
+        let mut files = HashMap::new();
+        move_places(diagnostics, |file, line, column| {
+            let places = files.entry(file.to_owned()).or_insert_with(|| self.places(Path::new(file)));
+            Some(places.as_ref()?.place(line, column)?.0)
+        });
     }
 
-    /// The same for an error.
+    /// Puts the user's paths into the sentence of an error, whose diagnostics have them already.
     pub fn restored(&self, mut error: Error) -> Error {
-        self.restore(&mut error.diagnostics);
         if let Some((file, _)) = &self.cell {
             error.message = error.message.replace(&*self.source.path.to_string_lossy(), &file.to_string_lossy());
         }

@@ -51,6 +51,7 @@ def command(paths: Sequence[str], out: str | None, check: bool, **options: Any) 
 
 def _update(place: Place, settings: dict[str, Any], check: bool, out: str | None) -> bool:
     """Writes or checks the stubs of a kernel, and says what was done; False where something is wrong."""
+    from rsimport._cli_output import complain
     from rsimport.toolbox.stubs._files import written_by_others
     from rsimport.toolbox.stubs._making import stubs_of
 
@@ -61,7 +62,7 @@ def _update(place: Place, settings: dict[str, Any], check: bool, out: str | None
         stubs = None if others else stubs_of(place, settings)
         written = [] if check or stubs is None else stubs.write()
     except (RsimportError, OSError) as exc:
-        _complain(exc)
+        complain(exc)
         return False
     if stubs is not None:
         others = stubs.foreign
@@ -70,7 +71,7 @@ def _update(place: Place, settings: dict[str, Any], check: bool, out: str | None
             click.echo(f"kept      {_shown(path)}, which was written by hand")
         else:
             what = f"{_shown(path)} is left alone: its first line does not say that rsimport wrote it"
-            _complain(f"{what}\nhint: rsimport stubs {kernel} --out typings")
+            complain(f"{what}\nhint: rsimport stubs {kernel} --out typings")
     if stubs is None:
         return check
     wrong = [(path, "missing") for path in stubs.missing] + [(path, "stale") for path in stubs.stale]
@@ -78,7 +79,7 @@ def _update(place: Place, settings: dict[str, Any], check: bool, out: str | None
     if check:
         where = f" --out {shlex.quote(out)}" if out is not None else ""
         for path, what in wrong:
-            _complain(f"{_shown(path)} is {what}\nhint: rsimport stubs {kernel}{where}")
+            complain(f"{_shown(path)} is {what}\nhint: rsimport stubs {kernel}{where}")
     else:
         for path in written:
             click.echo(f"wrote     {_shown(path)}")
@@ -137,7 +138,3 @@ def _kernels(paths: Sequence[str]) -> list[tuple[str, str]]:
 
 def _shown(path: Path) -> str:
     return _engine.shown(os.path.relpath(path))
-
-
-def _complain(error: object) -> None:
-    click.echo(f"error: {error}", err=True)
