@@ -363,6 +363,8 @@ fn publish(
         exports,
         warnings: built.notes.into_iter().chain(warned).filter(|found| is_users(source, found)).collect(),
         glibc: needed(&built.library),
+        cpu: built.cpu,
+        foreign: false,
         checksum: (0, String::new()),
         stamp: None,
         created: now().as_secs_f64(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::entries::{self, Entry};
 use crate::cache::layout::Cache;
+use crate::cache::parcel;
 use crate::cache::provenance::Provenance;
 use crate::config::environment::Environment;
 use crate::config::layers::Overrides;
@@ -69,9 +70,7 @@ pub fn note(artifact: &Artifact, kernel: &Path, given: &Overrides) -> Result<(Pa
 
 /// What a cache knows of a content. Starts no process, takes no lock and builds nothing.
 pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Result<Recalled> {
-    if content.is_empty() || !content.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Error::config(format!("{content:?} names no content")));
-    }
+    check(content)?;
     let cache = opened(root)?;
     let origin: Option<Origin> = cache.kept(ORIGINS, content);
     let library = format!("{module}{abi}");
@@ -80,17 +79,31 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
             return beside(content, origin, module);
         }
         let entry = entries::intact(&origin.library).filter(|_| origin.library.ends_with(&library))?;
+        // Several machines may share the cache.
+        let entry = Some(entry).filter(|entry| entry.misfits().is_empty())?;
         Some(artifact(content, origin.library.clone(), entry, Some(origin)))
     });
     // Where nothing was written down, a content without further inputs is a key itself.
     let by_key = || {
         let keys = [Tier::Optimized, Tier::Fast].map(|tier| key_of(content.to_owned(), tier));
-        let found = keys.iter().find_map(|key| entries::find(&cache, key, &library, Path::new("/")).ok()?.hit);
+        let keys = keys.into_iter().chain([parcel::key_of(content)]);
+        let find = |key: String| entries::find(&cache, &key, &library, Path::new("/")).ok()?.hit;
+        let found = keys.into_iter().filter_map(find).find(|hit| {
+            entries::entry_of(&hit.library).is_some_and(|entry| entry.misfits().is_empty())
+        });
         let path = found.map(|hit| hit.library).filter(|path| path.ends_with(&library))?;
         let entry = entries::intact(&path)?;
         Some(artifact(content, path, entry, origin.as_ref()))
     };
     Ok(Recalled { artifact: noted.or_else(by_key), origin })
+}
+
+/// Refuses what cannot be the name of a content.
+pub fn check(content: &str) -> Result<()> {
+    match !content.is_empty() && content.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err(Error::config(format!("{content:?} names no content"))),
+    }
 }
 
 /// An artifact that lay beside its source, if the library is still there as it was.
@@ -161,6 +174,8 @@ mod tests {
             seconds: 0.0,
             warnings: Vec::new(),
             glibc: None,
+            cpu: None,
+            foreign: false,
             exports: Vec::new(),
             library: "k.so".into(),
             checksum: (0, String::new()),
