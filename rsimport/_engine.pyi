@@ -692,3 +692,6 @@ def write_source(content: str, files: list[tuple[str, bytes]]) -> str:
 
 def own_files(kernel: str, inputs: list[str]) -> list[tuple[str, bytes]]:
     """The files of a kernel that lie in its own folder, by their places in it."""
+
+def bundle(artifact: Artifact, kernel: str, abi: str, settings: _Given, folder: str) -> None:
+    """Adds the artifact of a kernel to a cache that is made to be shared."""

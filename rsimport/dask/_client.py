@@ -27,8 +27,8 @@ def enable(client: Client, target_cpu: str | None = None) -> Any:
     """Has the workers of a cluster run kernels: those that are loaded here, and all that are loaded later.
 
     Each worker gets an artifact that fits it, else it builds one from the source, once per host. What is sent
-    is compiled for `target_cpu`, as `x86-64-v3` where workers have several kinds, else for this machine. Needs
-    rsimport on the scheduler and on the workers. For an asynchronous client, await what this returns.
+    is compiled for `target_cpu`, as `x86-64-v3` where workers have several kinds, else for this machine. The
+    scheduler and the workers need rsimport. For an asynchronous client, await what this returns.
 
     Raises RsimportError if rsimport is missing there, and ConfigError for an unknown `target_cpu`.
     """

@@ -145,6 +145,7 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Foun
             Err(Refused::Damaged(error)) if is_out_of_files(&error) => {
                 return Err(failed(Kind::Cache, format_args!("{} cannot be read", folder.display()), &error));
             }
+            Err(Refused::Damaged(_)) if cache.is_shared() => {}
             Err(Refused::Damaged(damage)) => {
                 found.damaged.push(format!(
                     "the cached artifact {} was damaged ({damage}) and is built again",
@@ -198,7 +199,7 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Hit, Re
 
 fn used(cache: &Cache, folder: &Path, metadata: &Metadata, hit: Hit) -> Hit {
     // Most file systems note by themselves, once a day, that a library is read.
-    if is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
+    if !cache.is_shared() && is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
         cache.renew_date(folder);
     }
     hit

@@ -95,7 +95,8 @@ pub fn unpack(cache: &Cache, content: &str, bytes: &[u8]) -> Result<PathBuf> {
     if length > LARGEST_METADATA {
         return Err(damaged());
     }
-    let (header, library) = usize::try_from(length).ok().and_then(|at| rest.split_at_checked(at)).ok_or_else(damaged)?;
+    let (header, library) =
+        usize::try_from(length).ok().and_then(|at| rest.split_at_checked(at)).ok_or_else(damaged)?;
     let entry = has_its_digest(header).then(|| entries::parsed_entry(header).ok()).flatten().ok_or_else(damaged)?;
     cache.prepare()?;
     let staging = cache.staging()?;

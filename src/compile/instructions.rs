@@ -47,7 +47,9 @@ fn decisive(arguments: &[String]) -> Vec<String> {
         let code = argument.strip_prefix("-C").filter(|rest| !rest.is_empty());
         let code = code.or_else(|| argument.strip_prefix("--codegen="));
         let code = code.or_else(|| matches!(last, "-C" | "--codegen").then_some(argument.as_str()));
-        if let Some(code) = code.filter(|code| ["target-cpu=", "target-feature="].iter().any(|name| code.starts_with(name))) {
+        if let Some(code) =
+            code.filter(|code| ["target-cpu=", "target-feature="].iter().any(|name| code.starts_with(name)))
+        {
             found.push(format!("-C{code}"));
         }
         if last == "--target" {

@@ -7,11 +7,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::artifact::Artifact;
-use super::convert::text;
+use super::convert::{given, text};
 use super::watcher::{raised, watched};
 use super::{effective, opened};
 use crate::cache::lock::Lock;
 use crate::cache::parcel::{self, Needs, Parcel};
+use crate::engine::Request;
 
 /// What a published build needs of a machine, what has to lie beside its source, and the build itself.
 #[pyfunction]
@@ -70,6 +71,21 @@ impl Held {
     fn __exit__(&self, _exception: Vec<Py<PyAny>>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
+
+/// Adds the artifact of a kernel to a cache that is made to be shared.
+#[pyfunction]
+pub(super) fn bundle(
+    py: Python<'_>,
+    artifact: &Artifact,
+    kernel: PathBuf,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+    folder: PathBuf,
+) -> PyResult<()> {
+    let artifact = artifact.plain();
+    let request = Request { path: kernel, module: artifact.module.clone(), abi, given: given(settings)?, ahead: false };
+    crate::bundle::add(&request, artifact, &folder).map_err(|e| raised(py, e))
 }
 
 /// The files that a kernel is built from, as far as they lie in its own folder, with their places in it.
