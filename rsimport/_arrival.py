@@ -13,14 +13,14 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
-from threading import RLock
+from threading import RLock, get_ident
 from types import ModuleType
 
 from rsimport import _engine
 from rsimport._errors import CacheError, Panic, RsimportError
 from rsimport._loader import LOADED, KernelLoader, home_of
 from rsimport._python import ABI, at, is_special
-from rsimport._serving import is_inherited, is_worker
+from rsimport._serving import carriers, is_inherited, is_worker, loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Kernel:
         """What it defines. Raises an ImportError that says what is missing, unless a loader is given."""
         with self.lock:
             if self.names is None:
-                loader = loader or self._loader(build)
+                loader = loader or self.loader(build)
                 loader.place = self.entered()
                 before = sys.modules.get(self.name)
                 fresh = module_from_spec(loader.spec())
@@ -167,7 +167,8 @@ class Kernel:
                     move(loader)
             return self.names
 
-    def _loader(self, build: bool) -> KernelLoader:
+    def loader(self, build: bool) -> KernelLoader:
+        """A loader of an artifact of it; without a build only of one that is on this host."""
         content, tail = self.content.hex(), self.name.rpartition(".")[2]
         try:
             artifact, origin = _engine.recall(content, tail, ABI, self.root)
@@ -177,9 +178,13 @@ class Kernel:
             return loader_of_artifact(self.name, artifact, origin)
         if not build:
             raise RsimportError(f"kernel {self.name} ({content[:8]}) is not in the cache", name=self.name)
+        why: list[str] = []
+        for carry in carriers:
+            artifact = carry(self, why)
+            if artifact is not None:
+                return loader_of_artifact(self.name, artifact, origin)
         from rsimport._beside import of_content
 
-        why = []
         for loader in self._sources(origin):
             beside = of_content(loader, content)
             if beside is not None:
@@ -192,6 +197,11 @@ class Kernel:
             else:
                 return loader
         reason = "; ".join(dict.fromkeys(why)) or "its source is not found either"
+        if carriers:
+            from platform import node
+
+            what = f"kernel {self.name} ({content[:8]}) cannot be had on {node()}"
+            raise RsimportError(f"{what}: {reason}", name=self.name)
         raise RsimportError(
             f"kernel {self.name} ({content[:8]}) was removed from the cache, and {reason}",
             hint="pickle it once more where it is loaded",
@@ -243,6 +253,11 @@ class Function:
             raise
 
     def _first(self, /, *args: object, **kwargs: object) -> object:
+        if self._kernel.names is None and get_ident() in loops:
+            # A pickle of something that this function makes is being read.
+            from rsimport._stand_in import StandIn
+
+            return StandIn.of(self._kernel, self.__qualname__)(*args, **kwargs)
         call = self.__wrapped__
         if "rsimport._stand_in" in sys.modules:
             from rsimport._stand_in import real

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from rsimport import _engine
 from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home
-from rsimport._loader import Home, KernelLoader
+from rsimport._loader import Home, KernelLoader, shippers
 from rsimport._places import move
 
 TYPE_CHECKING = False
@@ -42,6 +42,8 @@ def address(loader: KernelLoader | Kernel) -> Address:
     """
     if isinstance(loader, Kernel):
         return loader.address()
+    for ship in shippers:
+        ship(loader)
     content = loader.find_artifact().content
     noted = _noted.get(content)
     now = monotonic()

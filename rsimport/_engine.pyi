@@ -664,3 +664,31 @@ def beside(source: str, library: str, module: str, abi: str, settings: _Given) -
 
     Needs neither the cache nor a toolchain.
     """
+
+@final
+class Held:
+    """A content that one process of a host sees to."""
+
+    def __enter__(self) -> Held: ...
+    def __exit__(self, *exc_info: object) -> None: ...
+
+def hold(content: str) -> Held:
+    """Waits until no other process of this host sees to a content, and keeps others waiting from then on."""
+
+def pack(artifact: Artifact) -> tuple[str, list[str], bytes]:
+    """What a published build needs of a machine, as JSON; what its build has read elsewhere; the build."""
+
+def unmet(needs: str, abi: str) -> list[str]:
+    """Why a build with these needs is of no use here, each as half a sentence."""
+
+def unpack(content: str, data: bytes) -> str:
+    """Publishes in the cache what was packed elsewhere, under its content; returns the library."""
+
+def write_source(content: str, files: list[tuple[str, bytes]]) -> str:
+    """Writes the files of a kernel that came from elsewhere into the cache; returns their folder."""
+
+def own_files(kernel: str, inputs: list[str]) -> list[tuple[str, bytes]]:
+    """The files of a kernel that lie in its own folder, by their places in it."""
+
+def bundle(artifact: Artifact, kernel: str, abi: str, settings: _Given, folder: str) -> None:
+    """Adds the artifact of a kernel to a cache that is made to be shared."""

@@ -178,6 +178,8 @@ class KernelLoader(ExtensionFileLoader):
         vars(module).update(self.marks(), **{LOADED: module.__spec__})
         if not _attending and (not _forking or "multiprocessing.process" in sys.modules):
             attend()
+        for ship in shippers:
+            ship(self)
 
     def marks(self) -> dict[str, object]:
         """By what the module itself travels. cloudpickle sends no more of one than its name."""
@@ -299,6 +301,9 @@ def disown(loader: object) -> None:
 
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+
+shippers: list[Callable[[KernelLoader], None]] = []
+"""What sends kernels to other machines as soon as they are loaded."""
 
 _mapped: set[str] = set()
 """The libraries that this process has loaded. They stay loaded, with what their functions leave in them."""

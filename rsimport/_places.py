@@ -172,6 +172,8 @@ def _reduced(function: BuiltinFunctionType) -> str | tuple[Any, ...]:
     """How a function of C is pickled."""
     known, home, path = _functions.get(id(function), (None, function.__module__, function.__name__))
     if type(home) is Home and (known is function or known is None):
-        return home.member(path)
+        # As without this, so that what is equal has equal pickles.
+        found = getattr(sys.modules.get(home), "__dict__", {}).get(path)
+        return path if found is function else home.member(path)
     reduced: str | tuple[Any, ...] = function.__reduce__()
     return reduced

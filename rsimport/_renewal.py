@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import FunctionType
 
-from rsimport._loader import LOADED, is_kernel, loader_of
+from rsimport._loader import LOADED, is_kernel, loader_of, shippers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def renew(module: ModuleType, loader: KernelLoader) -> None:
             rehome(loader)
         vars(module).update(loader.names)
         spec = loader.spec()
+        for ship in shippers:
+            ship(loader)
     finally:
         # importlib.reload overwrites these before anything can fail.
         shown: KernelLoader = spec.loader  # type: ignore[assignment]

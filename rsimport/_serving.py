@@ -10,16 +10,26 @@ from rsimport._loader import attend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
+
+    from rsimport._arrival import Kernel
+    from rsimport._engine import Artifact
 
     Address = tuple[str, bytes] | tuple[str, bytes, str]
 
 inherited: dict[str, Address] = {}
 """The kernels that the parent had when this process was started, and what leads to them."""
 
-_serving = False
+carriers: list[Callable[[Kernel, list[str]], Artifact | None]] = []
+"""What brings a kernel that is not on this host, or says why it does not."""
+
+loops: set[int] = set()
+"""The threads of event loops that read pickles. Nothing may be built or waited for in them."""
+
+_serving = _taking = False
 
 
 def expect_work() -> None:
@@ -36,8 +46,15 @@ def expect_work() -> None:
 def serve() -> None:
     """From now on this process works for others."""
     global _serving
-    if not _serving:
-        _serving = True
+    _serving = True
+    take_panics()
+
+
+def take_panics() -> None:
+    """From now on a panic in this process is an exception: some of its threads work for others."""
+    global _taking
+    if not _taking:
+        _taking = True
         adopt_panics()
 
 
@@ -52,7 +69,7 @@ def adopt_panics() -> None:
     for kind in BaseException.__subclasses__():
         if kind.__module__ == "pyo3_runtime":
             kind.__reduce__ = _reduced_panic  # type: ignore[method-assign, assignment]
-            if _serving:
+            if _taking:
                 # Where a task raises what is no Exception, pools wait for ever, and futures give up a worker.
                 kind.__bases__ = (Panic,)
 

@@ -23,5 +23,7 @@ class Settings(TypedDict, total=False):
     cache_dir: str | PathLike[str]
     cache_max_size: str
     cache_max_age: str
+    shared_caches: list[str]
+    accept: Literal["any", "artifact", "source", "none"]
     lock_timeout: float
     progress: bool

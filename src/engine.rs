@@ -287,7 +287,27 @@ pub(crate) fn found(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Obse
             break;
         }
     }
+    if lookup.hit.is_none() && !resolved.config.settings.shared_caches.is_empty() {
+        lookup.hit = shared(resolved, tiers, observer);
+    }
     Ok(lookup)
+}
+
+/// Looks in the caches of others. What they have for other CPUs is taken where it runs on this one.
+fn shared(resolved: &Resolved, tiers: &[Tier], observer: &mut dyn Observer) -> Option<Artifact> {
+    let (caches, refused) = Cache::shared(&resolved.config.settings.shared_caches);
+    refused.iter().for_each(|error| observer.warning(&error.message));
+    for tier in tiers {
+        for key in [resolved.fingerprint.key_of(*tier), resolved.fingerprint.portable_key_of(*tier)] {
+            for cache in &caches {
+                let found = entries::find(cache, &key, &resolved.library(), &resolved.source.base).ok();
+                if let Some(hit) = found.and_then(|found| found.hit) {
+                    return Some(artifact(resolved, *tier, key, hit, false));
+                }
+            }
+        }
+    }
+    None
 }
 
 fn artifact(resolved: &Resolved, tier: Tier, key: String, hit: Hit, built: bool) -> Artifact {
@@ -363,6 +383,8 @@ fn publish(
         exports,
         warnings: built.notes.into_iter().chain(warned).filter(|found| is_users(source, found)).collect(),
         glibc: needed(&built.library),
+        cpu: built.cpu,
+        foreign: false,
         checksum: (0, String::new()),
         stamp: None,
         created: now().as_secs_f64(),

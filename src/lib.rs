@@ -21,6 +21,7 @@ pub mod history;
 pub mod engine;
 pub mod beside;
 pub mod recall;
+pub mod bundle;
 pub mod tools;
 #[cfg(feature = "python")]
 pub mod python;

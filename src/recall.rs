@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::entries::{self, Entry};
 use crate::cache::layout::Cache;
+use crate::cache::parcel;
 use crate::cache::provenance::Provenance;
 use crate::config::environment::Environment;
 use crate::config::layers::Overrides;
@@ -47,8 +48,8 @@ pub struct Recalled {
 /// Writes down where an artifact came from. Returns the file, and the cache's folder unless other processes find it by
 /// themselves; a cache that cannot be written to is left as it is.
 pub fn note(artifact: &Artifact, kernel: &Path, given: &Overrides) -> Result<(PathBuf, Option<PathBuf>)> {
-    // What lies beside its source is in no cache.
-    let own = Cache::of(&artifact.path);
+    // What lies beside its source is in no cache, and what others share is theirs.
+    let own = Cache::of(&artifact.path).filter(|own| !shared().iter().any(|shared| shared.root() == own.root()));
     let cache = opened(own.as_ref().map(Cache::root))?;
     let root = cache.root();
     if own.is_none() {
@@ -69,28 +70,44 @@ pub fn note(artifact: &Artifact, kernel: &Path, given: &Overrides) -> Result<(Pa
 
 /// What a cache knows of a content. Starts no process, takes no lock and builds nothing.
 pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Result<Recalled> {
-    if content.is_empty() || !content.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Error::config(format!("{content:?} names no content")));
-    }
+    check(content)?;
     let cache = opened(root)?;
     let origin: Option<Origin> = cache.kept(ORIGINS, content);
     let library = format!("{module}{abi}");
     let noted = origin.as_ref().and_then(|origin| {
-        if !origin.library.starts_with(cache.layout()) {
+        let is_inside = |cache: &Cache| origin.library.starts_with(cache.layout());
+        if !is_inside(&cache) && !shared().iter().any(is_inside) {
             return beside(content, origin, module);
         }
         let entry = entries::intact(&origin.library).filter(|_| origin.library.ends_with(&library))?;
+        // Several machines may share the cache.
+        let entry = Some(entry).filter(|entry| entry.misfits().is_empty())?;
         Some(artifact(content, origin.library.clone(), entry, Some(origin)))
     });
     // Where nothing was written down, a content without further inputs is a key itself.
     let by_key = || {
         let keys = [Tier::Optimized, Tier::Fast].map(|tier| key_of(content.to_owned(), tier));
-        let found = keys.iter().find_map(|key| entries::find(&cache, key, &library, Path::new("/")).ok()?.hit);
+        let keys = keys.into_iter().chain([parcel::key_of(content)]);
+        let caches: Vec<Cache> = [cache.clone()].into_iter().chain(shared()).collect();
+        let in_any = |key: String| -> Option<entries::Hit> {
+            caches.iter().find_map(|cache| entries::find(cache, &key, &library, Path::new("/")).ok()?.hit)
+        };
+        let found = keys
+            .filter_map(in_any)
+            .find(|hit| entries::entry_of(&hit.library).is_some_and(|entry| entry.misfits().is_empty()));
         let path = found.map(|hit| hit.library).filter(|path| path.ends_with(&library))?;
         let entry = entries::intact(&path)?;
         Some(artifact(content, path, entry, origin.as_ref()))
     };
     Ok(Recalled { artifact: noted.or_else(by_key), origin })
+}
+
+/// Refuses what cannot be the name of a content.
+pub fn check(content: &str) -> Result<()> {
+    match !content.is_empty() && content.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err(Error::config(format!("{content:?} names no content"))),
+    }
 }
 
 /// An artifact that lay beside its source, if the library is still there as it was.
@@ -131,6 +148,13 @@ fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origi
     }
 }
 
+/// The caches of others in which processes of this environment look.
+fn shared() -> Vec<Cache> {
+    let named = Environment::now().get("RSIMPORT_SHARED_CACHES").unwrap_or_default().to_owned();
+    let folders = std::env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty());
+    Cache::shared(&folders.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>()).0
+}
+
 /// A cache that is named, or the one that processes of this environment have wherever they run.
 fn opened(root: Option<&Path>) -> Result<Cache> {
     let environment = Environment::now();
@@ -162,6 +186,8 @@ mod tests {
             seconds: 0.0,
             warnings: Vec::new(),
             glibc: None,
+            cpu: None,
+            foreign: false,
             exports: Vec::new(),
             library: "k.so".into(),
             checksum: (0, String::new()),

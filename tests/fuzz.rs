@@ -359,6 +359,8 @@ fn entry() -> Entry {
         checksum: (0, String::new()),
         stamp: None,
         glibc: None,
+        cpu: None,
+        foreign: false,
         created: 1.0,
     }
 }

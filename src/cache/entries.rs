@@ -12,8 +12,9 @@ use crate::cache::staging::Staging;
 use crate::config::tier::Tier;
 use crate::digest::{Digest, Stamp, checksum, seal, stamp, stamp_of};
 use crate::error::{Diagnostic, Error, Kind, Result};
+use crate::freshness::features::missing;
 use crate::freshness::inputs::Input;
-use crate::freshness::machine::{Glibc, has_glibc, parsed};
+use crate::freshness::machine::{Glibc, glibc, has_glibc, parsed};
 use crate::kernel::exports::Export;
 use crate::limits::{failed, is_out_of_files};
 
@@ -46,6 +47,12 @@ pub struct Entry {
     /// The newest glibc that its symbols ask for.
     #[serde(default)]
     pub glibc: Option<Glibc>,
+    /// The instruction sets that rustc could use for it; `None` where that is not known.
+    #[serde(default)]
+    pub cpu: Option<Vec<String>>,
+    /// Was it compiled on another machine? Then nothing but its metadata says whether it runs here.
+    #[serde(default)]
+    pub foreign: bool,
     /// rustc's warnings about the user's code.
     pub warnings: Vec<Diagnostic>,
     /// What native callers find in the library.
@@ -59,6 +66,24 @@ pub struct Entry {
     pub stamp: Option<Stamp>,
     /// Seconds since 1970.
     pub created: f64,
+}
+
+impl Entry {
+    /// Why the library does not run on this machine, each as half a sentence.
+    pub fn misfits(&self) -> Vec<String> {
+        misfits(self.glibc, self.cpu.as_deref())
+    }
+}
+
+/// Why what needs this glibc and these instruction sets does not run on this machine.
+pub fn misfits(needed: Option<Glibc>, cpu: Option<&[String]>) -> Vec<String> {
+    let old = needed.filter(|needed| !has_glibc(*needed)).map(|(major, minor)| match glibc() {
+        Some((here, least)) => format!("it needs glibc {major}.{minor}, and this machine has {here}.{least}"),
+        None => format!("it needs glibc {major}.{minor}"),
+    });
+    let missing = missing(cpu.unwrap_or_default());
+    let lacking = (!missing.is_empty()).then(|| format!("this CPU lacks {}", missing.join(", ")));
+    old.into_iter().chain(lacking).collect()
 }
 
 /// What a lookup found.
@@ -77,6 +102,7 @@ enum Refused {
     /// The inputs are others.
     Inputs,
     Glibc(Glibc),
+    Cpu,
     Damaged(io::Error),
 }
 
@@ -113,12 +139,13 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Foun
                 found.hit = Some(hit);
                 return Ok(found);
             }
-            Err(Refused::Inputs) => {}
+            Err(Refused::Inputs | Refused::Cpu) => {}
             Err(Refused::Glibc(needed)) => found.needs = Some(needed),
             // What cannot be opened for want of a descriptor is not damaged.
             Err(Refused::Damaged(error)) if is_out_of_files(&error) => {
                 return Err(failed(Kind::Cache, format_args!("{} cannot be read", folder.display()), &error));
             }
+            Err(Refused::Damaged(_)) if cache.is_shared() => {}
             Err(Refused::Damaged(damage)) => {
                 found.damaged.push(format!(
                     "the cached artifact {} was damaged ({damage}) and is built again",
@@ -161,6 +188,9 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Hit, Re
     if let Some(needed) = entry.glibc.filter(|needed| !has_glibc(*needed)) {
         return Err(Refused::Glibc(needed));
     }
+    if entry.foreign && !entry.misfits().is_empty() {
+        return Err(Refused::Cpu);
+    }
     let library = folder.join(&entry.library);
     let metadata = std::fs::metadata(&library).map_err(|e| Refused::Damaged(unreadable("it", e)))?;
     check(&library, &metadata, &entry).map_err(Refused::Damaged)?;
@@ -169,7 +199,7 @@ fn hit(cache: &Cache, folder: &Path, base: &Path) -> std::result::Result<Hit, Re
 
 fn used(cache: &Cache, folder: &Path, metadata: &Metadata, hit: Hit) -> Hit {
     // Most file systems note by themselves, once a day, that a library is read.
-    if is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
+    if !cache.is_shared() && is_ago(metadata.accessed(), DATE_PRECISION) && is_unused(folder, DATE_PRECISION) {
         cache.renew_date(folder);
     }
     hit
@@ -218,7 +248,7 @@ pub fn publish(
     cache.write(&prepared.join(METADATA), &metadata)?;
     let mut name = format!("{:016x}-{}", now().as_nanos(), &entry.checksum.1[..8]);
     let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
-    let stamps = stamps.filter(|_| entry.inputs.is_empty());
+    let stamps = stamps.filter(|_| entry.inputs.is_empty() && !entry.foreign);
     if let Some((library, metadata)) = stamps {
         // Of a sealed entry the metadata are not read, so what else decides about it is in its name.
         name = format!("{name}-{}", seal(&[library, metadata]));
@@ -372,6 +402,8 @@ mod tests {
             warnings: Vec::new(),
             exports: Vec::new(),
             glibc: None,
+            cpu: None,
+            foreign: false,
             library: "k.so".into(),
             checksum: (0, String::new()),
             stamp: None,

@@ -19,7 +19,8 @@ const LAYOUT: &str = "v1";
 /// The folders in it that every build needs.
 const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
 /// What else there may be.
-const FURTHER: [&str; 7] = ["cells", "origins", "texts", "house", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
+const FURTHER: [&str; 8] =
+    ["cells", "origins", "arrived", "texts", "house", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
 /// Metadata larger than this is not written, and what is larger was not written by us.
 pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 
@@ -27,6 +28,8 @@ pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: PathBuf,
+    /// Is it somebody's to share, in which is only looked?
+    shared: bool,
 }
 
 impl Cache {
@@ -39,14 +42,33 @@ impl Cache {
             given => std::path::absolute(given).map_err(|e| Error::cache(format!("{given}: {e}")))?,
         };
         check_owner(&root)?;
-        Ok(Cache { root })
+        Ok(Cache { root, shared: false })
+    }
+
+    /// The caches that somebody has made for others, as far as nobody else can write to them; and why others are not
+    /// looked at.
+    pub fn shared(roots: &[String]) -> (Vec<Cache>, Vec<Error>) {
+        let mut found = (Vec::new(), Vec::new());
+        for root in roots {
+            let Ok(root) = std::path::absolute(root) else { continue };
+            match check_owner(&root) {
+                Ok(()) => found.0.push(Cache { root, shared: true }),
+                Err(error) => found.1.push(error),
+            }
+        }
+        found
+    }
+
+    /// Is it one in which is only looked?
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// The cache in which a published library lies: below the folders of its layout, its key and its entry. A library that
     /// lies elsewhere is in none.
     pub fn of(library: &Path) -> Option<Cache> {
         let (published, root) = (library.ancestors().nth(3)?, library.ancestors().nth(5)?);
-        (published == root.join(LAYOUT).join("kernels")).then(|| Cache { root: root.to_path_buf() })
+        (published == root.join(LAYOUT).join("kernels")).then(|| Cache { root: root.to_path_buf(), shared: false })
     }
 
     /// The root folder.

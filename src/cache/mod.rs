@@ -9,6 +9,7 @@ pub mod staging;
 pub mod images;
 pub mod entries;
 pub mod provenance;
+pub mod parcel;
 pub mod sizes;
 pub mod mapped;
 pub mod damage;

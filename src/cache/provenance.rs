@@ -88,6 +88,8 @@ mod tests {
             seconds: 0.0,
             warnings: Vec::new(),
             glibc: None,
+            cpu: None,
+            foreign: false,
             exports: Vec::new(),
             library: "k.so".into(),
             checksum: checksum(&published).unwrap(),

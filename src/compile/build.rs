@@ -7,6 +7,7 @@ use crate::cache::gc::note_use;
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
+use crate::compile::instructions;
 use crate::compile::job::{Built, Job};
 use crate::compile::linkable;
 use crate::compile::plan::Plan;
@@ -148,6 +149,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     view.restore(&mut built.diagnostics);
     view.restore(&mut built.notes);
     if let Some(recipe) = built.recipe.take() {
+        built.cpu = instructions::usable(&toolchain, &rustc, cache, &recipe);
         cache.keep("recipes", &plan.recipe, &recipe);
     }
     Ok(built)

@@ -64,6 +64,7 @@ pub fn build(
         variables: dep_info.variables,
         foreign,
         recipe,
+        cpu: None,
         exports: Vec::new(),
     })
 }

@@ -49,6 +49,8 @@ pub struct Built {
     pub notes: Vec<Diagnostic>,
     /// The recorded call, where recording works.
     pub recipe: Option<Recipe>,
+    /// The instruction sets that rustc could use; `None` where that is not known.
+    pub cpu: Option<Vec<String>>,
     /// What the kernel's own files export to native callers, or would if no `cfg` left it out.
     pub exports: Vec<Export>,
 }

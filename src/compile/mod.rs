@@ -6,6 +6,7 @@ pub mod plan;
 pub mod recipe;
 pub mod lockfile;
 pub mod scratch;
+pub mod instructions;
 pub mod job;
 pub mod package;
 pub mod cargo;

@@ -1,5 +1,6 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
+use crate::compile::instructions;
 use crate::compile::job::Built;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::{Call, Recipe};
@@ -124,6 +125,7 @@ impl Replay<'_> {
             foreign,
             notes,
             recipe: None,
+            cpu: instructions::usable(toolchain, self.rustc, task.cache, recipe),
             exports: Vec::new(),
         })))
     }

@@ -107,6 +107,10 @@ fn apply_project(settings: &mut Settings, projects: &[PathBuf], overridden: &Ove
         let value = checked(setting, value, &origin)?;
         // A folder in a file is relative to that file, not to wherever Python happens to run.
         let value = match (setting.kind, value.as_str()) {
+            (ValueKind::Paths, _) => {
+                let what = format!("{origin}: `{}` is for the user to choose", setting.name);
+                return Err(Error::config(what).hint(format!("export {}=/a/folder", setting.variable)));
+            }
             (ValueKind::Path, Some(_)) if overridden.has(setting) => continue,
             (ValueKind::Path, Some(text)) if !text.is_empty() => {
                 inside(path, text, setting, &origin)?.to_string_lossy().into_owned().into()
@@ -194,7 +198,7 @@ fn declared(key: &str, origin: &Origin<'_>) -> Result<&'static Setting> {
 fn checked(setting: &Setting, value: toml::Value, origin: &Origin<'_>) -> Result<toml::Value> {
     let fits = match (setting.kind, &value) {
         (ValueKind::Str | ValueKind::Path, toml::Value::String(_)) | (ValueKind::Bool, toml::Value::Boolean(_)) => true,
-        (ValueKind::List, toml::Value::Array(items)) => items.iter().all(toml::Value::is_str),
+        (ValueKind::List | ValueKind::Paths, toml::Value::Array(items)) => items.iter().all(toml::Value::is_str),
         (ValueKind::Float, toml::Value::Float(number)) => number.is_finite() && *number >= 0.0,
         (ValueKind::Float, toml::Value::Integer(number)) => *number >= 0,
         _ => false,
@@ -206,6 +210,7 @@ fn checked(setting: &Setting, value: toml::Value, origin: &Origin<'_>) -> Result
             ValueKind::Path => "a path",
             ValueKind::Bool => "true or false",
             ValueKind::List => "a list of texts",
+            ValueKind::Paths => "a list of folders",
             ValueKind::Float => "a number of seconds",
         };
         return Err(Error::config(format!("{origin}: `{name}` has to be {wanted}, not {value}")));
@@ -222,6 +227,9 @@ fn checked(setting: &Setting, value: toml::Value, origin: &Origin<'_>) -> Result
                 Some(meant) => error.hint(format!("did you mean `{meant}`?")),
                 None => error,
             })
+        }
+        ("accept", toml::Value::String(text)) if !["any", "artifact", "source", "none"].contains(&text.as_str()) => {
+            Err(Error::config(format!("{origin}: `accept` has to be any, artifact, source or none, not {text:?}")))
         }
         ("cache_max_size", toml::Value::String(text)) if amounts::size(&text).is_none() => {
             Err(Error::config(format!("{origin}: `{name}` has to be a size as 500M or 5G, or none, not {text:?}")))
@@ -244,6 +252,10 @@ fn from_text(setting: &Setting, text: &str) -> toml::Value {
             _ => text.into(),
         },
         ValueKind::List => shlex::split(text).map_or_else(|| text.into(), Into::into),
+        ValueKind::Paths => {
+            let folders = std::env::split_paths(text).filter(|folder| !folder.as_os_str().is_empty());
+            folders.map(|folder| folder.to_string_lossy().into_owned()).collect::<Vec<_>>().into()
+        }
         ValueKind::Float => text.parse::<f64>().map_or_else(|_| text.into(), Into::into),
     }
 }

@@ -14,6 +14,8 @@ pub enum ValueKind {
     Bool,
     /// A list of texts; in the environment split as a shell does.
     List,
+    /// A list of folders; in the environment as `PATH` has them.
+    Paths,
     /// Seconds.
     Float,
 }
@@ -25,7 +27,7 @@ impl ValueKind {
             ValueKind::Str => "str",
             ValueKind::Path => "path",
             ValueKind::Bool => "bool",
-            ValueKind::List => "list",
+            ValueKind::List | ValueKind::Paths => "list",
             ValueKind::Float => "float",
         }
     }
@@ -116,6 +118,10 @@ settings! {
     cache_max_size: String = "5G", Str;
     /// Age (`90d`) after which what nobody has used goes, once a day after a build; `none` keeps everything.
     cache_max_age: String = "90d", Str;
+    /// Caches of others, as `rsimport export --bundle` makes them, in which is only looked; in the environment as in `PATH`.
+    shared_caches: Vec<String> = Vec::new(), Paths;
+    /// What a worker takes of kernels that clusters send: `artifact`, `source` to build it, `any` of both, or `none`.
+    accept: String = "any", Str;
     /// Seconds to wait for another process that builds the same kernel.
     lock_timeout: f64 = 600.0, Float;
     /// Show the progress of long builds on stderr.

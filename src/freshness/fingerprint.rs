@@ -79,6 +79,14 @@ impl Fingerprint {
         key_of(self.key(), tier)
     }
 
+    /// The key under which the artifacts of a tier are found that say for themselves which CPUs they are for.
+    pub fn portable_key_of(&self, tier: Tier) -> String {
+        let any = |(name, value): &(Cow<'static, str>, String)| {
+            (name.clone(), if name == "CPU" { "any".to_owned() } else { value.clone() })
+        };
+        Fingerprint(self.0.iter().map(any).collect()).key_of(tier)
+    }
+
     /// The key of everything but the source: what tells one variant of a kernel from another.
     pub fn variant(&self) -> String {
         let parts = self.0.iter().filter(|(name, _)| name != "source").flat_map(|(name, value)| [name.as_ref(), value]);

@@ -73,6 +73,7 @@
 //! The modules stand in the order in which they may use one another: each only those above it.
 
 pub mod machine;
+pub mod features;
 pub mod cargo_config;
 pub mod inputs;
 pub mod fingerprint;

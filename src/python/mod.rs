@@ -7,6 +7,7 @@ mod convert;
 mod shipping;
 mod stubs;
 mod tools;
+mod travel;
 mod watcher;
 
 use std::collections::HashMap;
@@ -61,6 +62,9 @@ mod _engine {
 
     #[pymodule_export]
     use super::stubs::descriptions;
+
+    #[pymodule_export]
+    use super::travel::{Held, bundle, hold, own_files, pack, unmet, unpack, write_source};
 
     #[pymodule_export]
     use super::tools::{Project, ProjectRun, format, module_files, project_open};

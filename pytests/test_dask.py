@@ -1,0 +1,342 @@
+"""Kernels on a Dask cluster whose scheduler and workers have no Rust, no source, and homes of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from helpers import LIMIT, value, write
+from test_workers import KERNEL
+
+pytest.importorskip("distributed")
+
+BEGIN = """
+import json, os, sys
+import rsimport.import_hook, rsimport, rsimport.dask
+from distributed import Client
+client = Client(scheduler_file=os.environ["SCHEDULER"], set_as_default=True)
+
+
+def show(answer):
+    try:
+        answer = answer()
+    except BaseException as error:
+        answer = f"{type(error).__module__}.{type(error).__qualname__} {error}"
+    print(answer if isinstance(answer, str) else repr(answer), flush=True)
+
+
+def on(worker, function, *args, **kwargs):
+    return client.submit(function, *args, workers=[worker], pure=False, **kwargs).result(100)
+"""
+
+
+class Cluster:
+    """A scheduler and its workers. What runs on one `host` shares a home and a cache, and no other does."""
+
+    def __init__(self, folder: Path, rusty: Path) -> None:
+        self.folder, self.rusty = folder, rusty
+        self.file = folder / "scheduler.json"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._start("scheduler", "scheduler", "dask_scheduler", "--port", "0", rust=False)
+        self._wait(lambda: self.file.exists())
+
+    def worker(self, name: str, host: str, *more: str, rust: bool = False, **env: str) -> None:
+        """Starts a worker."""
+        self._start(name, host, "dask_worker", "--nthreads", "2", "--name", name, *more, rust=rust, **env)
+
+    def _start(self, name: str, host: str, module: str, *arguments: str, rust: bool, **env: str) -> None:
+        home = self.folder / host
+        home.mkdir(exist_ok=True)
+        hidden = ("RSIMPORT_", "CARGO", "RUST", "PYTEST")
+        merged = {key: text for key, text in os.environ.items() if rust or not key.startswith(hidden)}
+        if rust:
+            tools = {"CARGO_HOME": ".cargo", "RUSTUP_HOME": ".rustup"}
+            merged.update(
+                {key: str(Path.home() / place) for key, place in tools.items() if key not in merged}
+            )
+            merged["RSIMPORT_CACHE_DIR"] = str(self.rusty)
+        else:
+            merged["PATH"] = os.path.dirname(sys.executable)
+        merged.update(HOME=str(home), XDG_CACHE_HOME=str(home / "caches"), **env)
+        command = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file)]
+        with open(self.folder / f"{name}.log", "wb") as log:
+            self.processes[name] = subprocess.Popen(
+                [*command, "--no-dashboard", *arguments], cwd=home, env=merged, stdout=log, stderr=log
+            )
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + LIMIT
+        while not condition():
+            assert time.monotonic() < deadline and all(p.poll() is None for p in self.processes.values())
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Ends all of it. A worker sees that its nanny is gone."""
+        for process in self.processes.values():
+            process.kill()
+        for process in self.processes.values():
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[Cluster]:
+    """Two workers on one host, and one with a nanny on another."""
+    found = Cluster(tmp_path_factory.mktemp("cluster"), shared_cache)
+    try:
+        found.worker("a1", "a", "--no-nanny")
+        found.worker("a2", "a", "--no-nanny")
+        found.worker("b", "b")
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def client(cluster: Cluster, run, project: Path):
+    """Runs a client's program to its end, and returns the lines that it has printed."""
+
+    def run_client(program: str, **env: str) -> list[str]:
+        write(project, {"client.py": BEGIN + textwrap.dedent(program)})
+        return run(["client.py"], env={"SCHEDULER": str(cluster.file), **env}).out.splitlines()
+
+    return run_client
+
+
+@pytest.fixture
+def only_compiled(shared_cache: Path, tmp_path: Path, run):
+    """Has a kernel compiled, and gives a cache of nothing but that. Where it was compiled it is no more."""
+
+    def compile_kernel(kernel: Path) -> str:
+        code = f"import rsimport; print(rsimport.build_filepath({str(kernel)!r}))"
+        of_key = Path(run(code, cwd=kernel.parent).out).parents[1]
+        cache = tmp_path / "compiled"
+        (cache / "v1/kernels").mkdir(parents=True)
+        cache.chmod(0o700)
+        shutil.move(of_key, cache / "v1/kernels")
+        shutil.copy(shared_cache / "CACHEDIR.TAG", cache)
+        return str(cache)
+
+    return compile_kernel
+
+
+EVERYTHING = """
+from dask import delayed, bag
+import dask.array
+from distributed.protocol.pickle import dumps
+import k
+
+
+def by_name(n):
+    import k
+    return k.add(n)
+
+
+def use(point):
+    return point.twice()
+
+
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+show(lambda: client.submit(k.add, 1).result(60))
+show(lambda: sum(client.gather(client.map(k.add, range(100)))))
+show(lambda: client.submit(lambda n: k.add(n) + k.Point(n).twice(), 1).result(60))
+show(lambda: delayed(k.add)(delayed(k.add)(1)).compute())
+show(lambda: bag.from_sequence(range(6), npartitions=3).map(k.add).map(k.Point).map(use).sum().compute())
+show(lambda: int(dask.array.ones(4, chunks=2).map_blocks(lambda block: block * k.add(1)).sum().compute()))
+show(lambda: client.submit(by_name, 5).result(60))
+show(lambda: client.submit(k.Point(4).twice).result(60))
+show(lambda: client.submit(use, k.Point(5)).result(60))
+show(lambda: client.submit(use, client.submit(k.Point, 6)).result(60))
+show(lambda: type(client.submit(k.Point, 6).result(60)) is k.Point)
+show(lambda: client.submit(k.inner.double, 7).result(60))
+show(lambda: client.submit(lambda: k.Colour.Green).result(60) == k.Colour.Green)
+show(lambda: client.submit(k.fail, 6).result(60))
+show(lambda: client.submit(k.panics, 7).result(60))
+show(lambda: client.submit(lambda: k.Point(8).panics()).result(60))
+show(lambda: client.submit(k.Point, 9, actor=True).result(60).twice().result(60))
+show(lambda: sum(len(dumps(function)) for function in [k.add, k.Point] * 5000) <= 150 * 10000)
+show(lambda: sum(client.run(lambda: k.add(1)).values()))
+print(*(kernel["served"] for kernel in rsimport.dask.status(client).kernels if kernel["name"] == "k"))
+status = rsimport.dask.status(client)
+print({row[-1].partition(",")[0] for row in status.rows() if row[2] == "k"})
+print("fetched" in repr(status) and "<td>k</td>" in status._repr_html_())
+"""
+
+ANSWERS = """
+2
+5050
+4
+3
+42
+8
+6
+8
+10
+12
+True
+14
+True
+k.Odd 6
+rsimport.Panic no 7
+rsimport.Panic no 8
+18
+True
+6
+2
+"""
+
+
+def test_whatever_is_of_a_kernel_is_used_where_there_is_neither_rust_nor_source(client, kernel):
+    kernel("k", KERNEL)
+    out = client(EVERYTHING)
+    assert out[: ANSWERS.count("\n") - 1] == ANSWERS.split("\n")[1:-1]
+    # Of two processes on one host one fetches, and the other finds it there.
+    assert (
+        out[-2] in ("{'fetched', 'was on the host'}", "{'was on the host', 'fetched'}") and out[-1] == "True"
+    )
+
+
+MISFIT = """
+import rsimport.dask._payload as payload
+packed = payload.packed_of
+
+
+def strange(artifact):
+    made, apart = packed(artifact)
+    needs = json.loads(made["needs"])
+    needs.update(glibc=[99, 1], cpu=[*needs["cpu"], "made-up"])
+    return {**made, "needs": json.dumps(needs)}, apart
+
+
+client.wait_for_workers(3)
+import k
+payload.packed_of = strange
+rsimport.dask.enable(client)
+show(lambda: on("a1", k.value))
+show(lambda: on("b", k.Thing, 1).number())
+show(lambda: on("b", lambda thing: thing.number(), k.Thing(1)))
+show(lambda: on("a1", lambda: "other tasks go on"))
+print("now there is Rust", flush=True)
+client.wait_for_workers(4)
+show(lambda: on("rusty", k.value))
+show(lambda: on("b", k.value))
+show(lambda: on("a2", lambda thing: thing.number(), k.Thing(1)))
+print({row[-1].partition(" ")[0] for row in rsimport.dask.status(client).rows() if row[2] == "k"})
+"""
+
+
+def test_what_fits_nowhere_is_told_and_is_built_once_there_is_rust(client, cluster, kernel, only_compiled):
+    path = kernel("k", value(1) + THING)
+    cache = only_compiled(path)
+    cluster.worker("rusty", "rusty", rust=True)
+    out = client(MISFIT, RSIMPORT_CACHE_DIR=cache)
+    for line in (out[0], out[2]):
+        assert line.startswith("rsimport.RsimportError kernel k (")
+        assert (
+            "it needs glibc 99.1" in line
+            and "this CPU lacks made-up" in line
+            and "cargo was not found" in line
+        )
+    assert out[1] == "1", "the client itself has the class"
+    assert out[3:-1] == ["other tasks go on", "now there is Rust", "1", "1", "1"]
+    assert "'built'" in out[-1] and "'fetched," in out[-1]
+
+
+THING = """
+#[pyclass]
+struct Thing { n: i64 }
+
+#[pymethods]
+impl Thing {
+    #[new]
+    fn new(n: i64) -> Self { Thing { n } }
+    fn number(&self) -> i64 { self.n }
+    fn __getnewargs__(&self) -> (i64,) { (self.n,) }
+}
+"""
+
+EDITS = """
+import pathlib
+from dask.tokenize import tokenize
+path = pathlib.Path("k.rs")
+text = path.read_text()
+import k
+rsimport.dask.enable(client)
+submitted, tokens, taken = [], {}, []
+for number in (1, 2, 3, 2, 1):
+    path.write_text(text.replace("    1\\n", f"    {number}\\n"))
+    rsimport.reload(k)
+    taken.append((number, k.value))
+    tokens.setdefault(number, set()).add(tokenize(k.value))
+    submitted += [(n, client.submit(function, pure=False)) for n, function in taken]
+print(all(future.result(100) == number for number, future in submitted))
+print([len(found) for found in tokens.values()], len(set.union(*tokens.values())))
+"""
+
+
+def test_a_task_runs_the_text_with_which_it_was_submitted(client, kernel):
+    kernel("k", value(1))
+    assert client(EDITS) == ["True", "[1, 1, 1] 3"]
+
+
+FAULTS = """
+import rsimport.dask._payload as payload
+packed = payload.packed_of
+client.wait_for_workers(3)
+import k
+payload.packed_of = lambda artifact: ({**packed(artifact)[0], "digest": "0" * 64}, [])
+rsimport.dask.enable(client)
+show(lambda: on("a1", k.value))
+payload.packed_of = packed
+import other
+show(lambda: on("picky", other.value))
+show(lambda: on("a1", other.value))
+rsimport.dask.disable(client)
+import late
+show(lambda: on("b", late.value))
+"""
+
+
+def test_damage_refusals_and_what_was_not_sent_are_told(client, cluster, kernel, project):
+    kernel("k", value(1))
+    shutil.copy(project / "k.rs", project / "other.rs")
+    kernel("late", value(3))
+    cluster.worker("picky", "picky", "--no-nanny", RSIMPORT_ACCEPT="source")
+    damaged, refused, other, late = client(FAULTS)
+    assert "is damaged" in damaged and "rsimport.RsimportError kernel k (" in damaged
+    assert "accepts no artifacts (RSIMPORT_ACCEPT=source)" in refused and "cargo was not found" in refused
+    assert other == "1"
+    assert "rsimport.dask.enable(client)" in late
+
+
+IN_PROCESS = """
+import rsimport.import_hook, rsimport.dask, k
+from distributed import Client
+
+if __name__ == "__main__":
+    with Client(processes=False, dashboard_address=None) as client:
+        rsimport.dask.enable(client)
+        print(client.submit(k.add, 1).result(60), client.submit(lambda: k.Point(2).twice()).result(60))
+        try:
+            client.submit(lambda: k.Point(3).panics()).result(60)
+        except rsimport.Panic as error:
+            print(error)
+"""
+
+
+def test_workers_in_the_process_of_the_client_have_what_it_has(run, kernel, project):
+    kernel("k", KERNEL)
+    write(project, {"script.py": IN_PROCESS})
+    assert run(["script.py"]).out.splitlines() == ["2 4", "no 3"]
+
+
+def test_the_package_costs_nothing_until_it_is_used(run):
+    program = "import sys, rsimport.dask; print('distributed' in sys.modules, sorted(dir(rsimport.dask)))"
+    assert run(program).out.startswith("False ['Status', 'disable', 'enable'")

@@ -1,0 +1,133 @@
+"""The client's side: whatever kernels it has loaded, or loads from now on, are had by the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from threading import RLock
+
+from rsimport import _engine
+from rsimport._errors import RsimportError
+from rsimport._loader import LOADED, KernelLoader, shippers
+from rsimport.dask._payload import payload_of
+from rsimport.dask._shelf import NAME, Shelf
+from rsimport.dask._worker import Kernels
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from distributed import Client
+
+sessions: list[Session] = []
+"""The clients for which this was switched on."""
+
+
+def enable(client: Client, target_cpu: str | None = None) -> Any:
+    """Has the workers of a cluster run kernels: those that are loaded here, and all that are loaded later.
+
+    Each worker gets an artifact that fits it, else it builds one from the source, once per host. What is sent
+    is compiled for `target_cpu`, as `x86-64-v3` where workers have several kinds, else for this machine. The
+    scheduler and the workers need rsimport. For an asynchronous client, await what this returns.
+
+    Raises RsimportError if rsimport is missing there, and ConfigError for an unknown `target_cpu`.
+    """
+    if target_cpu is not None:
+        _engine.settings(None, {"target_cpu": target_cpu})
+    for session in sessions:
+        if session.client is client:
+            session.target_cpu = target_cpu
+            break
+    else:
+        session = Session(client, target_cpu)
+        sessions.append(session)
+    sync: Any = client.sync
+    return sync(session.start)
+
+
+def disable(client: Client) -> None:
+    """Sends no more kernels to a cluster; what is there stays there."""
+    for session in [session for session in sessions if session.client is client]:
+        session.end()
+
+
+class Session:
+    """A client, and what has been sent for it."""
+
+    def __init__(self, client: Client, target_cpu: str | None) -> None:
+        self.client = client
+        self.target_cpu = target_cpu
+        self.sent: set[str] = set()
+        self.lock = RLock()
+
+    async def start(self) -> None:
+        """Registers the plugins, and sends what is loaded."""
+        try:
+            await self.client.register_plugin(Shelf())
+            await self._put(self._loaded())
+            await self.client.register_plugin(Kernels())
+        except BaseException as exc:
+            self.end()
+            if isinstance(exc, ModuleNotFoundError) and (exc.name or "").partition(".")[0] == "rsimport":
+                what = "rsimport is missing on the scheduler or on a worker"
+                raise RsimportError(what, hint="pip install 'rsimport[dask]' on each of them") from None
+            raise
+        if self.ship not in shippers:
+            shippers.append(self.ship)
+
+    def end(self) -> None:
+        """Sends nothing more."""
+        if self in sessions:
+            sessions.remove(self)
+        if self.ship in shippers:
+            shippers.remove(self.ship)
+
+    def ship(self, loader: object) -> None:
+        """Sends a kernel unless it is there. Whatever becomes of that, loading and pickling go on."""
+        if not isinstance(loader, KernelLoader):
+            return
+        content = loader.find_artifact().content
+        if content in self.sent:
+            return
+        if self.client.status not in ("running", "connecting"):
+            self.end()
+            return
+        try:
+            if self.client.asynchronous:
+                # In the thread of the event loop nobody waits; the workers do.
+                task = asyncio.ensure_future(self._put([loader]))
+                _tasks.add(task)
+                task.add_done_callback(_tasks.discard)
+            else:
+                with self.lock:
+                    sync: Any = self.client.sync
+                    sync(self._put, [loader])
+        except Exception as exc:
+            logging.getLogger("rsimport").warning("%s was not sent to the cluster: %s", loader.name, exc)
+
+    async def _put(self, loaders: list[KernelLoader]) -> None:
+        payloads = []
+        for loader in loaders:
+            content = loader.find_artifact().content
+            if content not in self.sent:
+                self.sent.add(content)
+                payloads.append(payload_of(loader, self.target_cpu))
+        if payloads:
+            try:
+                await getattr(self.client.scheduler, f"{NAME}_put")(kernels=payloads, tell=True)
+            except BaseException:
+                self.sent.difference_update(payload["content"] for payload in payloads)
+                raise
+
+    def _loaded(self) -> list[KernelLoader]:
+        import sys
+
+        found = []
+        for name, module in list(sys.modules.items()):
+            spec = getattr(module, "__dict__", {}).get(LOADED)
+            if spec is not None and spec.name == name and isinstance(spec.loader, KernelLoader):
+                found.append(spec.loader)
+        return found
+
+
+_tasks: set[Any] = set()

@@ -1,0 +1,82 @@
+"""What is sent of a kernel to a cluster: its artifact, packed, and the source from which it can be built."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from contextlib import suppress
+from hashlib import sha256
+
+from rsimport import _engine
+from rsimport._errors import RsimportError
+from rsimport._python import ABI
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rsimport._engine import Artifact
+    from rsimport._loader import KernelLoader
+
+TRAVELLING = ("profile", "target_cpu", "rustflags", "features", "toolchain", "fast_calls")
+"""The settings that decide what is compiled."""
+
+
+def payload_of(loader: KernelLoader, target_cpu: str | None) -> dict[str, Any]:
+    """Everything about one content of a kernel that a cluster may need, as plain data."""
+    name, tail = str.__str__(loader.name), loader.name.rpartition(".")[2]
+    artifact = loader.find_artifact()
+    source, missing = None, ""
+    artifacts = []
+    try:
+        source = _source_of(loader, artifact, tail, target_cpu)
+        if target_cpu is not None:
+            # What is loaded here is for this CPU alone.
+            from rsimport._build import build
+
+            artifact = build(loader.kernel, tail, {**loader.settings, "target_cpu": target_cpu})
+    except RsimportError as exc:
+        missing = exc.message
+    with suppress(RsimportError):  # An artifact that has just been removed from the cache can be built again.
+        packed, apart = packed_of(artifact)
+        artifacts.append(packed)
+        if apart:
+            source, missing = None, f"it is built from {', '.join(apart)}, outside of the kernel's folder"
+    return {
+        "name": name,
+        "content": loader.find_artifact().content,
+        "artifacts": artifacts,
+        "source": source,
+        "missing": missing,
+    }
+
+
+def packed_of(artifact: Artifact) -> tuple[dict[str, Any], list[str]]:
+    """An artifact as it is sent, and what its build has read outside of the kernel's folder."""
+    needs, apart, data = _engine.pack(artifact)
+    squeezed = zlib.compress(data, 1)
+    return {"needs": needs, "digest": sha256(squeezed).hexdigest(), "data": squeezed}, apart
+
+
+def unpacked(packed: dict[str, Any]) -> bytes:
+    """What was packed. Raises RsimportError if it is not what was sent."""
+    data: bytes = packed["data"]
+    if sha256(data).hexdigest() != packed["digest"]:
+        raise RsimportError("what arrived of its artifact is damaged")
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        raise RsimportError("what arrived of its artifact is damaged") from None
+
+
+def _source_of(loader: KernelLoader, artifact: Artifact, tail: str, target_cpu: str | None) -> dict[str, Any]:
+    files = _engine.own_files(loader.kernel, artifact.inputs)
+    now = _engine.lookup(loader.kernel, tail, ABI, loader.settings)
+    if now is None or now.content != artifact.content:
+        raise RsimportError(f"{loader.source} was changed after it was loaded")
+    effective = _engine.settings(loader.kernel, loader.settings)
+    settings = {name: effective[name] for name in TRAVELLING}
+    if target_cpu is not None:
+        settings["target_cpu"] = target_cpu
+    main = "" if os.path.isdir(loader.kernel) else os.path.basename(loader.kernel)
+    return {"files": files, "main": main, "settings": settings}

@@ -1,0 +1,116 @@
+"""What a scheduler keeps of kernels: by content, the artifacts that were made of it and its source."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from distributed import SchedulerPlugin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from distributed import Scheduler
+
+NAME = "rsimport"
+"""Of the plugins, and the beginning of what workers and clients call."""
+
+PATIENCE = 10.0
+"""Seconds in which workers are told of kernels; those that take longer find them at the first call."""
+
+
+class Shelf(SchedulerPlugin):
+    """The plugin of the scheduler. Nothing in it is compiled, loaded or unpickled."""
+
+    name = NAME
+    idempotent = True
+
+    def __init__(self) -> None:
+        self.kernels: dict[str, dict[str, Any]] = {}
+        """What is known of each content."""
+        self.names: dict[str, str] = {}
+        """Which content a name means now."""
+
+    async def start(self, scheduler: Scheduler) -> None:
+        from rsimport.dask._worker import is_clients_own, serve_here
+
+        self.scheduler = scheduler
+        self.changed = asyncio.Condition()
+        for method in (self.put, self.find, self.get, self.told, self.report):
+            scheduler.handlers[f"{NAME}_{method.__name__}"] = method
+        if not is_clients_own():
+            serve_here()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Shelf, ()
+
+    async def put(self, kernels: list[dict[str, Any]], tell: bool) -> None:
+        """Keeps what is known of contents, and has the workers told what their names mean from now on."""
+        for given in kernels:
+            empty = {"name": given["name"], "artifacts": {}, "source": None, "missing": "", "served": 0}
+            known = self.kernels.setdefault(given["content"], empty)
+            known["artifacts"].update((packed["digest"], packed) for packed in given["artifacts"])
+            if given.get("source") is not None:
+                known["source"], known["missing"] = given["source"], ""
+            elif known["source"] is None:
+                known["missing"] = given.get("missing") or known["missing"]
+        async with self.changed:
+            self.changed.notify_all()
+        if tell:
+            names = {given["name"]: given["content"] for given in kernels}
+            self.names.update(names)
+            message = {"op": f"{NAME}_told", "names": names}
+            broadcast = self.scheduler.broadcast(msg=message, on_error="return")
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(broadcast, PATIENCE)
+
+    async def find(self, content: str, patience: float = 0) -> dict[str, Any] | None:
+        """What there is of a content, without the data. A client may be about to send it."""
+        if content not in self.kernels and patience:
+            async with self.changed:
+                arrived = self.changed.wait_for(lambda: content in self.kernels)
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(arrived, min(patience, PATIENCE))
+        known = self.kernels.get(content)
+        if known is None:
+            return None
+        artifacts = [
+            {"digest": digest, "needs": packed["needs"]} for digest, packed in known["artifacts"].items()
+        ]
+        return {
+            "artifacts": artifacts,
+            "has_source": known["source"] is not None,
+            "missing": known["missing"],
+        }
+
+    async def get(self, content: str, digest: str) -> dict[str, Any] | None:
+        """An artifact, or the source if none is named."""
+        known = self.kernels.get(content)
+        if known is None:
+            return None
+        if not digest:
+            source: dict[str, Any] | None = known["source"]
+            return source
+        known["served"] += 1
+        packed: dict[str, Any] | None = known["artifacts"].get(digest)
+        return packed
+
+    async def told(self) -> dict[str, str]:
+        """What names mean, for a worker that has just come."""
+        return self.names
+
+    async def report(self) -> list[dict[str, Any]]:
+        """What is kept, for whoever asks for the status."""
+        return [
+            {
+                "name": known["name"],
+                "content": content,
+                "artifacts": len(known["artifacts"]),
+                "bytes": sum(len(packed["data"]) for packed in known["artifacts"].values()),
+                "source": known["missing"] or ("yes" if known["source"] is not None else "no"),
+                "served": known["served"],
+                "current": self.names.get(known["name"]) == content,
+            }
+            for content, known in self.kernels.items()
+        ]
