@@ -177,6 +177,9 @@ impl CountMinSketch {
     }
 
     /// Return the sketch as bytes: the same bytes for the same counters on every machine.
+    ///
+    /// They are kept for good: each version of rsimport reads what all before it have written, and
+    /// counts the same keys in the same places. An older one says so of bytes that it cannot read.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let counts = self.counts(py)?;
         saved::write(py, &counts.table, &counts.hasher)
