@@ -170,25 +170,35 @@ pub fn given<'py>(
             },
         };
     };
-    if !items.hasattr("keys")?
-        && let Some(given) = arrow::given(items, column)?
-    {
-        return Ok((items.clone(), Some(given)));
+    if !items.hasattr("keys")? {
+        match arrow::given(items, column) {
+            Ok(Some(given)) => return Ok((items.clone(), Some(given))),
+            Ok(None) => {}
+            Err(error) => {
+                let other = may_be_objects(items.py(), &error).then(|| items.get_item(name));
+                return match other {
+                    Some(Ok(items)) => given(&items, None),
+                    _ => Err(error),
+                };
+            }
+        }
     }
     given(&items.get_item(name)?, None)
 }
 
-/// The items as objects, where they cannot be read in place: floats, dates, or whatever there is in a column of
-/// pandas that has no type. A ValueError is about what cannot be read at all.
+/// The items as objects, where they cannot be read in place.
 fn otherwise<'py>(items: &Bound<'py, PyAny>, error: &PyErr) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = items.py();
-    if error.get_type(py).is(py.get_type::<PyValueError>())
-        || !error.is_instance_of::<PyException>(py)
-    {
+    if !may_be_objects(items.py(), error) {
         return Ok(None);
     }
     let list = listed(items)?;
     Ok((!list.is(items)).then_some(list))
+}
+
+/// Is it an error about items that cannot be read in place, such as floats, dates, or whatever there is in a column
+/// of pandas that has no type? A ValueError is about what cannot be read at all.
+fn may_be_objects(py: Python<'_>, error: &PyErr) -> bool {
+    !error.get_type(py).is(py.get_type::<PyValueError>()) && error.is_instance_of::<PyException>(py)
 }
 
 /// What can be read whole: lists, tuples, arrays. None for other iterables.

@@ -190,6 +190,17 @@ def test_weights_are_arrays_of_every_kind(kernel: ModuleType) -> None:
         assert (sketch.count("a"), sketch.count("b")) == (heavy.count("a"), heavy.count("b")) == (3, 4)
 
 
+def test_columns_of_other_types_are_taken_as_objects(kernel: ModuleType) -> None:
+    table = pa.table({"x": [1.5, 2.0, None], "y": [True, False, True]})
+    for made in (table, table.to_batches()[0], polars().from_arrow(table)):
+        sketch = kernel.CountMinSketch(100, 2)
+        sketch.insert_many(made, column="x")
+        sketch.insert_many(made, column="y")
+        assert [sketch.count(key) for key in (1.5, 2, None, True, 0)] == [1, 1, 1, 2, 1]
+    with pytest.raises(TypeError, match="Arrow keys must be strings, bytes or ints"):
+        kernel.CountMinSketch(100, 2).insert_many(reader(table), column="x")
+
+
 def test_columns_of_objects_are_taken_as_objects(kernel: ModuleType) -> None:
     frame = pandas().DataFrame({"word": pandas().Series(["a", 5, (1, 2), 2**70, 1.5, None], dtype=object)})
     sketch, heavy = kernel.CountMinSketch(100, 2), kernel.HeavyHitters(9)
