@@ -30,6 +30,8 @@ mod arrow;
 mod batch;
 #[path = "count_min_sketch/capsule.rs"]
 mod capsule;
+#[path = "count_min_sketch/column.rs"]
+mod column;
 #[path = "count_min_sketch/counter.rs"]
 mod counter;
 #[path = "count_min_sketch/counts.rs"]
@@ -65,7 +67,8 @@ use table::Table;
 /// counters of 32 or 64 bits. `count` is never below the truth and, with probability
 /// 1 - exp(-depth), at most `e / width * total` above it. A full counter stays full. With
 /// `conservative`, an insert raises only the counters that are below the new estimate: the estimates
-/// are closer, but nothing can be taken back. Sketches of different seeds err independently.
+/// are closer, but nothing can be taken back, and merging is not exact: merged sketches are never too
+/// low, but not those of the whole stream. Sketches of different seeds err independently.
 ///
 /// Keys are str, bytes, int of any size, float, None and tuples of these. They are the same when
 /// Python holds them equal: True, 1 and 1.0 are one key, "1" and b"1" are two others. All nans are
@@ -174,6 +177,9 @@ impl CountMinSketch {
     }
 
     /// Return the sketch as bytes: the same bytes for the same counters on every machine.
+    ///
+    /// They are kept for good: each version of rsimport reads what all before it have written, and
+    /// counts the same keys in the same places. An older one says so of bytes that it cannot read.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let counts = self.counts(py)?;
         saved::write(py, &counts.table, &counts.hasher)
@@ -300,25 +306,29 @@ impl CountMinSketch {
     /// Add every key of a batch, once or as often as the weight at its place says.
     ///
     /// `items` is any iterable of keys. Arrays of NumPy with ints or byte strings (dtype S), other
-    /// buffers of these, and Arrow arrays and streams of strings, bytes and ints are read in place
-    /// without an object for each item, an Arrow null being None. `weights` is an iterable of as
-    /// many ints; `insert_many(counts.keys(), counts.values())` adds a dict of counts.
+    /// buffers of these, and what offers Arrow data of strings, bytes and ints, also in dictionaries,
+    /// as pyarrow and polars do and pandas for most of its types, is read in place without an object
+    /// for each item, an Arrow null being None. Of a table, a data frame, a dict or a reader `column`
+    /// names what to count: `insert_many(reader, column="ip")` reads batch after batch, and so needs
+    /// memory for one of them. `weights` is an iterable of as many ints; `insert_many(counts.keys(),
+    /// counts.values())` adds a dict of counts.
     ///
     /// The GIL is released while a large batch is counted. A wrong item raises an error that names
     /// its place, and of lists, tuples, arrays and whatever has weights nothing is counted then; of
-    /// other iterables, which may be endless, some of the items before it are.
+    /// other iterables and of readers, which may be endless, some of the items before it are.
     ///
-    /// Raises ValueError if there are fewer or more weights than keys or an array is not of 1
-    /// dimension, TypeError for wrong keys, OverflowError for weights that are negative or need more
-    /// than 64 bits.
-    #[pyo3(signature = (items, weights = None))]
+    /// Raises ValueError if there are fewer or more weights than keys, an array is not of 1 dimension
+    /// or there is no such column, TypeError for wrong keys, OverflowError for weights that are
+    /// negative or need more than 64 bits, and what a reader raises or `items[column]`.
+    #[pyo3(signature = (items, weights = None, *, column = None))]
     fn insert_many(
         &self,
         items: &Bound<'_, PyAny>,
         weights: Option<&Bound<'_, PyAny>>,
+        column: Option<&str>,
     ) -> PyResult<()> {
         let Counts { table, hasher, .. } = self.counts(items.py())?;
-        batch::insert(table, hasher, items, weights)
+        batch::insert(table, hasher, items, weights, column)
     }
 
     /// Estimate how often `key` was inserted: never too low, unless a counter is full.
@@ -330,9 +340,14 @@ impl CountMinSketch {
     /// Estimate the count of every key of a batch, as a NumPy array of uint64.
     ///
     /// Takes the batches that `insert_many` takes, and raises what it raises.
-    fn count_many<'py>(&self, items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (items, *, column = None))]
+    fn count_many<'py>(
+        &self,
+        items: &Bound<'py, PyAny>,
+        column: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let Counts { table, hasher, .. } = self.counts(items.py())?;
-        batch::count(table, hasher, items)
+        batch::count(table, hasher, items, column)
     }
 
     /// Return (lower, upper): the count of `key` is not above `upper`, the estimate, and not below
@@ -361,6 +376,9 @@ impl CountMinSketch {
     }
 
     /// Add all counts of `other`, as if its stream had been inserted here.
+    ///
+    /// Of conservative sketches, not quite: the estimates are still never too low, but as a rule higher
+    /// than those of one sketch that has seen both streams, which depend on the order of its inserts.
     ///
     /// `other` is a sketch or an iterable of sketches; `weights` an int or as many ints, which the
     /// counts are multiplied by. All sketches are looked at before the first is added.

@@ -1,11 +1,11 @@
 //! Many keys in one call: lists and other iterables here, arrays in `array.rs` and `arrow.rs`.
 
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
 
 use super::array::Array;
-use super::arrow;
+use super::arrow::{self, Given};
 use super::keys::{Hasher, Probe};
 use super::table::{BLOCK, Table, Turn};
 
@@ -31,10 +31,23 @@ pub fn insert(
     hasher: &Hasher,
     items: &Bound<'_, PyAny>,
     weights: Option<&Bound<'_, PyAny>>,
+    column: Option<&str>,
 ) -> PyResult<()> {
     let py = items.py();
     let weights = weights.map(read_weights).transpose()?;
-    if let Some(source) = source(hasher, items)? {
+    let (items, given) = &mut given(items, column)?;
+    let source = match given.take() {
+        Some(Given::Stream(mut stream)) if weights.is_none() => {
+            while let Some(chunks) = stream.next(py)? {
+                chunks.check(hasher)?;
+                insert_source(py, table, hasher, &chunks, None)?;
+                py.check_signals()?;
+            }
+            return Ok(());
+        }
+        given => source(hasher, items, given)?,
+    };
+    if let Some(source) = source {
         return insert_source(py, table, hasher, &*source, weights.as_deref());
     }
     if weights.is_some() {
@@ -57,9 +70,11 @@ pub fn count<'py>(
     table: &Table,
     hasher: &Hasher,
     items: &Bound<'py, PyAny>,
+    column: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = items.py();
-    let source = match source(hasher, items)? {
+    let (items, given) = &mut given(items, column)?;
+    let source = match source(hasher, items, given.take())? {
         Some(source) => source,
         None => Box::new(hash_all(hasher, items)?),
     };
@@ -133,8 +148,68 @@ fn in_parts(
     Ok(())
 }
 
+/// What holds the keys, and the Arrow data that it offers: the items, or where a column is named and they are a
+/// data frame of pandas, a dict or a structured array of NumPy, that of them.
+///
+/// pandas would convert all its columns to Arrow for the sake of one.
+pub fn given<'py>(
+    items: &Bound<'py, PyAny>,
+    column: Option<&str>,
+) -> PyResult<(Bound<'py, PyAny>, Option<Given>)> {
+    let Some(name) = column else {
+        if items.cast::<PyList>().is_ok() || items.cast::<PyTuple>().is_ok() {
+            return Ok((items.clone(), None));
+        }
+        return match arrow::given(items, None) {
+            Ok(given) => Ok((items.clone(), given)),
+            Err(error) => match otherwise(items, &error)? {
+                Some(list) => Ok((list, None)),
+                None => Err(error),
+            },
+        };
+    };
+    if !items.hasattr("keys")? {
+        match arrow::given(items, column) {
+            Ok(Some(given)) => return Ok((items.clone(), Some(given))),
+            Ok(None) => {}
+            Err(error) => {
+                let other = may_be_objects(items.py(), &error).then(|| items.get_item(name));
+                return match other {
+                    Some(Ok(items)) => given(&items, None),
+                    _ => Err(error),
+                };
+            }
+        }
+    }
+    given(&items.get_item(name)?, None)
+}
+
+/// The items as objects, where they cannot be read in place.
+fn otherwise<'py>(items: &Bound<'py, PyAny>, error: &PyErr) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if !may_be_objects(items.py(), error) {
+        return Ok(None);
+    }
+    let list = listed(items)?;
+    Ok((!list.is(items)).then_some(list))
+}
+
+/// Is it an error about items that cannot be read in place, such as floats, dates, or whatever there is in a column
+/// of pandas that has no type? A ValueError is about what cannot be read at all.
+fn may_be_objects(py: Python<'_>, error: &PyErr) -> bool {
+    !error.get_type(py).is(py.get_type::<PyValueError>()) && error.is_instance_of::<PyException>(py)
+}
+
 /// What can be read whole: lists, tuples, arrays. None for other iterables.
-fn source(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn Source>>> {
+fn source(
+    hasher: &Hasher,
+    items: &Bound<'_, PyAny>,
+    given: Option<Given>,
+) -> PyResult<Option<Box<dyn Source>>> {
+    if let Some(given) = given {
+        let chunks = given.whole(items.py())?;
+        chunks.check(hasher)?;
+        return Ok(Some(Box::new(chunks)));
+    }
     if items.cast::<PyList>().is_ok() || items.cast::<PyTuple>().is_ok() {
         return Ok(Some(Box::new(hash_all(hasher, items)?)));
     }
@@ -142,10 +217,6 @@ fn source(hasher: &Hasher, items: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn 
         let name = items.get_type().name()?;
         let text = format!("a batch is an iterable or array of keys, not one {name}");
         return Err(PyTypeError::new_err(text));
-    }
-    if let Some(source) = arrow::source(items)? {
-        source.check(hasher)?;
-        return Ok(Some(source));
     }
     if let Some(array) = Array::of(items)? {
         array.check(hasher)?;
@@ -210,9 +281,19 @@ pub fn tuple<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     Ok(tuple.cast_into::<PyTuple>()?)
 }
 
+/// The items of an array of NumPy, pyarrow, pandas or polars as a list of Python's, if they are in one.
+pub fn listed<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    for convert in ["to_pylist", "to_list", "tolist"] {
+        if let Some(method) = items.getattr_opt(convert)? {
+            return method.call0();
+        }
+    }
+    Ok(items.clone())
+}
+
 /// Weights, which are all known before the first key is counted.
 fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
-    let weights = weights.try_iter()?.enumerate();
+    let weights = listed(weights)?.try_iter()?.enumerate();
     let read = |(n, weight): (usize, PyResult<Bound<'_, PyAny>>)| {
         let weight = weight?;
         weight.extract::<u64>().map_err(|error| {

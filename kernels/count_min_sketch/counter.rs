@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::keys::Probe;
 
-/// A counter of 32 or 64 bits; the ordering of accesses is the lock's business.
-pub trait Counter: Default {
+/// A counter of 32 or 64 bits, at zero where all its bytes are; the ordering of accesses is the lock's business.
+pub trait Counter {
     const FULL: u64;
     const SIZE: usize;
     fn get(&self) -> u64;

@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyType};
 
+use super::arrow::{Chunks, Given};
+use super::batch::{given, listed};
 use super::keys::{Hasher, Keys, Probe};
 use super::table::Table;
 use super::{bounds, saved};
@@ -86,41 +88,47 @@ impl HeavyHitters {
     #[pyo3(signature = (key, count = 1))]
     fn insert(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
         let probe = self.hasher.key(key)?;
-        self.count_in(key, probe, count);
-        Ok(())
+        self.count_in(key.py(), probe, count, || Ok(key.clone().unbind()))
     }
 
     /// Add every key of a batch, once or as often as the weight at its place says.
     ///
-    /// `items` is any iterable of keys, also an array of NumPy or pyarrow, whose items are then
-    /// taken as Python objects. An error names the place of the wrong item, and leaves the keys
-    /// before it counted.
+    /// Takes the batches that `insert_many` of CountMinSketch takes, and makes objects of Arrow's
+    /// items only where they are remembered. An error names the place of the wrong item, and leaves
+    /// the keys before it counted.
     ///
     /// Raises ValueError if there are fewer or more weights than keys, TypeError and OverflowError
     /// as `insert` does.
-    #[pyo3(signature = (items, weights = None))]
+    #[pyo3(signature = (items, weights = None, *, column = None))]
     fn insert_many(
         &self,
         items: &Bound<'_, PyAny>,
         weights: Option<&Bound<'_, PyAny>>,
+        column: Option<&str>,
     ) -> PyResult<()> {
-        let mut items = items.clone();
-        for convert in ["to_pylist", "tolist"] {
-            if let Some(method) = items.getattr_opt(convert)? {
-                items = method.call0()?;
-                break;
+        let mut weights = weights
+            .map(|weights| listed(weights)?.try_iter())
+            .transpose()?;
+        let mut weight = || match &mut weights {
+            Some(weights) => weights.next().ok_or_else(unequal)??.extract(),
+            None => Ok(1),
+        };
+        let (items, given) = given(items, column)?;
+        let py = items.py();
+        match given {
+            Some(Given::Whole(chunks)) => self.count_chunks(py, &chunks, &mut weight)?,
+            Some(Given::Stream(mut stream)) => {
+                while let Some(chunks) = stream.next(py)? {
+                    self.count_chunks(py, &chunks, &mut weight)?;
+                }
             }
-        }
-        let mut weights = weights.map(|weights| weights.try_iter()).transpose()?;
-        let unequal = || PyValueError::new_err("there are not as many weights as keys");
-        for (n, key) in items.try_iter()?.enumerate() {
-            let key = key?;
-            let probe = self.hasher.item(n, &key)?;
-            let weight = match &mut weights {
-                Some(weights) => weights.next().ok_or_else(unequal)??.extract()?,
-                None => 1,
-            };
-            self.count_in(&key, probe, weight);
+            None => {
+                for (n, key) in listed(&items)?.try_iter()?.enumerate() {
+                    let key = key?;
+                    let probe = self.hasher.item(n, &key)?;
+                    self.count_in(py, probe, weight()?, || Ok(key.unbind()))?;
+                }
+            }
         }
         match weights.and_then(|mut weights| weights.next()) {
             Some(_) => Err(unequal()),
@@ -160,10 +168,11 @@ impl HeavyHitters {
             .collect()
     }
 
-    /// Add all counts of `other`, as if its stream had been inserted here.
+    /// Add all counts of `other`.
     ///
-    /// The keys that either remembers compete for the places. Raises ValueError if the widths,
-    /// depths or seeds differ.
+    /// They are never too low then, but as a rule higher than if its stream had been inserted here,
+    /// since the update is conservative. The keys that either remembers compete for the places.
+    /// Raises ValueError if the widths, depths or seeds differ.
     fn merge(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
         let other = other.get();
         let shape = |h: &Self| (h.table.width, h.table.depth, h.hasher.seed);
@@ -174,7 +183,7 @@ impl HeavyHitters {
         let theirs = other.remembered(py);
         self.table.merge(py, &other.table, 1);
         for (probe, key) in self.remembered(py).into_iter().chain(theirs) {
-            self.offer(key.bind(py), probe, self.table.estimate(probe));
+            self.offer(py, probe, self.table.estimate(probe), || Ok(key))?;
         }
         Ok(())
     }
@@ -229,7 +238,7 @@ impl HeavyHitters {
         heavy.table.restore(py, saved.total, saved.cells);
         for key in keys {
             let probe = heavy.hasher.key(key.bind(py))?;
-            heavy.offer(key.bind(py), probe, heavy.table.estimate(probe));
+            heavy.offer(py, probe, heavy.table.estimate(probe), || Ok(key))?;
         }
         Ok(heavy)
     }
@@ -238,19 +247,46 @@ impl HeavyHitters {
 type State<'py> = (usize, Bound<'py, PyBytes>, Vec<Py<PyAny>>);
 
 impl HeavyHitters {
-    fn count_in(&self, key: &Bound<'_, PyAny>, probe: Probe, count: u64) {
-        let turn = self.table.turn_attached(key.py());
-        self.table.add(&turn, probe, count);
-        drop(turn);
-        self.offer(key, probe, self.table.estimate(probe));
+    fn count_chunks(
+        &self,
+        py: Python<'_>,
+        chunks: &Chunks,
+        weight: &mut impl FnMut() -> PyResult<u64>,
+    ) -> PyResult<()> {
+        chunks.each(&self.hasher, |probe, column, n| {
+            self.count_in(py, probe, weight()?, || Ok(column.object(py, n)?.unbind()))
+        })?;
+        py.check_signals()
     }
 
-    fn offer(&self, key: &Bound<'_, PyAny>, probe: Probe, count: u64) {
-        if count > 0 {
-            let gone = self.lock(key.py()).offer(2 * self.k, key, probe, count);
+    fn count_in(
+        &self,
+        py: Python<'_>,
+        probe: Probe,
+        count: u64,
+        key: impl FnOnce() -> PyResult<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let turn = self.table.turn_attached(py);
+        self.table.add(&turn, probe, count);
+        drop(turn);
+        self.offer(py, probe, self.table.estimate(probe), key)
+    }
+
+    /// Remembers a key if its count is high enough. It is only made then.
+    fn offer(
+        &self,
+        py: Python<'_>,
+        probe: Probe,
+        count: u64,
+        key: impl FnOnce() -> PyResult<Py<PyAny>>,
+    ) -> PyResult<()> {
+        if count > 0 && self.lock(py).wants(2 * self.k, probe, count) {
+            let key = key()?;
+            let gone = self.lock(py).offer(2 * self.k, key, probe, count);
             // Dropped with the lock open: the end of a key may run Python code.
             drop(gone);
         }
+        Ok(())
     }
 
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Kept> {
@@ -266,6 +302,10 @@ impl HeavyHitters {
             .map(|slot| (slot.probe, slot.key.clone_ref(py)))
             .collect()
     }
+}
+
+fn unequal() -> PyErr {
+    PyValueError::new_err("there are not as many weights as keys")
 }
 
 /// The keys with the highest estimates.
@@ -291,33 +331,35 @@ impl Kept {
             + self.lowest.capacity() * size_of::<Reverse<(u64, usize)>>()
     }
 
+    /// Is the count of a key that is not remembered high enough? That of one that is, is brought up to date.
+    #[inline]
+    fn wants(&mut self, size: usize, probe: Probe, count: u64) -> bool {
+        let lowest = self.lowest.peek();
+        if self.slots.len() >= size && lowest.is_some_and(|&Reverse((least, _))| count <= least) {
+            return false;
+        }
+        let Some(&place) = self.places.get(&probe) else {
+            return true;
+        };
+        let slot = &mut self.slots[place];
+        slot.count = slot.count.max(count);
+        false
+    }
+
     /// Remembers a key if its count is high enough, and gives back the one that makes room.
     fn offer(
         &mut self,
         size: usize,
-        key: &Bound<'_, PyAny>,
+        key: Py<PyAny>,
         probe: Probe,
         count: u64,
     ) -> Option<Py<PyAny>> {
+        // While the key was made, another thread may have come first.
+        if !self.wants(size, probe, count) {
+            return Some(key);
+        }
         let full = self.slots.len() >= size;
-        if full
-            && self
-                .lowest
-                .peek()
-                .is_some_and(|&Reverse((least, _))| count <= least)
-        {
-            return None;
-        }
-        if let Some(&place) = self.places.get(&probe) {
-            let slot = &mut self.slots[place];
-            slot.count = slot.count.max(count);
-            return None;
-        }
-        let slot = Slot {
-            probe,
-            key: key.clone().unbind(),
-            count,
-        };
+        let slot = Slot { probe, key, count };
         if !full {
             self.places.insert(probe, self.slots.len());
             self.lowest.push(Reverse((count, self.slots.len())));
@@ -326,7 +368,7 @@ impl Kept {
         }
         let place = self.lowest_place()?;
         if self.slots[place].count >= count {
-            return None;
+            return Some(slot.key);
         }
         self.lowest.pop();
         self.lowest.push(Reverse((count, place)));

@@ -1,5 +1,6 @@
 //! The counters, and the lock that those who change them take.
 
+use std::alloc::{Layout, alloc_zeroed};
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -264,12 +265,20 @@ fn without_gil(py: Python<'_>) -> PyResult<bool> {
     })
 }
 
+/// Counters that are all zero. Memory that is new is so already, and then is not written a second time.
 fn zeros<C: Counter>(size: usize) -> PyResult<Vec<C>> {
-    let mut cells = Vec::new();
-    let reserved = cells.try_reserve_exact(size);
-    reserved.map_err(|error| PyMemoryError::new_err(error.to_string()))?;
-    cells.resize_with(size, C::default);
-    Ok(cells)
+    let text = format!("memory allocation failed: {} bytes", size * C::SIZE);
+    let no_room = || PyMemoryError::new_err(text);
+    let Ok(layout) = Layout::array::<C>(size) else {
+        return Err(no_room());
+    };
+    // SAFETY: there is at least one counter, so the layout has a size.
+    let first = unsafe { alloc_zeroed(layout) };
+    if first.is_null() {
+        return Err(no_room());
+    }
+    // SAFETY: the allocator's own memory of that layout, and zeros are counters at zero.
+    Ok(unsafe { Vec::from_raw_parts(first.cast(), size, size) })
 }
 
 fn add_block<C: Counter>(table: &Table, cells: &[C], block: &[Probe], weights: Option<&[u64]>) {

@@ -56,6 +56,10 @@ SHAPES = st.fixed_dictionaries(
                 "twice",
                 "swapped",
                 "table",
+                "dictionary",
+                "dictionary",
+                "column",
+                "column",
                 "failing",
                 "other",
             )
@@ -88,6 +92,10 @@ def one(shape: dict[str, Any], random: Random) -> None:
     elif way == "table":
         table = pa.table({"a": pa.chunked_array(chunks, chunks[0].type if chunks else shape["type"])})
         _counted(random.choice((table, *table.to_batches())), random)
+    elif way == "dictionary":
+        _dictionary(shape["type"], random)
+    elif way == "column":
+        _column(chunks, random)
     elif way == "failing":
         _failing(shape["type"], chunks, random)
     elif way == "other":
@@ -155,6 +163,65 @@ def _counted(data: Any, random: Random) -> None:
     if random.random() < 0.1:
         heavy = HeavyHitters(2)
         heavy.insert_many(data)
+
+
+def _dictionary(kind: pa.DataType, random: Random) -> None:
+    """Codes that lead to words, to nulls among the words, or nowhere."""
+    if kind in OTHERS or kind in BYTES:
+        kind = random.choice(TEXTS)
+    size = random.randrange(4)
+    words = [_value(kind, random) if random.random() < 0.8 else None for _ in range(size)]
+    codes = [random.choice((*range(size), None)) for _ in range(random.randrange(12))]
+    sound = True
+    if codes and random.random() < 0.3:
+        wrong = random.choice((size, size + 1, 127, -1, -128))
+        codes[random.randrange(len(codes))] = wrong
+        sound = False
+    code = random.choice([type for type in INTS if sound or type in (pa.int8(), pa.int32(), pa.int64())])
+    trace(kind, words, codes, code)
+    array = pa.DictionaryArray.from_arrays(pa.array(codes, code), pa.array(words, kind), safe=False)
+    if sound:
+        _counted(array.slice(random.randrange(len(codes) + 1)), random)
+        return
+    for sketch in (_sketch(random), HeavyHitters(2)):
+        try:
+            sketch.insert_many(array)
+        except ValueError:
+            assert sketch.total == 0
+            continue
+        raise AssertionError("it was taken")
+
+
+def _column(chunks: list[pa.Array], random: Random) -> None:
+    """A column among others: of a reader, a table, or of structs that are not all there."""
+    structs = []
+    for chunk in chunks:
+        columns = [pa.array(range(len(chunk))), chunk]
+        mask = pa.array([random.random() < 0.3 for _ in range(len(chunk))])
+        structs.append(pa.StructArray.from_arrays(columns, ["n", "a"], mask=random.choice((None, mask))))
+    if not structs:
+        return
+    how = random.choice(("reader", "table", "structs", "slice"))
+    table = pa.table({"a": pa.chunked_array(chunks, chunks[0].type)})
+    whole = {"reader": table, "table": table, "structs": pa.chunked_array(structs), "slice": structs[0]}[how]
+    if how == "slice":
+        whole = whole.slice(random.randrange(len(whole) + 1), random.randrange(9))
+    # The list of a table is one of dicts, as that of structs, of which some are None.
+    same = [None if row is None else row["a"] for row in whole.to_pylist()]
+    sketch, heavy = CountMinSketch(200, 3), HeavyHitters(50)
+    given = whole.to_reader(random.choice((1, 100))) if how == "reader" else whole
+    try:
+        sketch.insert_many(given, column="a")
+        heavy.insert_many(whole, column="a")
+    except ALLOWED:
+        assert how == "reader" or sketch.total == 0 or heavy.total == 0
+        return
+    assert sketch.total == heavy.total == len(same)
+    assert list(sketch.count_many(whole, column="a")) == [sketch.count(item) for item in same], same
+    assert all(heavy.count(key) == count for key, count in heavy.top(99)) or len(same) > 100
+    with contextlib.suppress(ValueError):
+        sketch.insert_many(whole, column=random.choice(("", "b", "a\0", "\U0001f980")))
+        raise AssertionError("there is no such column")
 
 
 def _refused(data: Any, random: Random) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rsimport.dask._client import disable, enable
+    from rsimport.dask._sketches import count_min, heavy_hitters
     from rsimport.dask._status import Status, status
 
-__all__ = ["Status", "disable", "enable", "status"]
+__all__ = ["Status", "count_min", "disable", "enable", "heavy_hitters", "status"]
 
 _HOMES = {
+    "count_min": "_sketches",
+    "heavy_hitters": "_sketches",
     "disable": "_client",
     "enable": "_client",
     "Status": "_status",
