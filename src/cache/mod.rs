@@ -12,4 +12,5 @@ pub mod provenance;
 pub mod sizes;
 pub mod mapped;
 pub mod damage;
+pub mod leftovers;
 pub mod gc;
