@@ -600,6 +600,7 @@ class Project:
         profile: str | None = None,
         environment: dict[str, str] = ...,
         unstable: bool = False,
+        kept: bool = False,
         progress: _Progress | None = None,
     ) -> ProjectRun:
         """Runs a verb of cargo's, with flags behind `--`. Raises unless the user's code alone is to blame."""
