@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import tarfile
 import zipfile
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 from helpers import without_rust, write
+
+from rsimport.toolbox import _manylinux
 
 SUFFIX = EXTENSION_SUFFIXES[0]
 BACKENDS = {
@@ -49,6 +53,8 @@ def test_a_wheel_has_libraries_and_an_sdist_the_sources(waves, project, run, tmp
     assert seen.returncode == 0, seen.text
     (wheel,) = (project / "dist").glob("*.whl")
     assert "-cp3" in wheel.name and "none-any" not in wheel.name
+    if platform.libc_ver()[0] == "glibc" and platform.machine() in _manylinux.ARCHITECTURES:
+        assert re.search(r"-manylinux_2_\d+_", wheel.name), wheel.name
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("waves/")}
     assert names == {f"waves/{it}" for it in ("__init__.py", "part.rs", "data.txt", "k.rs", f"k{SUFFIX}")}
     # Nothing but what was asked for is in the tree.
@@ -79,6 +85,36 @@ def test_a_wheel_has_libraries_and_an_sdist_the_sources(waves, project, run, tmp
     assert build("wheel").returncode == 0
     names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("waves/")}
     assert names == {f"waves/{it}" for it in ("__init__.py", "data.txt", f"k{SUFFIX}")}
+
+
+@pytest.mark.parametrize(
+    ("libraries", "versions", "expected"),
+    [
+        (
+            "libgcc_s.so.1 libc.so.6 ld-linux-x86-64.so.2",
+            "GCC_3.0 GLIBC_2.2.5 GLIBC_2.34",
+            "manylinux_2_34_x86_64",
+        ),
+        ("libc.so.6", "GLIBC_2.2.5", "manylinux_2_17_x86_64.manylinux2014_x86_64"),
+        ("libc.so.6", "GLIBC_2.2.5 GLIBC_ABI_DT_RELR", "linux_x86_64"),
+        ("libc.so.6", "GLIBC_PRIVATE", "linux_x86_64"),
+        ("libgcc_s.so.1 libc.so.6", "GCC_14.0.0", "linux_x86_64"),
+        ("libc.so.6 libstdc++.so.6", "GLIBC_2.17 GLIBCXX_3.4.32", "linux_x86_64"),
+        ("libc.so.6 libssl.so.3", "GLIBC_2.17", "linux_x86_64"),
+        ("libc.so.6 libpython3.12.so.1.0", "", "linux_x86_64"),
+    ],
+)
+def test_a_tag_for_many_linuxes_takes_what_all_of_them_have(monkeypatch, libraries, versions, expected):
+    asks = {"a": (["libc.so.6"], ["GLIBC_2.3"]), "b": (libraries.split(), versions.split()), "c": None}
+    monkeypatch.setattr("rsimport._engine.asks", asks.get)
+    assert _manylinux.tag("linux_x86_64", ["a", "b"]) == expected
+    for platform_tag, files in (
+        ("linux_x86_64", "abc"),
+        ("linux_x86_64", ""),
+        ("linux_armv7l", "a"),
+        ("win_amd64", "a"),
+    ):
+        assert _manylinux.tag(platform_tag, files) == platform_tag
 
 
 def test_an_editable_install_has_no_library(waves, project):

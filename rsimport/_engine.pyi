@@ -533,6 +533,9 @@ def cargo_is_native(folder: str) -> bool:
 def parts(kernel: str) -> list[str]:
     """The files that a kernel or a crate is made of, as far as its text names them."""
 
+def asks(library: str) -> tuple[list[str], list[str]] | None:
+    """What a library asks for: libraries, and versions of their symbols; None if it is no 64-bit ELF."""
+
 def wheels_folder(settings: _Given) -> str:
     """Where in the cache wheels are compiled."""
 
@@ -600,6 +603,7 @@ class Project:
         profile: str | None = None,
         environment: dict[str, str] = ...,
         unstable: bool = False,
+        kept: bool = False,
         progress: _Progress | None = None,
     ) -> ProjectRun:
         """Runs a verb of cargo's, with flags behind `--`. Raises unless the user's code alone is to blame."""

@@ -127,6 +127,32 @@ def test_filters_and_options_are_those_of_the_harness(tested: Path, cli: Cli) ->
     assert seen.returncode == 1 and "attempt to multiply" not in seen.stdout and "-2" in seen.stdout
 
 
+def test_tests_are_compiled_again_when_something_has_changed_and_not_before(
+    stub_kernel: Callable[..., Path], cli: Cli, project: Path, shared_cache: Path
+) -> None:
+    write(project, {"part.rs": "#[test]\nfn passes() {}\n", "text.txt": "1"})
+    included = '#[test]\nfn same() { assert_eq!(include_str!("text.txt"), "1"); }\n'
+    kernel = stub_kernel(1, more="mod part;\nfn unused() {}\n" + included)
+
+    def compiled() -> tuple[str, set[tuple[str, int]]]:
+        seen = cli("test", "k.rs")
+        programs = shared_cache.glob("v1/targets/*/*/deps/k-*")
+        return seen.text, {(file.name, file.stat().st_mtime_ns) for file in programs}
+
+    text, first = compiled()
+    assert "2 passed" in text and "`unused` is never used" in text, text
+    again, programs = compiled()
+    assert programs == first and "2 passed" in again and "`unused` is never used" in again, again
+    write(project, {"part.rs": "#[test]\nfn fails() { panic!() }\n"})
+    text, second = compiled()
+    assert "1 passed; 1 failed" in text and second != first
+    write(project, {"text.txt": "2"})
+    text, third = compiled()
+    assert "0 passed; 2 failed" in text and third != second
+    kernel.write_text(kernel.read_text() + "#[test]\nfn more() {}\n")
+    assert "1 passed; 2 failed" in compiled()[0]
+
+
 def test_what_ends_the_tests_is_told(
     tested: Path, cli: Cli, start: Callable[..., subprocess.Popen[str]], project: Path
 ) -> None:

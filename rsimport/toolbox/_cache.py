@@ -171,9 +171,10 @@ def verify(**options: Any) -> int:
 def gc(dry_run: bool, **options: Any) -> None:
     """Remove what nobody has used for long, and of what is too much that which was unused for longest.
 
-    First to go are sets of compiled dependencies, then what builds keep for the next one, then kernels. A
-    kernel without them still loads; only an edit compiles more. What was used within a day stays, and so does
-    what a build has locked or a running process has loaded. Once a day this happens after a build by itself.
+    First to go is what an older rsimport has kept, then sets of compiled dependencies, then what builds keep
+    for the next one, then kernels, and the texts of cells with them. A kernel without them still loads; only
+    an edit compiles more. What was used within a day stays, and so does what a build has locked or a running
+    process has loaded. Once a day this happens after a build by itself.
     """
     swept = _engine.cache_gc(given(options), dry_run)
     rows = [[kind, decimal(size), moment(used), label] for kind, label, size, used in swept.removed]
@@ -206,7 +207,7 @@ def _summary(swept: Swept, *, dry_run: bool = False) -> None:
     kinds = [kind for kind, *_ in swept.removed]
     parts = [
         f"{kinds.count(kind)} {_plural(kinds.count(kind), kind, f'{kind}s')}"
-        for kind in ("kernel", "dependency set", "work folder")
+        for kind in ("kernel", "dependency set", "work folder", "kernel text", "older layout")
         if kind in kinds
     ]
     freed = decimal(swept.before - swept.after)

@@ -46,7 +46,7 @@ class Harness:
         if os.path.isfile(path):
             # In a backtrace, names as seen from the kernel's folder start from there.
             flags.append(f"--remap-path-prefix={kernel.project.folder}={kernel.project.base}")
-        self.run = kernel.run("rustc", flags=flags, profile=profile)
+        self.run = kernel.run("rustc", flags=flags, profile=profile, kept=True)
         if self.run.failure is not None:
             raise self.run.failure
         if self.run.executable is None:

@@ -61,6 +61,12 @@ def kernels(root: str) -> list[Kernel]:
     return [Kernel(root, path) for path in sorted(found)]
 
 
+def is_library(path: str) -> bool:
+    """May a file of a wheel be one that the machine runs?"""
+    name = os.path.basename(path)
+    return name.endswith(".so") or ".so." in name
+
+
 def options(given: Mapping[str, object], table: str) -> tuple[bool, str]:
     """The options of a hook: do the sources ship too, and for which CPU is it?
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.errors import BaseError
 
 from rsimport._errors import RsimportError
-from rsimport.toolbox._packaged import Kernel, kernels, options
+from rsimport.toolbox import _manylinux
+from rsimport.toolbox._packaged import Kernel, is_library, kernels, options
 
 if TYPE_CHECKING:
     from setuptools import Distribution
@@ -27,6 +30,9 @@ def add_commands(distribution: Distribution, given: dict[str, Any]) -> None:
     extensions = classes.get("build_ext", build_ext)
     classes["build_py"] = type("build_py", (_WithSources, python), {"kernels": found, "sources": sources})
     classes["build_ext"] = type("build_ext", (_WithLibraries, extensions), {"kernels": found, "cpu": cpu})
+    with suppress(BaseError):
+        wheel = distribution.get_command_class("bdist_wheel")
+        classes["bdist_wheel"] = type("bdist_wheel", (_ForLinux, wheel), {})
     # What has libraries is for one platform.
     distribution.has_ext_modules = lambda: True
 
@@ -101,6 +107,17 @@ class _WithLibraries:
             below = os.path.relpath(kernel.library, folder)
             found.append((kernel, os.path.join(self.build_lib, *owner.split("."), below)))
         return found
+
+
+class _ForLinux:
+    """A `bdist_wheel` whose tag says on which Linux the wheel runs, unless its platform was named."""
+
+    def get_tag(self: Any) -> tuple[str, str, str]:
+        python, abi, platform = super().get_tag()  # type: ignore[misc]
+        if self.plat_name_supplied:
+            return python, abi, platform
+        files = [os.path.join(at, name) for at, _, names in os.walk(self.bdist_dir) for name in names]
+        return python, abi, _manylinux.tag(platform, filter(is_library, files))
 
 
 def _owners(command: Any, found: list[Kernel]) -> list[tuple[Kernel, str]]:

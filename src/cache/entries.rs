@@ -369,7 +369,7 @@ fn unreadable(what: &str, error: io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::settings::Settings;
 
@@ -389,7 +389,7 @@ mod tests {
         super::publish(cache, "key", &staging, &built, entry(inputs)).unwrap().1
     }
 
-    fn entry(inputs: Vec<Input>) -> Entry {
+    pub(in crate::cache) fn entry(inputs: Vec<Input>) -> Entry {
         Entry {
             module: "k".into(),
             source: "/k.rs".into(),

@@ -1,4 +1,6 @@
 //! Keeping house: what was unused for too long goes, and what is too much, the largest and the easiest to have again first.
+//! What an older rsimport has kept goes by the same rules, before all else, and what is small (`leftovers`) with what it was
+//! for.
 //!
 //! When something was last used is read off dates that are there anyway. A library's is the date of access that the file
 //! system keeps, or where it keeps none its folder's, which an import renews once a day; a work folder's is what the last
@@ -13,6 +15,7 @@ use serde::Deserialize;
 
 use crate::cache::entries::{self, drop_entry, entry_in, folders};
 use crate::cache::layout::{Cache, now};
+use crate::cache::leftovers::{drop_locks, last_touched, last_used_text, sources, texts};
 use crate::cache::lock::Lock;
 use crate::cache::mapped::mapped;
 use crate::cache::owner::{is_cache, is_roots};
@@ -30,21 +33,27 @@ const INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// What an item is. In this order they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// What an older rsimport has kept.
+    Layout,
     /// Compiled dependencies, with the calls that were recorded with them.
     Dependencies,
     /// What the builds of a kernel leave for the next one.
     Work,
     /// A published build.
     Kernel,
+    /// The text of a notebook's cells, or of a program's kernel, which goes with the last build of it.
+    Text,
 }
 
 impl Kind {
     /// What users call it.
     pub fn name(self) -> &'static str {
         match self {
+            Kind::Layout => "older layout",
             Kind::Dependencies => "dependency set",
             Kind::Work => "work folder",
             Kind::Kernel => "kernel",
+            Kind::Text => "kernel text",
         }
     }
 }
@@ -101,8 +110,10 @@ impl Item {
 
     /// Removes it, unless somebody uses it.
     fn remove(&self, cache: &Cache) -> bool {
-        if self.kind == Kind::Kernel {
-            return drop_entry(cache, &self.folder).is_ok();
+        match self.kind {
+            Kind::Kernel => return drop_entry(cache, &self.folder).is_ok(),
+            Kind::Layout | Kind::Text => return self.is_untouched() && cache.remove(&self.folder).is_ok(),
+            Kind::Dependencies | Kind::Work => {}
         }
         let Some(_lock) = Lock::try_acquire(&cache.lock(&self.name())) else { return false };
         // A build that repeats a recorded call holds no lock: it says that it uses the set, and only then looks for the
@@ -111,10 +122,20 @@ impl Item {
         last_used(self.kind, &self.folder) == Some(self.used) && cache.remove(&self.folder).is_ok()
     }
 
+    fn is_untouched(&self) -> bool {
+        last_touched(&self.folder).is_some_and(|touched| touched <= self.used)
+    }
+
     /// Could it be removed now?
     fn is_free(&self, cache: &Cache) -> bool {
-        let lock = cache.lock(&self.name());
-        self.kind == Kind::Kernel || !lock.exists() || Lock::try_acquire(&lock).is_some()
+        match self.kind {
+            Kind::Kernel => true,
+            Kind::Layout | Kind::Text => self.is_untouched(),
+            Kind::Dependencies | Kind::Work => {
+                let lock = cache.lock(&self.name());
+                !lock.exists() || Lock::try_acquire(&lock).is_some()
+            }
+        }
     }
 }
 
@@ -140,12 +161,20 @@ pub fn sweep(cache: &Cache, limits: &Limits, spared: Duration, dry_run: bool) ->
     let mut items = items(cache);
     items.sort_by_key(|item| (item.kind, item.used));
     let mut in_use: Option<Vec<PathBuf>> = None;
+    // Where the texts are that kernels which are left were compiled from.
+    let mut compiled: Option<Vec<(PathBuf, PathBuf)>> = None;
     let mut busy = 0;
     let mut go = |item: &Item, swept: &mut Swept| {
-        let layout = cache.layout();
-        let in_use = in_use.get_or_insert_with(|| mapped(&layout));
-        let is_mapped = in_use.iter().any(|path| layout.join(path).starts_with(&item.folder));
+        let in_use = in_use.get_or_insert_with(|| mapped(cache.root()));
+        let is_mapped = in_use.iter().any(|path| cache.root().join(path).starts_with(&item.folder));
         let label = item.label();
+        if item.kind == Kind::Text && !dry_run {
+            let compiled = compiled.get_or_insert_with(|| sources(cache));
+            if compiled.iter().any(|(source, _)| source.starts_with(&item.folder)) {
+                return false;
+            }
+        }
+        compiled = compiled.take().filter(|_| item.kind != Kind::Kernel);
         let gone = !is_mapped && if dry_run { item.is_free(cache) } else { item.remove(cache) };
         match gone {
             true => swept.removed.push((item.clone(), label)),
@@ -164,6 +193,7 @@ pub fn sweep(cache: &Cache, limits: &Limits, spared: Duration, dry_run: bool) ->
     swept.busy = busy;
     if !dry_run {
         forget_recipes(cache);
+        drop_locks(cache, spared.max(SPARED));
     }
     Ok(swept)
 }
@@ -196,10 +226,15 @@ pub fn note_use(cache: &Cache, dependency_set: &str) {
 fn items(cache: &Cache) -> Vec<Item> {
     let layout = cache.layout();
     let recipes = recipes(cache);
+    let texts = texts(cache);
+    let sources = if texts.is_empty() { Vec::new() } else { sources(cache) };
     let mut items = Vec::new();
     let mut add = |kind: Kind, folder: PathBuf, files: Vec<PathBuf>| {
         let bytes = size_of(&folder) + files.iter().map(|file| size_of(file)).sum::<u64>();
-        let used = last_used(kind, &folder);
+        let used = match kind {
+            Kind::Text => last_used_text(&folder, &sources),
+            _ => last_used(kind, &folder),
+        };
         items.extend(used.map(|used| Item { kind, folder, files, bytes, used }));
     };
     for folder in folders(&layout.join("targets")) {
@@ -213,6 +248,8 @@ fn items(cache: &Cache) -> Vec<Item> {
     }
     folders(&layout.join("work")).into_iter().for_each(|folder| add(Kind::Work, folder, Vec::new()));
     entries::all(cache).into_iter().for_each(|folder| add(Kind::Kernel, folder, Vec::new()));
+    cache.older_layouts().into_iter().for_each(|folder| add(Kind::Layout, folder, Vec::new()));
+    texts.into_iter().for_each(|folder| add(Kind::Text, folder, Vec::new()));
     items
 }
 
@@ -235,6 +272,7 @@ fn last_used(kind: Kind, folder: &Path) -> Option<SystemTime> {
     let date = |file: fs::Metadata| file.modified().ok();
     let own = fs::metadata(folder).ok().and_then(date)?;
     match kind {
+        Kind::Layout | Kind::Text => last_touched(folder),
         Kind::Dependencies => Some(own),
         Kind::Kernel => entries::last_used(folder).ok(),
         Kind::Work => {
@@ -271,7 +309,8 @@ mod tests {
         let then = SystemTime::now() - DAY * days;
         cache.write(&folder.join("file"), &vec![b'x'; kilobytes << 10]).unwrap();
         for path in [folder.join("file"), folder] {
-            fs::File::open(path).unwrap().set_modified(then).unwrap();
+            let dates = fs::FileTimes::new().set_modified(then).set_accessed(then);
+            fs::File::open(path).unwrap().set_times(dates).unwrap();
         }
     }
 
@@ -325,6 +364,28 @@ mod tests {
         drop(held);
         assert!(found[0].is_free(&cache) && found[0].remove(&cache));
         assert_eq!((cache.names("recipes").len(), cache.names("targets")), (0, vec!["ab-release".to_owned()]));
+    }
+
+    #[test]
+    fn an_older_layout_and_the_text_of_a_kernel_go_when_they_are_old_and_a_newer_layout_never() {
+        let (_root, cache) = cache();
+        for (name, days) in [("../v0", 9), ("../v2", 9), ("../vx", 9), ("cells/aa", 9), ("texts/bb", 2)] {
+            folder(&cache, name, 4, days);
+        }
+        let compiled = cache.layout().join("kernels/key/entry");
+        let text = |age: u32| sweep(&cache, &Limits { size: None, age: Some(DAY * age) }, SPARED, false).unwrap();
+        assert_eq!(names(&text(10)), Vec::<&str>::new());
+        // As long as there is a build of a text, it stays.
+        let mut entry = entries::tests::entry(Vec::new());
+        entry.source = cache.layout().join("cells/aa/file");
+        cache.write(&compiled.join("entry.json"), &entries::text_of(&entry)).unwrap();
+        assert_eq!(names(&text(5)), ["v0"]);
+        cache.remove(&compiled).unwrap();
+        assert_eq!(names(&text(5)), ["aa"]);
+        assert_eq!(names(&text(1)), ["bb"]);
+        for kept in ["../v2", "../vx"] {
+            assert!(cache.layout().join(kept).is_dir());
+        }
     }
 
     #[test]

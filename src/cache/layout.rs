@@ -154,7 +154,19 @@ impl Cache {
             })
         });
         self.remove_empty(&self.layout());
-        removed.map_err(|e| self.unwritable(&e))
+        let older = self.older_layouts().into_iter().try_for_each(fs::remove_dir_all);
+        removed.and(older).map_err(|e| self.unwritable(&e))
+    }
+
+    /// What an older rsimport has kept here.
+    pub fn older_layouts(&self) -> Vec<PathBuf> {
+        let number = |name: &str| name.strip_prefix('v').and_then(|number| number.parse::<u32>().ok());
+        let is_older = |entry: &fs::DirEntry| {
+            entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && entry.file_name().to_str().and_then(number).is_some_and(|found| Some(found) < number(LAYOUT))
+        };
+        let found = fs::read_dir(&self.root).into_iter().flatten().flatten().filter(is_older);
+        found.map(|entry| entry.path()).collect()
     }
 
     /// Gives a folder the present as its date; a cache that cannot be written to keeps its old dates.

@@ -20,15 +20,21 @@ impl Lock {
     /// Waits for the lock, saying for whom. On a file system without locks it carries on without one: two processes
     /// may then build the same kernel, and either result is good.
     pub fn acquire(path: &Path, what: &str, timeout: f64, observer: &mut dyn Observer) -> Result<Lock> {
-        let mut file =
+        let open = || {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| {
                 Error::cache(format!("the lock {} cannot be opened: {e}", path.display()))
                     .hint("RSIMPORT_CACHE_DIR names another cache folder")
-            })?;
+            })
+        };
+        let mut file = open()?;
         let started = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             match file.try_lock() {
+                Ok(()) if !is_at(&file, path) => {
+                    file = open()?;
+                    continue;
+                }
                 Ok(()) => {
                     let _ = file.set_len(0);
                     let _ = file.seek(SeekFrom::Start(0)).and_then(|_| write!(file, "process {}", std::process::id()));
@@ -60,7 +66,7 @@ impl Lock {
     /// Takes the lock if nobody has it.
     pub fn try_acquire(path: &Path) -> Option<Lock> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).ok()?;
-        file.try_lock().ok().map(|()| Lock(Some(file)))
+        file.try_lock().ok().filter(|()| is_at(&file, path)).map(|()| Lock(Some(file)))
     }
 }
 
@@ -71,6 +77,19 @@ impl Drop for Lock {
             let _ = file.unlock();
         }
     }
+}
+
+/// Is it still the file at its path? Whoever keeps house removes those that nobody has.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(own), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else { return false };
+    (own.dev(), own.ino()) == (there.dev(), there.ino())
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 fn owner(file: &mut File) -> String {

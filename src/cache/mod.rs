@@ -13,4 +13,5 @@ pub mod parcel;
 pub mod sizes;
 pub mod mapped;
 pub mod damage;
+pub mod leftovers;
 pub mod gc;

@@ -49,6 +49,11 @@ pub fn parts(cache: &Cache) -> Vec<Part> {
     let listed = ["kernels", "targets", "recipes", "work", "tmp"];
     let others = folders("").filter(|path| !listed.iter().any(|name| path.ends_with(name)));
     parts.push(Part { name: "others", count: None, bytes: others.map(|path| size_of(&path)).sum() });
+    let older = cache.older_layouts();
+    if !older.is_empty() {
+        let bytes = older.iter().map(|path| size_of(path)).sum();
+        parts.push(Part { name: "older layouts", count: Some(older.len()), bytes });
+    }
     parts
 }
 

@@ -51,7 +51,7 @@ mod _engine {
     };
     #[pymodule_export]
     use super::shipping::{
-        Exported, beside, cargo_is_native, export, inplace, lock_project, parts, wheels_folder, write_text,
+        Exported, asks, beside, cargo_is_native, export, inplace, lock_project, parts, wheels_folder, write_text,
     };
     #[pymodule_export]
     use super::{

@@ -34,6 +34,12 @@ pub(super) fn beside(
     Ok((found.artifact.into(), found.differs))
 }
 
+/// The libraries that a library asks for, and the versions of their symbols; nothing where it is no 64-bit library of ELF.
+#[pyfunction]
+pub(super) fn asks(library: PathBuf) -> Option<(Vec<String>, Vec<String>)> {
+    crate::compile::glibc::asks(&library).map(|asks| (asks.libraries, asks.versions))
+}
+
 /// Writes the text of a program's kernel, with its dependencies, to a file in the cache, and returns its path. Each text has
 /// a file of its own, which is never changed.
 #[pyfunction]

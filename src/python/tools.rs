@@ -160,8 +160,8 @@ impl Project {
         self.0.toolchain().tool(name).map(text)
     }
 
-    /// Runs a verb of cargo's on the package.
-    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), unstable = false, progress = None))]
+    /// Runs a verb of cargo's on the package, or with `kept` gives the program that an earlier run has made of the same.
+    #[pyo3(signature = (verb, arguments = Vec::new(), flags = Vec::new(), *, profile = None, environment = BTreeMap::new(), unstable = false, kept = false, progress = None))]
     #[allow(clippy::too_many_arguments)]
     fn run(
         &self,
@@ -172,10 +172,14 @@ impl Project {
         profile: Option<String>,
         environment: BTreeMap<String, String>,
         unstable: bool,
+        kept: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<ProjectRun> {
         let call = Call { verb, arguments, flags, profile, environment: environment.into_iter().collect(), unstable };
-        let run = watched(py, progress, |observer| self.0.run(&call, observer))?;
+        let run = watched(py, progress, |observer| match kept {
+            true => self.0.program(&call, observer),
+            false => self.0.run(&call, observer),
+        })?;
         let (library, executable) = (run.library().map(text), run.program().map(text));
         let diagnostics = run.diagnostics.into_iter().map(|found| Py::new(py, Diagnostic::from(found)));
         Ok(ProjectRun {

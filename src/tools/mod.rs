@@ -7,6 +7,7 @@ pub mod format;
 pub mod items;
 pub mod messages;
 pub mod tested;
+pub mod kept;
 pub mod project;
 pub mod doctor;
 pub mod warm;

@@ -19,18 +19,23 @@ use crate::compile::plan::{MARK, Plan};
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::tier::Tier;
-use crate::digest::Digest;
+use crate::digest::{CLOCK_LAG, Digest};
 use crate::engine::{Request, Resolved, resolve};
 use crate::error::{Diagnostic, Error, Result};
+use crate::freshness::inputs::Input;
+use crate::freshness::packages::{self, Place};
 use crate::history::identity;
+use crate::kernel::source::Source;
 use crate::kernel::syntax;
 use crate::observer::Observer;
 use crate::rustc::cargo_messages::CargoOutput;
+use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{is_users, name_folder};
 use crate::rustc::process::{Pipe, run};
 use crate::rustc::toolchain::Toolchain;
 use crate::stage::copies::Form;
 use crate::stage::view::View;
+use crate::tools::kept::{Kept, PROGRAMS};
 use crate::tools::messages::Messages;
 use crate::tools::tested::{Test, tests};
 
@@ -39,7 +44,7 @@ const MOST_OUTPUT: usize = 256 << 20;
 /// The verbs that compile, and so have a profile, a target folder and messages.
 const COMPILING: [&str; 9] = ["bench", "build", "check", "clippy", "doc", "fix", "rustc", "rustdoc", "test"];
 /// So many programs of a kernel are kept besides the last one.
-const PROGRAMS: usize = 3;
+const FURTHER: usize = 3;
 /// How clippy's driver wants its arguments put together.
 const CLIPPY_SEPARATOR: &str = "__CLIPPY_HACKERY__";
 
@@ -86,6 +91,8 @@ pub struct Run {
     library: Option<PathBuf>,
     /// A copy of the program that was made of the kernel.
     program: Option<PathBuf>,
+    /// What was read for it.
+    inputs: Vec<Input>,
     /// The lines of stdout as they came: cargo's JSON messages, which name staged paths.
     pub output: Vec<String>,
     /// What cargo wrote to stderr, without its progress.
@@ -207,6 +214,33 @@ impl Project {
         self.with_job(|job| job.compiler_folder())
     }
 
+    /// Runs a verb that makes a program of the kernel, unless there is the one of an earlier run and nothing has changed
+    /// since. cargo is told each time that the kernel has changed, so that it would compile.
+    pub fn program(&self, call: &Call, observer: &mut dyn Observer) -> Result<Run> {
+        let Resolved { source, config, cache, fingerprint, .. } = &self.resolved;
+        let asked = format!("{call:?} {:?} {:?}", self.wishes, self.plan.dependency_set);
+        let key = Digest::default().with(fingerprint.key().as_bytes()).with(asked.as_bytes()).hex();
+        if !config.settings.force_rebuild
+            && let Some((kept, program)) = Kept::find(cache, &self.work, &key, &source.base)
+        {
+            let Kept { diagnostics, inputs, .. } = kept;
+            return Ok(Run { success: true, diagnostics, program: Some(program), inputs, ..Run::default() });
+        }
+        let began = SystemTime::now() - CLOCK_LAG;
+        let run = self.run(call, observer)?;
+        let is_certain = || {
+            let touched = run.inputs.iter().any(|input| input.touched_since(&source.base, began));
+            let text = |source: &Source| (source.text.clone(), source.manifest.as_ref().map(|file| file.text.clone()));
+            !touched && source.reread().is_ok_and(|now| text(&now) == text(source))
+        };
+        if let Some(name) = run.program().and_then(Path::file_name).filter(|_| is_certain()) {
+            let program = name.to_string_lossy().into_owned();
+            let kept = Kept { program, diagnostics: run.diagnostics.clone(), inputs: run.inputs.clone() };
+            kept.keep(cache, &self.work, &key);
+        }
+        Ok(run)
+    }
+
     /// Runs a verb of cargo's. What the user's code is to blame for is a [`Run::failure`]; everything else an error.
     pub fn run(&self, call: &Call, observer: &mut dyn Observer) -> Result<Run> {
         let Resolved { source, config, cache, .. } = &self.resolved;
@@ -228,6 +262,9 @@ impl Project {
                 attempt = self.attempt(package, call, driver.as_deref(), observer)?;
             }
             let (mut output, mut run) = attempt;
+            if let Some(program) = run.executable().filter(|_| run.success) {
+                run.inputs = self.inputs(&output, program);
+            }
             run.text = output.text();
             run.library = output.library.clone();
             let mut own: Vec<Diagnostic> = Vec::new();
@@ -255,12 +292,23 @@ impl Project {
         })
     }
 
+    /// What was read for a program, besides the kernel's own text.
+    fn inputs(&self, output: &CargoOutput, program: &Path) -> Vec<Input> {
+        let Resolved { source, cache, .. } = &self.resolved;
+        let dep_info = DepInfo::read(&program.with_extension("d"));
+        let files = self.view.files(&dep_info, &self.compiler_folder());
+        let real = |path: &Path| self.view.real(path);
+        let place = Place { source, folder: self.compiler_folder(), cache: cache.layout(), real: &real };
+        let foreign = packages::inputs(&place, &place.sources(&output.packages), &files);
+        packages::all(&foreign, &files, &dep_info.variables, source, &cache.layout())
+    }
+
     /// A copy of a program, which the next run leaves alone: by its content, so that the same one is one file.
     fn kept(&self, program: &Path) -> Result<PathBuf> {
         let cache = &self.resolved.cache;
         let content = std::fs::read(program).map_err(|e| cache.unwritable(&e))?;
-        let folder = self.work.join("programs");
-        let place = folder.join(&Digest::of(&content)[..16]);
+        let folder = self.work.join(PROGRAMS);
+        let place = folder.join(Kept::name(&content));
         if !place.exists() {
             cache.copy_file(program, &place)?;
         }
@@ -272,7 +320,7 @@ impl Project {
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
             .collect();
         others.sort();
-        others.iter().rev().skip(PROGRAMS).for_each(|(_, old)| cache.remove_file(old));
+        others.iter().rev().skip(FURTHER).for_each(|(_, old)| cache.remove_file(old));
         Ok(place)
     }
 
