@@ -18,7 +18,7 @@ from test_workers import KERNEL
 pytest.importorskip("distributed")
 
 BEGIN = """
-import json, os, sys
+import json, os, sys, time
 import rsimport.import_hook, rsimport, rsimport.dask
 from distributed import Client
 client = Client(scheduler_file=os.environ["SCHEDULER"], set_as_default=True)
@@ -33,6 +33,8 @@ def show(answer):
 
 
 def on(worker, function, *args, **kwargs):
+    while worker not in {known["name"] for known in client.scheduler_info(n_workers=-1)["workers"].values()}:
+        time.sleep(0.1)
     return client.submit(function, *args, workers=[worker], pure=False, **kwargs).result(100)
 """
 

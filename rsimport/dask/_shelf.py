@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from distributed import SchedulerPlugin
 
+from rsimport._serving import pass_on
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -41,6 +43,7 @@ class Shelf(SchedulerPlugin):
             scheduler.handlers[f"{NAME}_{method.__name__}"] = method
         if not is_clients_own():
             serve_here()
+            pass_on()
 
     def __reduce__(self) -> tuple[object, ...]:
         return Shelf, ()
@@ -60,6 +63,8 @@ class Shelf(SchedulerPlugin):
         if tell:
             names = {given["name"]: given["content"] for given in kernels}
             self.names.update(names)
+            if NAME not in self.scheduler.worker_plugins:
+                return  # The workers ask when they get theirs.
             message = {"op": f"{NAME}_told", "names": names}
             broadcast = self.scheduler.broadcast(msg=message, on_error="return")
             with suppress(asyncio.TimeoutError):
