@@ -18,7 +18,7 @@ from test_workers import KERNEL
 pytest.importorskip("distributed")
 
 BEGIN = """
-import json, os, sys
+import json, os, sys, time
 import rsimport.import_hook, rsimport, rsimport.dask
 from distributed import Client
 client = Client(scheduler_file=os.environ["SCHEDULER"], set_as_default=True)
@@ -33,6 +33,8 @@ def show(answer):
 
 
 def on(worker, function, *args, **kwargs):
+    while worker not in {known["name"] for known in client.scheduler_info(n_workers=-1)["workers"].values()}:
+        time.sleep(0.1)
     return client.submit(function, *args, workers=[worker], pure=False, **kwargs).result(100)
 """
 
@@ -68,7 +70,7 @@ class Cluster:
         command = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file)]
         with open(self.folder / f"{name}.log", "wb") as log:
             self.processes[name] = subprocess.Popen(
-                [*command, "--no-dashboard", *arguments], cwd=home, env=merged, stdout=log, stderr=log
+                [*command, "--dashboard-address", ":0", *arguments], cwd=home, env=merged, stdout=log, stderr=log
             )
 
     def _wait(self, condition: Callable[[], bool]) -> None:
@@ -321,7 +323,7 @@ import rsimport.import_hook, rsimport.dask, k
 from distributed import Client
 
 if __name__ == "__main__":
-    with Client(processes=False, dashboard_address=None) as client:
+    with Client(processes=False, dashboard_address=":0") as client:
         rsimport.dask.enable(client)
         print(client.submit(k.add, 1).result(60), client.submit(lambda: k.Point(2).twice()).result(60))
         try:

@@ -16,7 +16,7 @@ from importlib.util import find_spec, module_from_spec
 from threading import RLock, get_ident
 from types import ModuleType
 
-from rsimport import _engine
+from rsimport import _engine, _serving
 from rsimport._errors import CacheError, Panic, RsimportError
 from rsimport._loader import LOADED, KernelLoader, home_of
 from rsimport._python import ABI, at, is_special
@@ -51,6 +51,10 @@ def class_home(name: str, content: bytes, root: str | None = None) -> str:
     if _shows(name, content):
         return name
     kernel = kept(name, content, root)
+    if _serving.passing:
+        from rsimport._stand_in import stand_ins
+
+        return stand_ins(kernel)
     if kernel.names is None:
         if not is_worker() and LOADED in getattr(sys.modules.get(name), "__dict__", ()):
             # Data that was kept belongs to whatever the class is now, as everywhere in Python.

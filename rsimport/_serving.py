@@ -29,6 +29,9 @@ carriers: list[Callable[[Kernel, list[str]], Artifact | None]] = []
 loops: set[int] = set()
 """The threads of event loops that read pickles. Nothing may be built or waited for in them."""
 
+passing = False
+"""Is this a scheduler, which hands on what it reads, and loads no native code?"""
+
 _serving = _taking = False
 
 
@@ -48,6 +51,12 @@ def serve() -> None:
     global _serving
     _serving = True
     take_panics()
+
+
+def pass_on() -> None:
+    """From now on this process hands kernels on and uses none."""
+    global passing
+    passing = True
 
 
 def take_panics() -> None:

@@ -85,6 +85,10 @@ def api() -> str:
     bench = importlib.import_module("rsimport.bench")
     for name in sorted(bench.__all__, key=lambda name: (name != "crossing", name)):
         lines += _of(f"rsimport.bench.{name}", getattr(bench, name))
+    lines += ["## rsimport.dask", "", 'Needs `pip install "rsimport[dask]"`.', ""]
+    dask = importlib.import_module("rsimport.dask")
+    for name in sorted(dask.__all__, key=lambda name: (name != "enable", name)):
+        lines += _of(f"rsimport.dask.{name}", getattr(dask, name))
     lines += ["## Magics", "", "`%load_ext rsimport` in IPython or a notebook registers these.", ""]
     lines += ["```text", textwrap.dedent(_notebook.DESCRIPTION), "```", ""]
     return "\n".join(lines)

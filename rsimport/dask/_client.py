@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+from functools import partial
 from threading import RLock
 
 from rsimport import _engine
@@ -96,32 +98,31 @@ class Session:
             if self.client.asynchronous:
                 # In the thread of the event loop nobody waits; the workers do.
                 task = asyncio.ensure_future(self._put([loader]))
+                task.add_done_callback(partial(_done, loader))
                 _tasks.add(task)
-                task.add_done_callback(_tasks.discard)
             else:
                 with self.lock:
                     sync: Any = self.client.sync
                     sync(self._put, [loader])
         except Exception as exc:
-            logging.getLogger("rsimport").warning("%s was not sent to the cluster: %s", loader.name, exc)
+            _warn(loader, exc)
 
     async def _put(self, loaders: list[KernelLoader]) -> None:
-        payloads = []
-        for loader in loaders:
-            content = loader.find_artifact().content
-            if content not in self.sent:
-                self.sent.add(content)
-                payloads.append(payload_of(loader, self.target_cpu))
-        if payloads:
-            try:
+        new = {loader.find_artifact().content: loader for loader in loaders}
+        new = {content: loader for content, loader in new.items() if content not in self.sent}
+        self.sent.update(new)
+        try:
+            # They may have to be compiled for another CPU, and this is an event loop.
+            loop = asyncio.get_running_loop()
+            made = [partial(payload_of, loader, self.target_cpu) for loader in new.values()]
+            payloads = [await loop.run_in_executor(None, make) for make in made]
+            if payloads:
                 await getattr(self.client.scheduler, f"{NAME}_put")(kernels=payloads, tell=True)
-            except BaseException:
-                self.sent.difference_update(payload["content"] for payload in payloads)
-                raise
+        except BaseException:
+            self.sent.difference_update(new)
+            raise
 
     def _loaded(self) -> list[KernelLoader]:
-        import sys
-
         found = []
         for name, module in list(sys.modules.items()):
             spec = getattr(module, "__dict__", {}).get(LOADED)
@@ -130,4 +131,14 @@ class Session:
         return found
 
 
-_tasks: set[Any] = set()
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _done(loader: KernelLoader, task: asyncio.Task[None]) -> None:
+    _tasks.discard(task)
+    if not task.cancelled() and task.exception() is not None:
+        _warn(loader, task.exception())
+
+
+def _warn(loader: KernelLoader, error: BaseException | None) -> None:
+    logging.getLogger("rsimport").warning("%s was not sent to the cluster: %s", loader.name, error)

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from distributed import SchedulerPlugin
 
+from rsimport._serving import pass_on
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -18,6 +20,14 @@ NAME = "rsimport"
 
 PATIENCE = 10.0
 """Seconds in which workers are told of kernels; those that take longer find them at the first call."""
+
+
+ROOM = 1 << 30
+"""Bytes that artifacts may take in the scheduler's memory."""
+
+
+def _size(known: dict[str, Any]) -> int:
+    return sum(len(packed["data"]) for packed in known["artifacts"].values())
 
 
 class Shelf(SchedulerPlugin):
@@ -41,6 +51,7 @@ class Shelf(SchedulerPlugin):
             scheduler.handlers[f"{NAME}_{method.__name__}"] = method
         if not is_clients_own():
             serve_here()
+            pass_on()
 
     def __reduce__(self) -> tuple[object, ...]:
         return Shelf, ()
@@ -57,13 +68,27 @@ class Shelf(SchedulerPlugin):
                 known["missing"] = given.get("missing") or known["missing"]
         async with self.changed:
             self.changed.notify_all()
+        names = {given["name"]: given["content"] for given in kernels}
         if tell:
-            names = {given["name"]: given["content"] for given in kernels}
             self.names.update(names)
+        self._make_room()
+        if tell:
+            if NAME not in self.scheduler.worker_plugins:
+                return  # The workers ask when they get theirs.
             message = {"op": f"{NAME}_told", "names": names}
             broadcast = self.scheduler.broadcast(msg=message, on_error="return")
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(broadcast, PATIENCE)
+
+    def _make_room(self) -> None:
+        """Drops artifacts of what no name means any more, the oldest first, if there is too much."""
+        kept = sum(_size(known) for known in self.kernels.values())
+        for content, known in self.kernels.items():
+            if kept <= ROOM:
+                return
+            if self.names.get(known["name"]) != content:
+                kept -= _size(known)
+                known["artifacts"] = {}
 
     async def find(self, content: str, patience: float = 0) -> dict[str, Any] | None:
         """What there is of a content, without the data. A client may be about to send it."""
@@ -107,7 +132,7 @@ class Shelf(SchedulerPlugin):
                 "name": known["name"],
                 "content": content,
                 "artifacts": len(known["artifacts"]),
-                "bytes": sum(len(packed["data"]) for packed in known["artifacts"].values()),
+                "bytes": _size(known),
                 "source": known["missing"] or ("yes" if known["source"] is not None else "no"),
                 "served": known["served"],
                 "current": self.names.get(known["name"]) == content,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from rsimport.dask._client import sessions
 from rsimport.dask._shelf import NAME
 from rsimport.dask._worker import report
 
@@ -17,19 +18,22 @@ if TYPE_CHECKING:
 _HEADER = ("worker", "host", "kernel", "content", "artifact")
 
 
-def status(client: Client) -> Status:
-    """What each worker has of the kernels of this session: fetched, built, or why it has none."""
+def status(client: Client) -> Any:
+    """What each worker has of the kernels of this session: fetched, built, or why it has none.
+
+    Returns a Status; for an asynchronous client, await it. Raises RsimportError if kernels are not enabled.
+    """
+    sync: Any = client.sync
+    return sync(_status, client)
+
+
+async def _status(client: Client) -> Status:
     from rsimport._errors import RsimportError
 
-    try:
-        sync: Any = client.sync
-        shelf = sync(getattr(client.scheduler, f"{NAME}_report"))
-    except (AttributeError, ValueError, KeyError, TypeError) as exc:
-        raise RsimportError(
-            "kernels are not enabled on this cluster", hint="rsimport.dask.enable(client)"
-        ) from exc
-    workers = client.run(report)
-    return Status(shelf, workers)
+    if not any(session.client is client for session in sessions):
+        raise RsimportError("kernels are not enabled for this client", hint="rsimport.dask.enable(client)")
+    kernels = await getattr(client.scheduler, f"{NAME}_report")()
+    return Status(kernels, await client.run(report))
 
 
 @dataclass(frozen=True)

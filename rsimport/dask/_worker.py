@@ -142,13 +142,13 @@ def bring(worker: Worker, kernel: Kernel, why: list[str], *, build: bool) -> Art
     content, tail = kernel.content.hex(), kernel.name.rpartition(".")[2]
     started = perf_counter()
 
-    def came(how: str) -> None:
-        _came[kernel.name, content] = {"how": how, "seconds": perf_counter() - started}
+    def came(how: str, *, there: bool = True) -> None:
+        _came[kernel.name, content] = {"how": how, "there": there, "seconds": perf_counter() - started}
 
     with _engine.hold(content):
         artifact = _engine.recall(content, tail, ABI, None)[0]
         if artifact is not None:
-            if (kernel.name, content) not in _came:
+            if not _came.get((kernel.name, content), {}).get("there"):
                 came("was on the host")
             return artifact
         try:
@@ -160,7 +160,7 @@ def bring(worker: Worker, kernel: Kernel, why: list[str], *, build: bool) -> Art
             why.append(f"the scheduler cannot be reached: {exc}")
         if how is None:
             if why:
-                came("; ".join(dict.fromkeys(why)))
+                came("; ".join(dict.fromkeys(why)), there=False)
             return None
         artifact = _engine.recall(content, tail, ABI, None)[0]
         if artifact is None:
