@@ -164,7 +164,8 @@ impl Array {
         let items = Strided {
             kind,
             size,
-            len: buffer.item_count(),
+            // Not by the size of an item, which may be 0.
+            len: buffer.shape()[0],
             first: buffer.buf_ptr().cast_const().cast(),
             stride: buffer.strides()[0],
         };

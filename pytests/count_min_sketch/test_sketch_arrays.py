@@ -68,6 +68,13 @@ class TestNumpy:
         with pytest.raises(TypeError, match="0-d"):
             sketch.insert_many(numpy.array(5))
 
+    def test_items_of_no_bytes_are_as_many_as_there_are(self, kernel: ModuleType) -> None:
+        numpy = pytest.importorskip("numpy")
+        sketch = kernel.CountMinSketch(100, 3)
+        items = numpy.frombuffer(b"abc", [("pad", "u1"), ("items", "S0")])["items"]
+        sketch.insert_many(items)
+        assert (sketch.total, sketch.count(b""), sketch.count_many(items).tolist()) == (3, 3, [3] * 3)
+
     def test_counters_are_a_view_that_keeps_the_sketch(self, kernel: ModuleType) -> None:
         numpy = pytest.importorskip("numpy")
         for bits in (32, 64):

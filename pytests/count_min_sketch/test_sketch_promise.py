@@ -18,8 +18,10 @@ from sketches import CLASSES
 SAVED = Path(__file__).with_name("saved")
 
 KEYS = {
-    "any": ["a", "Grüße", b"bytes", 1, -1, 2**40, 2**63, 2**64 - 1, 2**90, -(2**90), 1.5, math.inf, None]
-    + [(1, ("x", None)), ""],
+    "any": [
+        *("a", "Grüße", b"bytes", 1, -1, 2**40, 2**63, 2**64 - 1, 2**90, -(2**90)),
+        *(1.5, math.inf, None, (1, ("x", None)), ""),
+    ],
     "str": ["a", "Grüße", ""],
     "int": [1, -1, 2**40, 2**63, 2**90],
 }

@@ -196,14 +196,19 @@ def _column(chunks: list[pa.Array], random: Random) -> None:
     """A column among others: of a reader, a table, or of structs that are not all there."""
     structs = []
     for chunk in chunks:
-        columns = [pa.array(range(len(chunk))), chunk]
-        mask = pa.array([random.random() < 0.3 for _ in range(len(chunk))])
+        columns = [pa.array(range(len(chunk)), pa.int64()), chunk]
+        mask = pa.array([random.random() < 0.3 for _ in range(len(chunk))], pa.bool_())
         structs.append(pa.StructArray.from_arrays(columns, ["n", "a"], mask=random.choice((None, mask))))
     if not structs:
         return
     how = random.choice(("reader", "table", "structs", "slice"))
     table = pa.table({"a": pa.chunked_array(chunks, chunks[0].type)})
-    whole = {"reader": table, "table": table, "structs": pa.chunked_array(structs), "slice": structs[0]}[how]
+    whole = {
+        "reader": table,
+        "table": table,
+        "structs": pa.chunked_array(structs, structs[0].type),
+        "slice": structs[0],
+    }[how]
     if how == "slice":
         whole = whole.slice(random.randrange(len(whole) + 1), random.randrange(9))
     # The list of a table is one of dicts, as that of structs, of which some are None.
