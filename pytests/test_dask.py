@@ -70,7 +70,11 @@ class Cluster:
         command = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file)]
         with open(self.folder / f"{name}.log", "wb") as log:
             self.processes[name] = subprocess.Popen(
-                [*command, "--dashboard-address", ":0", *arguments], cwd=home, env=merged, stdout=log, stderr=log
+                [*command, "--dashboard-address", ":0", *arguments],
+                cwd=home,
+                env=merged,
+                stdout=log,
+                stderr=log,
             )
 
     def _wait(self, condition: Callable[[], bool]) -> None:

@@ -37,7 +37,11 @@ def stubs_of(place: Place, settings: dict[str, object]) -> Stubs:
 def library_of(place: Place, settings: dict[str, object]) -> str:
     """A library of a kernel in which PyO3 has left what it knows."""
     kernel = Kernel(place.kernel, settings, pyo3_features=["experimental-inspect"])
-    arguments = ["--crate-type=cdylib", "--config", f"profile.{kernel.project.profile}.package.pyo3.opt-level=0"]
+    arguments = [
+        "--crate-type=cdylib",
+        "--config",
+        f"profile.{kernel.project.profile}.package.pyo3.opt-level=0",
+    ]
     run = kernel.run("rustc", arguments, QUICK)
     if run.failure is not None:
         raise run.failure
