@@ -317,6 +317,9 @@ payload.packed_of = packed
 import other
 show(lambda: on("picky", other.value))
 show(lambda: on("a1", other.value))
+workers = client.scheduler_info(n_workers=-1)["workers"].items()
+client.restart_workers([address for address, known in workers if known["name"] == "b"])
+show(lambda: on("b", lambda: __import__("other").value()))
 rsimport.dask.disable(client)
 import late
 show(lambda: on("b", late.value))
@@ -328,10 +331,10 @@ def test_damage_refusals_and_what_was_not_sent_are_told(client, cluster, kernel,
     shutil.copy(project / "k.rs", project / "other.rs")
     kernel("late", value(3))
     cluster.worker("picky", "picky", "--no-nanny", RSIMPORT_ACCEPT="source")
-    damaged, refused, other, late = client(FAULTS)
+    damaged, refused, *other, late = client(FAULTS)
     assert "is damaged" in damaged and "rsimport.RsimportError kernel k (" in damaged
     assert "accepts no artifacts (RSIMPORT_ACCEPT=source)" in refused and "cargo was not found" in refused
-    assert other == "1"
+    assert other == ["1", "1"], "also on a worker that was started again"
     assert "rsimport.dask.enable(client)" in late
 
 
