@@ -68,13 +68,10 @@ class Cluster:
             merged["PATH"] = os.path.dirname(sys.executable)
         merged.update(HOME=str(home), XDG_CACHE_HOME=str(home / "caches"), **env)
         command = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file)]
+        command += ["--dashboard-address", ":0"]
         with open(self.folder / f"{name}.log", "wb") as log:
             self.processes[name] = subprocess.Popen(
-                [*command, "--dashboard-address", ":0", *arguments],
-                cwd=home,
-                env=merged,
-                stdout=log,
-                stderr=log,
+                [*command, *arguments], cwd=home, env=merged, stdout=log, stderr=log
             )
 
     def _wait(self, condition: Callable[[], bool]) -> None:
@@ -269,7 +266,7 @@ impl Thing {
 """
 
 EDITS = """
-import pathlib
+import pathlib, pickle
 from dask.tokenize import tokenize
 path = pathlib.Path("k.rs")
 text = path.read_text()
@@ -282,6 +279,22 @@ for number in (1, 2, 3, 2, 1):
     taken.append((number, k.value))
     tokens.setdefault(number, set()).add(tokenize(k.value))
     submitted += [(n, client.submit(function, pure=False)) for n, function in taken]
+pathlib.Path("kept").write_bytes(pickle.dumps(k.value))
+path.write_text(text.replace("    1\\n", "    7\\n"))
+rsimport.reload(k)
+before = pickle.loads(pathlib.Path("kept").read_bytes())
+show(lambda: client.submit(before).result(60) + client.submit(k.value).result(60))
+
+
+def by_name():
+    import k
+    return k.value()
+
+
+show(lambda: client.submit(by_name).result(60))
+path.write_text(text)
+rsimport.reload(k)
+show(lambda: client.submit(by_name, pure=False).result(60))
 print(all(future.result(100) == number for number, future in submitted))
 print([len(found) for found in tokens.values()], len(set.union(*tokens.values())))
 """
@@ -289,7 +302,7 @@ print([len(found) for found in tokens.values()], len(set.union(*tokens.values())
 
 def test_a_task_runs_the_text_with_which_it_was_submitted(client, kernel):
     kernel("k", value(1))
-    assert client(EDITS) == ["True", "[1, 1, 1] 3"]
+    assert client(EDITS) == ["8", "7", "1", "True", "[1, 1, 1] 3"]
 
 
 FAULTS = """
@@ -304,6 +317,9 @@ payload.packed_of = packed
 import other
 show(lambda: on("picky", other.value))
 show(lambda: on("a1", other.value))
+workers = client.scheduler_info(n_workers=-1)["workers"].items()
+client.restart_workers([address for address, known in workers if known["name"] == "b"])
+show(lambda: on("b", lambda: __import__("other").value()))
 rsimport.dask.disable(client)
 import late
 show(lambda: on("b", late.value))
@@ -315,10 +331,10 @@ def test_damage_refusals_and_what_was_not_sent_are_told(client, cluster, kernel,
     shutil.copy(project / "k.rs", project / "other.rs")
     kernel("late", value(3))
     cluster.worker("picky", "picky", "--no-nanny", RSIMPORT_ACCEPT="source")
-    damaged, refused, other, late = client(FAULTS)
+    damaged, refused, *other, late = client(FAULTS)
     assert "is damaged" in damaged and "rsimport.RsimportError kernel k (" in damaged
     assert "accepts no artifacts (RSIMPORT_ACCEPT=source)" in refused and "cargo was not found" in refused
-    assert other == "1"
+    assert other == ["1", "1"], "also on a worker that was started again"
     assert "rsimport.dask.enable(client)" in late
 
 

@@ -43,7 +43,7 @@ def address(loader: KernelLoader | Kernel) -> Address:
     if isinstance(loader, Kernel):
         return loader.address()
     for ship in shippers:
-        ship(loader)
+        ship(loader, False)
     content = loader.find_artifact().content
     noted = _noted.get(content)
     now = monotonic()

@@ -179,7 +179,7 @@ class KernelLoader(ExtensionFileLoader):
         if not _attending and (not _forking or "multiprocessing.process" in sys.modules):
             attend()
         for ship in shippers:
-            ship(self)
+            ship(self, True)
 
     def marks(self) -> dict[str, object]:
         """By what the module itself travels. cloudpickle sends no more of one than its name."""
@@ -302,8 +302,8 @@ def disown(loader: object) -> None:
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
-shippers: list[Callable[[KernelLoader], None]] = []
-"""What sends kernels to other machines as soon as they are loaded."""
+shippers: list[Callable[[KernelLoader | Kernel, bool], None]] = []
+"""What sends kernels to other machines when they are loaded or pickled, and is told which a name shows."""
 
 _mapped: set[str] = set()
 """The libraries that this process has loaded. They stay loaded, with what their functions leave in them."""

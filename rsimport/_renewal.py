@@ -41,14 +41,14 @@ def renew(module: ModuleType, loader: KernelLoader) -> None:
             rehome(loader)
         vars(module).update(loader.names)
         spec = loader.spec()
-        for ship in shippers:
-            ship(loader)
     finally:
         # importlib.reload overwrites these before anything can fail.
         shown: KernelLoader = spec.loader  # type: ignore[assignment]
         vars(module).update(
             {"__spec__": spec, "__loader__": shown, "__file__": spec.origin, LOADED: spec, **shown.marks()}
         )
+    for ship in shippers:
+        ship(loader, True)
 
 
 def _adopt(module: ModuleType, loader: KernelLoader) -> None:

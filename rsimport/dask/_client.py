@@ -9,6 +9,7 @@ from functools import partial
 from threading import RLock
 
 from rsimport import _engine
+from rsimport._arrival import Kernel
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader, shippers
 from rsimport.dask._payload import payload_of
@@ -60,13 +61,14 @@ class Session:
         self.client = client
         self.target_cpu = target_cpu
         self.sent: set[str] = set()
+        self.told: dict[str, str] = {}
         self.lock = RLock()
 
     async def start(self) -> None:
         """Registers the plugins, and sends what is loaded."""
         try:
             await self.client.register_plugin(Shelf())
-            await self._put(self._loaded())
+            await self._put(self._loaded(), shown=True)
             await self.client.register_plugin(Kernels())
         except BaseException as exc:
             self.end()
@@ -84,40 +86,43 @@ class Session:
         if self.ship in shippers:
             shippers.remove(self.ship)
 
-    def ship(self, loader: object) -> None:
+    def ship(self, loader: KernelLoader | Kernel, shown: bool) -> None:
         """Sends a kernel unless it is there. Whatever becomes of that, loading and pickling go on."""
-        if not isinstance(loader, KernelLoader):
-            return
-        content = loader.find_artifact().content
-        if content in self.sent:
+        content = loader.content.hex() if isinstance(loader, Kernel) else loader.find_artifact().content
+        if content in self.sent and (not shown or self.told.get(loader.name) == content):
             return
         if self.client.status not in ("running", "connecting"):
             self.end()
             return
         try:
+            if isinstance(loader, Kernel):
+                loader = loader.loader(build=True)
             if self.client.asynchronous:
                 # In the thread of the event loop nobody waits; the workers do.
-                task = asyncio.ensure_future(self._put([loader]))
+                task = asyncio.ensure_future(self._put([loader], shown=shown))
                 task.add_done_callback(partial(_done, loader))
                 _tasks.add(task)
             else:
                 with self.lock:
                     sync: Any = self.client.sync
-                    sync(self._put, [loader])
+                    sync(self._put, [loader], shown=shown)
         except Exception as exc:
             _warn(loader, exc)
 
-    async def _put(self, loaders: list[KernelLoader]) -> None:
-        new = {loader.find_artifact().content: loader for loader in loaders}
-        new = {content: loader for content, loader in new.items() if content not in self.sent}
+    async def _put(self, loaders: list[KernelLoader], *, shown: bool) -> None:
+        all_of_them = {loader.find_artifact().content: loader for loader in loaders}
+        new = {content: loader for content, loader in all_of_them.items() if content not in self.sent}
+        # As plain texts: the name of a loader may lead to it.
+        names = {str.__str__(loader.name): content for content, loader in all_of_them.items() if shown}
         self.sent.update(new)
+        self.told.update(names)
         try:
             # They may have to be compiled for another CPU, and this is an event loop.
             loop = asyncio.get_running_loop()
             made = [partial(payload_of, loader, self.target_cpu) for loader in new.values()]
             payloads = [await loop.run_in_executor(None, make) for make in made]
-            if payloads:
-                await getattr(self.client.scheduler, f"{NAME}_put")(kernels=payloads, tell=True)
+            if payloads or names:
+                await getattr(self.client.scheduler, f"{NAME}_put")(kernels=payloads, names=names)
         except BaseException:
             self.sent.difference_update(new)
             raise
@@ -140,5 +145,5 @@ def _done(loader: KernelLoader, task: asyncio.Task[None]) -> None:
         _warn(loader, task.exception())
 
 
-def _warn(loader: KernelLoader, error: BaseException | None) -> None:
+def _warn(loader: KernelLoader | Kernel, error: BaseException | None) -> None:
     logging.getLogger("rsimport").warning("%s was not sent to the cluster: %s", loader.name, error)

@@ -56,8 +56,8 @@ class Shelf(SchedulerPlugin):
     def __reduce__(self) -> tuple[object, ...]:
         return Shelf, ()
 
-    async def put(self, kernels: list[dict[str, Any]], tell: bool) -> None:
-        """Keeps what is known of contents, and has the workers told what their names mean from now on."""
+    async def put(self, kernels: list[dict[str, Any]], names: dict[str, str]) -> None:
+        """Keeps what is known of contents, and has the workers told what names mean from now on."""
         for given in kernels:
             empty = {"name": given["name"], "artifacts": {}, "source": None, "missing": "", "served": 0}
             known = self.kernels.setdefault(given["content"], empty)
@@ -68,11 +68,9 @@ class Shelf(SchedulerPlugin):
                 known["missing"] = given.get("missing") or known["missing"]
         async with self.changed:
             self.changed.notify_all()
-        names = {given["name"]: given["content"] for given in kernels}
-        if tell:
-            self.names.update(names)
+        self.names.update(names)
         self._make_room()
-        if tell:
+        if names:
             if NAME not in self.scheduler.worker_plugins:
                 return  # The workers ask when they get theirs.
             message = {"op": f"{NAME}_told", "names": names}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from contextlib import suppress
 from platform import node
@@ -226,7 +227,7 @@ def _build(worker: Worker, kernel: Kernel, content: str, tail: str, why: list[st
         return None
     given = {"name": kernel.name, "content": content, "artifacts": [packed]}
     with suppress(Exception):  # Others can build it too.
-        _ask(worker, "put", kernels=[given], tell=False)
+        _ask(worker, "put", kernels=[given], names={})
     return f"built in {seconds:.1f} s"
 
 
@@ -244,6 +245,17 @@ def _worker() -> Worker | None:
         return get_worker()
     except ValueError:
         return next(iter(_workers), None)
+
+
+def _forget() -> None:
+    """In the child of a fork, where the event loop does not exist."""
+    _workers.clear()
+    loops.clear()
+    carriers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def report() -> dict[str, Any]:
