@@ -468,6 +468,30 @@ def test_what_is_not_in_the_cache_is_built_by_its_use_or_told_by_it(kernel, run,
     assert "its source is not found" in read("worker")[0]
 
 
+def test_modules_may_come_while_a_child_is_told_what_is_loaded(run):
+    """Whatever makes objects may start the garbage collector, and that anything, an import too."""
+    found = run("""
+        import gc, sys, types
+        import rsimport
+        from rsimport._workers import loaded
+
+        def more(phase, info):
+            sys.modules[f"more{len(sys.modules)}"] = types.ModuleType("more")
+
+        threshold = gc.get_threshold()
+        # Python keeps some tuples for later use, whose making starts nothing.
+        used_up = [(number, number) for number in map(str, range(10_000))]
+        gc.callbacks.append(more)
+        gc.set_threshold(1)
+        try:
+            print(loaded())
+        finally:
+            gc.set_threshold(*threshold)
+            gc.callbacks.remove(more)
+    """)
+    assert found.out == "{}"
+
+
 def test_the_hook_comes_along_with_its_settings(kernel, run, project):
     kernel("k", value(1))
     os.symlink(os.environ["RSIMPORT_CACHE_DIR"], project / "cache")

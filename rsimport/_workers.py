@@ -60,7 +60,7 @@ class Inherited:
 def loaded() -> dict[str, Address]:
     """The loaded kernels by their names, with what leads other processes to them."""
     found = {}
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         spec = getattr(module, "__dict__", {}).get(_loader.LOADED)
         if spec is not None and spec.name == name:
             from rsimport._departure import address
