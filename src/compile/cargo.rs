@@ -110,7 +110,8 @@ impl Run<'_> {
             }
             let mut others = packages::doubtful(&output.packages);
             let own = self.package.manifest.parent().unwrap_or(&self.package.manifest).to_string_lossy();
-            others.retain(|id| !id.contains(&*own));
+            let target = self.package.target.to_string_lossy();
+            others.retain(|id| !id.contains(&*own) && !id.contains(&*target));
             cache.keep("recipes", &doubtful, &others);
         }
         if success {

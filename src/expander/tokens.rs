@@ -1,0 +1,247 @@
+//! Tokens on their way from a compiler and back. Each token and each end of a group has a number, its place; in the
+//! answer a token names the place whose span it gets, or is the very token from there.
+//!
+//! Within the engine a place is a byte: a span is had only by parsing a text, so a text with one byte for each place is.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+
+/// The place of a group with all that is in it.
+const WHOLE: u32 = 1 << 31;
+/// The place as it is, but seen from the macro.
+const LOCATED: u32 = 1 << 30;
+/// More than this is not looked at.
+const MOST_PLACES: usize = 1 << 22;
+/// So deep may groups lie in one another on the way in.
+const DEEPEST: usize = 512;
+
+/// What a compiler asks for.
+pub struct Question {
+    /// Which macro.
+    pub kind: u8,
+    /// May a class have several blocks of methods?
+    pub several: bool,
+    /// What stands in the attribute.
+    pub attribute: TokenStream,
+    /// What stands below it.
+    pub item: TokenStream,
+    /// Where all that came from.
+    pub places: Places,
+}
+
+/// The places of a question.
+#[derive(Default)]
+pub struct Places {
+    spans: Vec<Span>,
+    /// The token at a place, as text.
+    tokens: Vec<Option<(u8, String)>>,
+    /// The end of the group that begins at a place.
+    ends: HashMap<usize, usize>,
+}
+
+impl Question {
+    /// Reads a question; nothing where it is none.
+    pub fn read(bytes: &[u8]) -> Option<Question> {
+        let (&[kind, several], bytes) = bytes.split_first_chunk()?;
+        let (count, bytes) = bytes.split_first_chunk()?;
+        let count = u32::from_le_bytes(*count) as usize;
+        if count > MOST_PLACES {
+            return None;
+        }
+        let text: TokenStream = ";".repeat(count).parse().ok()?;
+        let mut places = Places { spans: text.into_iter().map(|token| token.span()).collect(), ..Places::default() };
+        let mut reader = Reader { bytes, places: &mut places };
+        let attribute = reader.stream(0)?;
+        let item = reader.stream(0)?;
+        let whole = reader.bytes.is_empty();
+        (whole && places.tokens.len() == count).then_some(Question {
+            kind,
+            several: several != 0,
+            attribute,
+            item,
+            places,
+        })
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    places: &'a mut Places,
+}
+
+impl Reader<'_> {
+    fn stream(&mut self, depth: usize) -> Option<TokenStream> {
+        let mut tokens = Vec::new();
+        loop {
+            let (&kind, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
+            let mut token: TokenTree = match kind {
+                b'.' => return Some(tokens.into_iter().collect()),
+                b'i' => {
+                    let text = self.text()?;
+                    let token = ident(&text)?.into();
+                    self.places.tokens.push(Some((kind, text)));
+                    token
+                }
+                b'l' => {
+                    let text = self.text()?;
+                    let token = text.parse::<Literal>().ok()?.into();
+                    self.places.tokens.push(Some((kind, text)));
+                    token
+                }
+                b'p' | b'j' => {
+                    let (&mark, rest) = self.bytes.split_first()?;
+                    self.bytes = rest;
+                    self.places.tokens.push(Some((kind, char::from(mark).to_string())));
+                    Punct::new(mark.into(), if kind == b'j' { Spacing::Joint } else { Spacing::Alone }).into()
+                }
+                b'(' | b'{' | b'[' | b'n' if depth < DEEPEST => {
+                    let open = self.places.tokens.len();
+                    self.places.tokens.push(None);
+                    let stream = self.stream(depth + 1)?;
+                    let close = self.places.tokens.len();
+                    self.places.tokens.push(None);
+                    self.places.ends.insert(open, close);
+                    let mut group = Group::new(delimiter(kind), stream);
+                    let ends = (self.places.spans.get(open)?, self.places.spans.get(close)?);
+                    group.set_span(ends.0.join(*ends.1)?);
+                    tokens.push(group.into());
+                    continue;
+                }
+                _ => return None,
+            };
+            token.set_span(*self.places.spans.get(self.places.tokens.len() - 1)?);
+            tokens.push(token);
+        }
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let (length, rest) = self.bytes.split_first_chunk()?;
+        let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        self.bytes = rest;
+        Some(std::str::from_utf8(text).ok()?.to_owned())
+    }
+}
+
+/// A name. What is none outside of a compiler, as `$crate`, is refused.
+fn ident(text: &str) -> Option<Ident> {
+    let plain = text.strip_prefix("r#");
+    let valid = |text: &str| {
+        let mut letters = text.chars();
+        letters.next().is_some_and(|first| first == '_' || first.is_alphabetic())
+            && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+    };
+    match plain {
+        Some(raw) => valid(raw).then(|| Ident::new_raw(raw, Span::call_site())),
+        None => valid(text).then(|| Ident::new(text, Span::call_site())),
+    }
+}
+
+fn delimiter(kind: u8) -> Delimiter {
+    match kind {
+        b'(' => Delimiter::Parenthesis,
+        b'{' => Delimiter::Brace,
+        b'[' => Delimiter::Bracket,
+        _ => Delimiter::None,
+    }
+}
+
+impl Places {
+    /// The answer: what a macro came to.
+    pub fn answer(&self, made: TokenStream) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.put(made, &mut bytes);
+        bytes
+    }
+
+    fn put(&self, stream: TokenStream, bytes: &mut Vec<u8>) {
+        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let located = self.located(&tokens);
+        for (token, located) in tokens.into_iter().zip(located) {
+            let mut place = self.place(token.span());
+            let (kind, text) = match &token {
+                TokenTree::Group(group) => {
+                    bytes.push(match group.delimiter() {
+                        Delimiter::Parenthesis => b'(',
+                        Delimiter::Brace => b'{',
+                        Delimiter::Bracket => b'[',
+                        Delimiter::None => b'n',
+                    });
+                    if located && place != 0 {
+                        place |= LOCATED;
+                    }
+                    bytes.extend(place.to_le_bytes());
+                    self.put(group.stream(), bytes);
+                    continue;
+                }
+                TokenTree::Ident(ident) => (b'i', ident.to_string()),
+                TokenTree::Literal(literal) => (b'l', literal.to_string()),
+                TokenTree::Punct(mark) => {
+                    (if mark.spacing() == Spacing::Joint { b'j' } else { b'p' }, mark.as_char().to_string())
+                }
+            };
+            let old = (place & WHOLE == 0).then(|| place.checked_sub(1)).flatten();
+            if let Some(old) = old
+                && self.tokens[old as usize].as_ref().is_some_and(|token| *token == (kind, text.clone()))
+            {
+                bytes.push(b'=');
+                bytes.extend(old.to_le_bytes());
+                continue;
+            }
+            if located && place != 0 {
+                place |= LOCATED;
+            }
+            bytes.push(kind);
+            bytes.extend(place.to_le_bytes());
+            if matches!(kind, b'i' | b'l') {
+                bytes.extend((text.len() as u32).to_le_bytes());
+            }
+            bytes.extend(text.as_bytes());
+        }
+        bytes.push(b'.');
+    }
+
+    /// Which of these tokens PyO3 has given `Span::call_site().located_at(span)`, where a span outside of a compiler is only
+    /// a place: what is handed to an argument that takes the interpreter, or all further arguments.
+    fn located(&self, tokens: &[TokenTree]) -> Vec<bool> {
+        let is = |token: &TokenTree, names: &[&str]| match token {
+            TokenTree::Ident(ident) => names.iter().any(|name| ident == name),
+            _ => false,
+        };
+        let mut located: Vec<bool> = tokens.iter().map(|token| is(token, &["py", "__cancel_handle"])).collect();
+        let rest = &["_args", "_kwargs"];
+        for (at, token) in tokens.iter().enumerate() {
+            let place = self.place(token.span());
+            // `extract_argument(_args.as_any().as_borrowed(), ...)?`
+            let calls = |token: &TokenTree| match token {
+                TokenTree::Group(group) => group.stream().into_iter().next().is_some_and(|first| is(&first, rest)),
+                _ => false,
+            };
+            if place == 0 || !(calls(token) || is(token, rest)) {
+                continue;
+            }
+            for (other, located) in tokens.iter().zip(&mut located) {
+                *located |= self.place(other.span()) == place;
+            }
+            located[at] = true;
+        }
+        located
+    }
+
+    /// The number that stands for a span in an answer: 0 for what has no place in the user's code.
+    fn place(&self, span: Span) -> u32 {
+        // Texts that were parsed on the way have places of their own.
+        let is_own = self.spans.first().is_some_and(|first| first.join(span).is_some());
+        let range = span.byte_range();
+        if !is_own || range.is_empty() {
+            return 0;
+        }
+        let first = range.start as u32 + 1;
+        match self.ends.get(&range.start) {
+            // A span of more than one token is that of the first one: compilers join spans only if they are unstable.
+            Some(_) if range.len() > 1 => first | WHOLE,
+            _ => first,
+        }
+    }
+}
