@@ -2,10 +2,12 @@
 //! for that compiled in. So neither syn nor that code is compiled before PyO3 is. This crate sends the tokens of a macro to
 //! the engine and makes tokens of its answer; `src/expander/tokens.rs` has the other end.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{Error, Read, Result, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -68,20 +70,34 @@ fn expand(kind: u8, attribute: TokenStream, item: TokenStream) -> TokenStream {
     question.extend((sent.places.len() as u32).to_le_bytes());
     question.append(&mut sent.bytes);
     match ask(&question) {
-        Ok(answer) if !answer.is_empty() => Answer { bytes: &answer, places: &sent.places }.stream(),
-        Ok(_) => failed("refused"),
+        Ok(answer) if !answer.is_empty() => {
+            let made = || {
+                Answer {
+                    bytes: &answer,
+                    places: &sent.places,
+                }
+                .stream()
+            };
+            catch_unwind(AssertUnwindSafe(made))
+                .unwrap_or_else(|_| failed("the answer cannot be read"))
+        }
+        Ok(_) => failed("it was refused"),
         Err(error) => failed(&error.to_string()),
     }
 }
 
 fn failed(why: &str) -> TokenStream {
     let text = format!("rsimport did not expand PyO3's macro: {why}");
-    format!("::core::compile_error! {{ {text:?} }}").parse().expect("this is Rust")
+    format!("::core::compile_error! {{ {text:?} }}")
+        .parse()
+        .expect("this is Rust")
 }
 
 /// A question is a length and so many bytes, and so is an answer. An empty answer says no.
 fn ask(question: &[u8]) -> Result<Vec<u8>> {
-    let mut engine = ENGINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut engine = ENGINE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let stream = match &mut *engine {
         Some(stream) => stream,
         none => none.insert(connect()?),
@@ -96,7 +112,8 @@ fn ask(question: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn connect() -> Result<UnixStream> {
-    let folder = std::env::var_os(FOLDER).ok_or_else(|| Error::other(format!("{FOLDER} is not set")))?;
+    let folder =
+        std::env::var_os(FOLDER).ok_or_else(|| Error::other(format!("{FOLDER} is not set")))?;
     let folder = File::open(folder)?;
     // The name of a socket may have no more than 107 bytes.
     UnixStream::connect(format!("/proc/self/fd/{}/expander", folder.as_raw_fd()))
@@ -127,19 +144,35 @@ impl Sent {
                         Delimiter::Bracket => b'[',
                         Delimiter::None => b'n',
                     });
-                    self.places.push(Place { span: group.span_open(), whole: group.span(), token: None });
+                    self.places.push(Place {
+                        span: group.span_open(),
+                        whole: group.span(),
+                        token: None,
+                    });
                     self.put(group.stream());
-                    self.places.push(Place { span: group.span_close(), whole: group.span_close(), token: None });
+                    self.places.push(Place {
+                        span: group.span_close(),
+                        whole: group.span_close(),
+                        token: None,
+                    });
                     continue;
                 }
                 TokenTree::Ident(ident) => self.text(b'i', &ident.to_string()),
                 TokenTree::Literal(literal) => self.text(b'l', &literal.to_string()),
                 TokenTree::Punct(mark) => {
-                    let kind = if mark.spacing() == Spacing::Joint { b'j' } else { b'p' };
+                    let kind = if mark.spacing() == Spacing::Joint {
+                        b'j'
+                    } else {
+                        b'p'
+                    };
                     self.bytes.extend([kind, mark.as_char() as u8]);
                 }
             }
-            self.places.push(Place { span: token.span(), whole: token.span(), token: Some(token) });
+            self.places.push(Place {
+                span: token.span(),
+                whole: token.span(),
+                token: Some(token),
+            });
         }
         self.bytes.push(b'.');
     }
@@ -164,7 +197,10 @@ impl Answer<'_> {
                 b'.' => return tokens.into_iter().collect(),
                 b'=' => {
                     let place = self.number() as usize;
-                    self.places[place].token.clone().expect("there is a token at this place")
+                    self.places[place]
+                        .token
+                        .clone()
+                        .expect("there is a token at this place")
                 }
                 b'i' => {
                     let (span, text) = (self.span(), self.text());
@@ -179,9 +215,21 @@ impl Answer<'_> {
                     literal.set_span(span);
                     literal.into()
                 }
+                // In the text of a crate of an old edition there are none.
+                b'z' => {
+                    let (span, text) = (self.span(), self.bytes());
+                    let mut literal =
+                        Literal::c_string(&CString::new(text).expect("this has no zeros"));
+                    literal.set_span(span);
+                    literal.into()
+                }
                 kind @ (b'p' | b'j') => {
                     let (span, mark) = (self.span(), self.byte());
-                    let spacing = if kind == b'j' { Spacing::Joint } else { Spacing::Alone };
+                    let spacing = if kind == b'j' {
+                        Spacing::Joint
+                    } else {
+                        Spacing::Alone
+                    };
                     let mut mark = Punct::new(mark.into(), spacing);
                     mark.set_span(span);
                     mark.into()
@@ -210,8 +258,16 @@ impl Answer<'_> {
             return Span::call_site();
         }
         let place = &self.places[at - 1];
-        let span = if number & WHOLE != 0 { place.whole } else { place.span };
-        if number & LOCATED != 0 { Span::call_site().located_at(span) } else { span }
+        let span = if number & WHOLE != 0 {
+            place.whole
+        } else {
+            place.span
+        };
+        if number & LOCATED != 0 {
+            Span::call_site().located_at(span)
+        } else {
+            span
+        }
     }
 
     fn byte(&mut self) -> u8 {
@@ -227,9 +283,13 @@ impl Answer<'_> {
     }
 
     fn text(&mut self) -> &str {
+        std::str::from_utf8(self.bytes()).expect("the engine answers in UTF-8")
+    }
+
+    fn bytes(&mut self) -> &[u8] {
         let length = self.number() as usize;
-        let (text, rest) = self.bytes.split_at(length);
+        let (bytes, rest) = self.bytes.split_at(length);
         self.bytes = rest;
-        std::str::from_utf8(text).expect("the engine answers in UTF-8")
+        bytes
     }
 }

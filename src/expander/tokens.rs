@@ -192,6 +192,17 @@ impl Places {
             if located && place != 0 {
                 place |= LOCATED;
             }
+            if text.starts_with("c\"")
+                && let TokenTree::Literal(literal) = token
+                && let syn::Lit::CStr(literal) = syn::Lit::new(literal)
+            {
+                bytes.push(b'z');
+                bytes.extend(place.to_le_bytes());
+                let value = literal.value();
+                bytes.extend((value.as_bytes().len() as u32).to_le_bytes());
+                bytes.extend(value.as_bytes());
+                continue;
+            }
             bytes.push(kind);
             bytes.extend(place.to_le_bytes());
             if matches!(kind, b'i' | b'l') {
