@@ -110,6 +110,20 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_file_says_nothing_of_what_stood_in_the_place_of_pyo3s_macros() {
+        let lock = "version = 4\n[[package]]\nname = \"rsimport-kernel\"\nversion = \"0.0.0\"\ndependencies = [\"pyo3-macros\", \"syn\"]\n\
+                    [[package]]\nname = \"pyo3-macros\"\nversion = \"0.30.1\"\n\
+                    [[package]]\nname = \"syn\"\nversion = \"2.0.0\"\nsource = \"registry\"\n";
+        let text = plain(lock);
+        let found = all_entries(&text);
+        let of = |name: &str| found.iter().filter(|package| package["name"].as_str() == Some(name)).collect::<Vec<_>>();
+        assert!(of("pyo3-macros").len() == 1 && of("pyo3-macros")[0].contains_key("source"), "{text}");
+        assert_eq!((of("syn").len(), of("pyo3-macros-backend").len(), of("heck").len()), (2, 1, 1), "{text}");
+        assert!(text.contains("\"syn 2.0.0\"") && text.contains("rsimport-kernel"), "{text}");
+        assert_eq!(plain(&text), text);
+    }
+
+    #[test]
     fn the_shipped_seed_holds_the_pyo3_that_kernels_get() {
         let pyo3 = entries(SHIPPED).into_iter().find(|p| p["name"].as_str() == Some("pyo3")).unwrap();
         assert_eq!(pyo3["version"].as_str(), Some(crate::kernel::crates::PYO3));

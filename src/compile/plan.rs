@@ -343,6 +343,7 @@ mod tests {
             manifest: Some(Manifest::of(&source, &config, "a")),
             arguments: of_rustc.map(str::to_owned).into(),
             link_flags: &[],
+            macros: None,
             environment: Vec::new(),
             profile: "release".into(),
             dependency_set: String::new(),

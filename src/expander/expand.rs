@@ -87,3 +87,28 @@ fn both(item: impl ToTokens, made: Result<TokenStream>) -> TokenStream {
     let made = made.unwrap_or_else(Error::into_compile_error);
     quote!(#item #made)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expander::tokens::tests::sent;
+
+    #[test]
+    fn a_function_gets_its_wrapper_and_a_mistake_its_error() {
+        let text =
+            |kind, item: &str| String::from_utf8_lossy(&answer(&sent(kind, "", item.parse().unwrap()))).into_owned();
+        assert!(text(b'f', "fn f(x: f64) -> f64 { x }").contains("__pyfunction_f"));
+        assert!(text(b'c', "fn f() {}").contains("only supports structs and enums"));
+        assert!(text(b'm', "struct S;").contains("only supports modules and functions"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_here_is_refused() {
+        let crates = sent(b'f', "", "fn f(x: CRATE::T) {}".parse().unwrap());
+        let crates: Vec<u8> = String::from_utf8(crates).unwrap().replace("CRATE", "$rate").into_bytes();
+        assert!(answer(&crates).is_empty());
+        let deep = format!("fn f() {{ {}{} }}", "(".repeat(300), ")".repeat(300));
+        assert!(answer(&sent(b'f', "", deep.parse().unwrap())).is_empty());
+        assert!(answer(b"").is_empty() && answer(&sent(b'?', "", TokenStream::new())).is_empty());
+    }
+}

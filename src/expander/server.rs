@@ -41,7 +41,7 @@ mod socket {
     impl Server {
         /// Waits for compilers in a folder of the build's; nothing where there can be no socket or no thread.
         pub fn start(folder: &Path) -> Option<Server> {
-            let listener = with_name(folder, |name| UnixListener::bind(name)).ok()?;
+            let listener = with_name(folder, UnixListener::bind).ok()?;
             let server = Server { folder: folder.to_path_buf() };
             thread::Builder::new().name("rsimport-expander".to_owned()).spawn(move || serve(&listener)).ok()?;
             Some(server)
@@ -104,5 +104,46 @@ impl Server {
     /// Elsewhere there is none yet.
     pub fn start(_: &Path) -> Option<Server> {
         None
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::expander::tokens::tests::sent;
+
+    #[test]
+    fn it_answers_many_compilers_below_a_long_path_and_ends_when_it_is_dropped() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("long".repeat(40));
+        std::fs::create_dir(&folder).unwrap();
+        let handle = File::open(&folder).unwrap();
+        let connect = || UnixStream::connect(format!("/proc/self/fd/{}/expander", handle.as_raw_fd()));
+        let server = Server::start(&folder).unwrap();
+        // One that goes away at once ends nothing.
+        drop(connect().unwrap());
+        let mut compilers = [connect().unwrap(), connect().unwrap()];
+        let question = sent(b'f', "", "fn f() {}".parse().unwrap());
+        for compiler in &mut compilers {
+            for _ in 0..2 {
+                compiler.write_all(&(question.len() as u32).to_le_bytes()).unwrap();
+                compiler.write_all(&question).unwrap();
+                let mut length = [0; 4];
+                compiler.read_exact(&mut length).unwrap();
+                let mut answer = vec![0; u32::from_le_bytes(length) as usize];
+                compiler.read_exact(&mut answer).unwrap();
+                assert!(!answer.is_empty());
+            }
+        }
+        drop(server);
+        // The thread has its last connection behind it, and the socket goes with the thread.
+        while connect().is_ok_and(|mut late| late.write_all(&[0; 4]).is_ok() && late.read(&mut [0; 4]).is_ok()) {
+            std::thread::yield_now();
+        }
     }
 }

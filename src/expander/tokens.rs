@@ -256,3 +256,83 @@ impl Places {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What a compiler sends of these tokens.
+    pub fn sent(kind: u8, attribute: &str, item: TokenStream) -> Vec<u8> {
+        fn put(stream: TokenStream, bytes: &mut Vec<u8>, count: &mut u32) {
+            for token in stream {
+                *count += 1;
+                let (kind, text) = match token {
+                    TokenTree::Group(group) => {
+                        let kinds = [Delimiter::Parenthesis, Delimiter::Brace, Delimiter::Bracket, Delimiter::None];
+                        let at = kinds.iter().position(|kind| *kind == group.delimiter()).unwrap();
+                        bytes.push(b"({[n"[at]);
+                        put(group.stream(), bytes, count);
+                        *count += 1;
+                        continue;
+                    }
+                    TokenTree::Punct(mark) => {
+                        let kind = if mark.spacing() == Spacing::Joint { b'j' } else { b'p' };
+                        bytes.extend([kind, mark.as_char() as u8]);
+                        continue;
+                    }
+                    TokenTree::Ident(ident) => (b'i', ident.to_string()),
+                    TokenTree::Literal(literal) => (b'l', literal.to_string()),
+                };
+                bytes.push(kind);
+                bytes.extend((text.len() as u32).to_le_bytes());
+                bytes.extend(text.as_bytes());
+            }
+            bytes.push(b'.');
+        }
+        let (mut bytes, mut count) = (Vec::new(), 0);
+        put(attribute.parse().unwrap(), &mut bytes, &mut count);
+        put(item, &mut bytes, &mut count);
+        [&[kind, 0], &count.to_le_bytes()[..], &bytes].concat()
+    }
+
+    #[test]
+    fn a_token_comes_back_as_the_one_that_was_sent_and_a_new_one_with_a_place_or_none() {
+        let question = Question::read(&sent(b'f', "", "a (1.5)".parse().unwrap())).unwrap();
+        let answer = question.places.answer(question.item.clone());
+        let number = |number: u32| number.to_le_bytes();
+        let group = [&[b'('][..], &number(2 | WHOLE), b"=", &number(2), b"."].concat();
+        assert_eq!(answer, [&[b'='][..], &number(0), &group, b"."].concat());
+        let place = question.item.into_iter().next().unwrap().span();
+        let made = [Ident::new("b", place), Ident::new("c", Span::call_site())];
+        let answer = question.places.answer(made.into_iter().map(TokenTree::from).collect());
+        let new = |name: &[u8], place| [&[b'i'][..], &number(place), &number(1), name].concat();
+        assert_eq!(answer, [new(b"b", 1), new(b"c", 0), b".".to_vec()].concat());
+        // A text that was parsed on the way has no place in the user's code.
+        let parsed: TokenStream = "zzzz d".parse().unwrap();
+        let answer = question.places.answer(parsed.into_iter().skip(1).collect());
+        assert_eq!(answer, [new(b"d", 0), b".".to_vec()].concat());
+    }
+
+    #[test]
+    fn groups_that_nobody_sees_are_kept() {
+        let group = TokenTree::from(Group::new(Delimiter::None, "1 + 2".parse().unwrap()));
+        let question = Question::read(&sent(b'f', "", group.into())).unwrap();
+        let first = question.item.into_iter().next();
+        assert!(matches!(first, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None));
+    }
+
+    #[test]
+    fn what_is_no_question_is_refused() {
+        let good = sent(b'f', "", "fn f() {}".parse().unwrap());
+        assert!(Question::read(&good).is_some());
+        for length in 0..good.len() {
+            assert!(Question::read(&good[..length]).is_none(), "{length}");
+        }
+        let more = [&good[..], b"."].concat();
+        let many = [&good[..2], &u32::MAX.to_le_bytes(), &good[6..]].concat();
+        let deep = [&[b'f', 0][..], &2000_u32.to_le_bytes(), b".", &[b'('; 1000], &[b'.'; 1001]].concat();
+        for bad in [more, many, deep] {
+            assert!(Question::read(&bad).is_none());
+        }
+    }
+}
