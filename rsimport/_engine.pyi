@@ -646,8 +646,8 @@ def project_open(
 ) -> Project:
     """Stages a kernel as a package on which cargo's verbs can be run.
 
-    `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line. With `own_macros` those
-    of PyO3 are compiled, for who expands them himself.
+    `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line. With
+    `own_macros` those of PyO3 are compiled, for whoever expands them himself.
     """
 
 def format(
