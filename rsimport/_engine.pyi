@@ -643,10 +643,12 @@ def project_open(
     *,
     pyo3_features: list[str] = ...,
     below: str = ...,
+    own_macros: bool = ...,
 ) -> Project:
     """Stages a kernel as a package on which cargo's verbs can be run.
 
-    `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line.
+    `pyo3_features` are further ones of PyO3, `below` is a text below the user's last line. With
+    `own_macros` those of PyO3 are compiled, for whoever expands them himself.
     """
 
 def format(

@@ -16,6 +16,7 @@ class Settings(TypedDict, total=False):
     toolchain: str
     tier: Literal["auto", "optimized", "fast"]
     fast_calls: bool
+    fast_macros: bool
     offline: bool
     locked: bool
     force_rebuild: bool

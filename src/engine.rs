@@ -106,7 +106,9 @@ impl Resolved {
         let own = [Tier::Optimized, Tier::Fast].map(of);
         let texts = own.into_iter().chain([self.cache.layout().join("Cargo.lock")]);
         let mut texts = texts.filter_map(|path| std::fs::read_to_string(path).ok());
-        texts.find(|text| lockfile::is_whole(text)).unwrap_or_else(|| lockfile::SHIPPED.to_owned())
+        texts
+            .find(|text| lockfile::is_whole(text))
+            .map_or_else(|| lockfile::SHIPPED.to_owned(), |text| lockfile::plain(&text))
     }
 
     /// The file name of the library.

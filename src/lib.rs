@@ -11,6 +11,7 @@ pub mod shown;
 pub mod similar;
 pub mod observer;
 pub mod kernel;
+pub mod expander;
 pub mod config;
 pub mod rustc;
 pub mod freshness;

@@ -91,7 +91,7 @@ def build(
     problems = 0
     for path in kernels:
         try:
-            kernel = Kernel(path, settings)
+            kernel = Kernel(path, settings, own_macros=True)
             failure = crates.add(kernel)
         except RsimportError as exc:
             complain(exc)

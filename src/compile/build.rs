@@ -10,8 +10,10 @@ use crate::compile::cargo::build as cargo_build;
 use crate::compile::instructions;
 use crate::compile::job::{Built, Job};
 use crate::compile::linkable;
+use crate::compile::macros::Macros;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
+use crate::compile::refusals::{is_refused, refusal, refuse};
 use crate::compile::replay::Replay;
 use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
@@ -20,6 +22,7 @@ use crate::config::ancestors::Ignored;
 use crate::config::layers::Config;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
+use crate::expander::server::Server;
 use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
 use crate::kernel::syntax;
@@ -102,10 +105,32 @@ fn is_generated(source: &Source, error: &Error) -> bool {
     error.kind == Kind::Compile && !errors.is_empty() && errors.iter().all(|found| found.line > Some(last))
 }
 
+/// Compiles with PyO3's macros expanded here where that can be, and with PyO3's own where it cannot or went wrong.
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
     let (toolchain, rustc) = tools(source, config, cache, observer)?;
-    let plan = Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc);
+    let plan = |macros| Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc, macros);
+    let plain = |observer: &mut dyn Observer| run_plan(task, view, &(&toolchain, &rustc), &plan(None), None, observer);
+    let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
+    let Some(quick) = quick else { return plain(observer) };
+    let expander = if is_refused(cache, work, &quick) { None } else { Server::start(task.staging.path()) };
+    let Some(expander) = expander else { return plain(observer) };
+    let result = run_plan(task, view, &(&toolchain, &rustc), &quick, Some(&expander), observer);
+    let Some(whose) = result.as_ref().err().and_then(refusal) else { return result };
+    let built = plain(observer)?;
+    refuse(cache, work, &quick, whose);
+    Ok(built)
+}
+
+fn run_plan(
+    task: &Task<'_>,
+    view: &View,
+    (toolchain, rustc): &(&Toolchain, &Identity),
+    plan: &Plan,
+    expander: Option<&Server>,
+    observer: &mut dyn Observer,
+) -> Result<Built> {
+    let Task { source, config, cache, work, .. } = task;
     let forced = config.settings.force_rebuild;
     note_use(cache, &plan.dependency_set);
     let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
@@ -114,7 +139,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     } else if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
             observer.progress(Phase::Kernel, 0, 1, &source.name());
-            let call = Replay { task, toolchain: &toolchain, rustc: &rustc, plan: &plan, recipe: &recipe, view };
+            let call = Replay { task, toolchain, rustc, plan, recipe: &recipe, view, expander };
             if let Some(result) = call.run(&scratch, observer)? {
                 scratch.leave(cache);
                 return result.map_err(|error| view.restored(error));
@@ -123,23 +148,24 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
         }
         cache.forget("recipes", &plan.recipe);
     }
-    linkable::check(task, &toolchain, &rustc, &plan, observer)?;
+    linkable::check(task, toolchain, rustc, plan, observer)?;
     let job = Job {
         source,
         manifest: &config.manifest,
-        plan: &plan,
+        plan,
         view,
         work,
         output: &scratch.output(),
-        own_flags: &task.own_flags(&plan, view, &scratch),
+        own_flags: &task.own_flags(plan, view, &scratch),
         pyo3_config: &write_pyo3_config(cache, task.python)?,
+        expander,
         forced,
     };
     // Cargo lets only one build into a target folder; holding a lock of our own over it as well keeps the library from
     // being overwritten by a kernel of the same name before it is copied.
     let timeout = config.settings.lock_timeout;
     let _lock = Lock::acquire(&cache.lock(&plan.dependency_set), "the shared dependencies", timeout, observer)?;
-    let built = cargo_build(&toolchain, cache, task.staging, &job, observer);
+    let built = cargo_build(toolchain, cache, task.staging, &job, observer);
     // rustc that complains about the code has ended by itself; of anything else one cannot be sure.
     let complained = |error: &Error| error.diagnostics.iter().any(|diagnostic| diagnostic.file.is_some());
     if built.as_ref().map_or_else(complained, |_| true) {

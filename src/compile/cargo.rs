@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::cache::layout::Cache;
 use crate::cache::staging::Staging;
 use crate::compile::job::{Built, Job};
+use crate::compile::macros;
 use crate::compile::package::Package;
 use crate::compile::recipe::{Recipe, Recorded};
 use crate::digest::CLOCK_LAG;
@@ -105,13 +106,16 @@ impl Run<'_> {
             if job.forced {
                 stale.extend(packages::trusted(&output.packages));
             }
+            // What stands in the place of PyO3's macros changes only along with the name of the set, and PyO3 hangs on it.
+            let changes = |id: &String| !id.contains(macros::FOLDER);
+            stale.retain(changes);
             if !stale.is_empty() {
                 self.clean(&stale, observer)?;
                 (output, success, environment) = self.attempt(observer)?;
             }
             let mut others = packages::doubtful(&output.packages);
             let own = self.package.manifest.parent().unwrap_or(&self.package.manifest).to_string_lossy();
-            others.retain(|id| !id.contains(&*own));
+            others.retain(|id| !id.contains(&*own) && changes(id));
             cache.keep("recipes", &doubtful, &others);
         }
         if success {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
 use crate::error::Diagnostic;
+use crate::expander::server::Server;
 use crate::freshness::inputs::Input;
 use crate::kernel::exports::Export;
 use crate::kernel::manifest::Manifest;
@@ -29,6 +30,8 @@ pub struct Job<'a> {
     pub own_flags: &'a [String],
     /// The configuration that PyO3's build script reads.
     pub pyo3_config: &'a Path,
+    /// Who expands PyO3's macros, where the plan has that done.
+    pub expander: Option<&'a Server>,
     /// Is everything to be compiled again that may have changed unnoticed?
     pub forced: bool,
 }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use toml::{Table, Value};
 
+use crate::kernel::crates::PYO3;
+
 /// The versions that this release was tested with.
 pub const SHIPPED: &str = include_str!("../../templates/Cargo.lock");
 
@@ -28,11 +30,43 @@ pub fn merged(seed: &str, lock: &str) -> String {
     toml::to_string(&table).unwrap_or_else(|_| seed.to_owned())
 }
 
-/// The packages of a lock file that come from elsewhere, with dependencies that name their versions: the short form
-/// `syn` is ambiguous as soon as two lock files with different versions are merged.
+/// A lock file as cargo would have written it with PyO3's own macros, where something stands in their place.
+pub fn plain(lock: &str) -> String {
+    let mut packages = all_entries(lock);
+    let is = |package: &Table, name: &str| package.get("name").and_then(Value::as_str) == Some(name);
+    let Some(at) = packages.iter().position(|found| is(found, "pyo3-macros") && !found.contains_key("source")) else {
+        return lock.to_owned();
+    };
+    packages.remove(at);
+    let shipped = entries(SHIPPED);
+    let mut missing = vec![format!("pyo3-macros {PYO3}")];
+    while let Some(wanted) = missing.pop() {
+        let named = |package: &Table| {
+            let part = |key: &str| package.get(key).and_then(Value::as_str).unwrap_or_default();
+            format!("{} {}", part("name"), part("version")) == wanted
+        };
+        if let Some(package) = shipped.iter().find(|package| named(package)).filter(|_| !packages.iter().any(named)) {
+            let further = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
+            missing.extend(further.filter_map(Value::as_str).map(str::to_owned));
+            packages.push(package.clone());
+        }
+    }
+    let packages: Vec<Value> = packages.into_iter().map(Value::Table).collect();
+    let table =
+        Table::from_iter([("version".to_owned(), Value::Integer(4)), ("package".to_owned(), Value::Array(packages))]);
+    toml::to_string(&table).unwrap_or_else(|_| lock.to_owned())
+}
+
+/// The packages of a lock file that come from elsewhere.
 fn entries(text: &str) -> Vec<Table> {
+    all_entries(text).into_iter().filter(|package| package.contains_key("source")).collect()
+}
+
+/// The packages of a lock file, with dependencies that name their versions: the short form `syn` is ambiguous as soon as
+/// two lock files with different versions are merged.
+fn all_entries(text: &str) -> Vec<Table> {
     let Ok(table) = text.parse::<Table>() else { return Vec::new() };
-    let all: Vec<Table> = match table.get("package") {
+    let mut all: Vec<Table> = match table.get("package") {
         Some(Value::Array(packages)) => packages.iter().filter_map(Value::as_table).cloned().collect(),
         _ => Vec::new(),
     };
@@ -44,8 +78,7 @@ fn entries(text: &str) -> Vec<Table> {
             versions.insert(name.to_owned(), version.to_owned());
         }
     }
-    let mut kept: Vec<Table> = all.into_iter().filter(|package| package.contains_key("source")).collect();
-    for package in &mut kept {
+    for package in &mut all {
         let Some(Value::Array(dependencies)) = package.get_mut("dependencies") else { continue };
         for dependency in dependencies {
             if let Some(version) = dependency.as_str().and_then(|name| versions.get(name)) {
@@ -53,7 +86,7 @@ fn entries(text: &str) -> Vec<Table> {
             }
         }
     }
-    kept
+    all
 }
 
 #[cfg(test)]
@@ -74,6 +107,20 @@ mod tests {
         assert_eq!(text.matches("name = \"a\"").count(), 1);
         assert!(text.contains("\"b 2.0.0\"") && !text.contains("rsimport-kernel"), "{text}");
         assert_eq!(merged(&text, "garbage ["), text);
+    }
+
+    #[test]
+    fn a_lock_file_says_nothing_of_what_stood_in_the_place_of_pyo3s_macros() {
+        let lock = "version = 4\n[[package]]\nname = \"rsimport-kernel\"\nversion = \"0.0.0\"\ndependencies = [\"pyo3-macros\", \"syn\"]\n\
+                    [[package]]\nname = \"pyo3-macros\"\nversion = \"0.30.1\"\n\
+                    [[package]]\nname = \"syn\"\nversion = \"2.0.0\"\nsource = \"registry\"\n";
+        let text = plain(lock);
+        let found = all_entries(&text);
+        let of = |name: &str| found.iter().filter(|package| package["name"].as_str() == Some(name)).collect::<Vec<_>>();
+        assert!(of("pyo3-macros").len() == 1 && of("pyo3-macros")[0].contains_key("source"), "{text}");
+        assert_eq!((of("syn").len(), of("pyo3-macros-backend").len(), of("heck").len()), (2, 1, 1), "{text}");
+        assert!(text.contains("\"syn 2.0.0\"") && text.contains("rsimport-kernel"), "{text}");
+        assert_eq!(plain(&text), text);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! The modules stand in the order in which they may use one another: each only those above it.
 
+pub mod macros;
 pub mod plan;
+pub mod refusals;
 pub mod recipe;
 pub mod lockfile;
 pub mod scratch;

@@ -7,8 +7,11 @@ use std::process::Command;
 use crate::cache::layout::Cache;
 use crate::compile::job::Job;
 use crate::compile::lockfile;
+use crate::compile::macros;
 use crate::compile::recipe::RECORDER;
 use crate::error::{Diagnostic, Error, Result};
+use crate::expander::server::VARIABLE;
+use crate::expander::stand_in;
 use crate::rustc::cargo_errors::{cannot_be_started, cargo_error, lock_file_is_damaged, rustc_did_not_answer};
 use crate::rustc::cargo_messages::CargoOutput;
 use crate::rustc::cargo_notes::{at_line, in_users_words};
@@ -53,7 +56,19 @@ impl Package<'_> {
                 path
             }
         };
-        Ok(Package { toolchain, cache, job, manifest, target, recorder })
+        let package = Package { toolchain, cache, job, manifest, target, recorder };
+        package.write_stand_in()?;
+        Ok(package)
+    }
+
+    /// Writes what stands in the place of PyO3's macros, where something does.
+    fn write_stand_in(&self) -> Result<()> {
+        if self.job.plan.macros.is_none() {
+            return Ok(());
+        }
+        let folder = self.target.join(macros::FOLDER);
+        self.cache.write(&folder.join("Cargo.toml"), stand_in::manifest().as_bytes())?;
+        self.cache.write(&folder.join("lib.rs"), stand_in::TEXT.as_bytes())
     }
 
     /// A command of cargo's on it.
@@ -65,6 +80,9 @@ impl Package<'_> {
     pub fn command_into(&self, results: &Path, subcommand: &str) -> Command {
         let mut command = self.toolchain.cargo(subcommand);
         command.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(results);
+        for config in self.job.plan.macros.iter().flat_map(|macros| macros.configs(&self.target)) {
+            command.arg("--config").arg(config);
+        }
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
         command.env("CARGO_BUILD_BUILD_DIR", &self.target);
         if !self.toolchain.start.configs.is_empty() {
@@ -83,6 +101,9 @@ impl Package<'_> {
         let mut set =
             |name: &str, value: &Path| environment.push((name.to_owned(), value.to_string_lossy().into_owned()));
         set("PYO3_CONFIG_FILE", job.pyo3_config);
+        if let Some(expander) = job.expander {
+            set(VARIABLE, expander.folder());
+        }
         if let Some(recorder) = &self.recorder {
             set("RUSTC_WORKSPACE_WRAPPER", recorder);
             if job.source.manifest.is_none() {
@@ -164,6 +185,7 @@ impl Package<'_> {
         let forced = self.job.forced && errors.peek().is_some() && errors.all(others);
         if (damaged || program || forced) && self.target.is_dir() {
             self.cache.remove(&self.target)?;
+            self.write_stand_in()?;
             return Ok(true);
         }
         Ok(false)

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::compile::macros::Macros;
 use crate::config::abi::{Platform, Python};
 use crate::config::environment::{Environment, variable};
 use crate::config::layers::Config;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub link_flags: &'static [&'static str],
     /// Environment for cargo and all that it starts.
     pub environment: Vec<(&'static str, String)>,
+    /// How PyO3's macros are expanded by the engine, where they are.
+    pub macros: Option<Macros>,
     /// Cargo's profile.
     pub profile: String,
     /// Names the compiled dependencies: kernels with the same value share a target folder.
@@ -68,6 +71,7 @@ struct Lib {
 
 impl Plan {
     /// Plans the build of a kernel.
+    #[allow(clippy::too_many_arguments)]
     pub fn of(
         source: &Source,
         config: &Config,
@@ -75,13 +79,20 @@ impl Plan {
         cpu: &str,
         python: &Python,
         rustc: &Identity,
+        macros: Option<Macros>,
     ) -> Plan {
         let settings = &config.settings;
         let crate_name = match &source.manifest {
             Some(manifest) => library_name(&manifest.text),
             None => crate_name(&source.module),
         };
-        let manifest = source.manifest.is_none().then(|| Manifest::of(source, config, &crate_name));
+        let mut manifest = source.manifest.is_none().then(|| Manifest::of(source, config, &crate_name));
+        if macros.is_some()
+            && let Some(Value::Table(dependencies)) =
+                manifest.as_mut().and_then(|manifest| manifest.user.get_mut("dependencies"))
+        {
+            Macros::pin(dependencies);
+        }
         let (mut environment, mut arguments) = flags(settings, cargo, rustc.host());
         let rustflags = format!("{environment:?}{arguments:?}");
         environment.extend([
@@ -110,7 +121,10 @@ impl Plan {
         }
         // Nothing is shared between builds with different flags, so they need not wait for each other either.
         // Build scripts and procedural macros run on the machine that compiled them, with its C library.
-        let parts = [rustc.version.as_str(), &python.pyo3_config(), &rustflags, cpu, &format!("{:?}", glibc())];
+        let (config_of_pyo3, glibc) = (python.pyo3_config(), format!("{:?}", glibc()));
+        let name = macros.as_ref().map(Macros::name);
+        let mut parts = vec![rustc.version.as_str(), &config_of_pyo3, &rustflags, cpu, &glibc];
+        parts.extend(name.as_deref());
         let dependency_set = digest_of(&parts);
         let own = match &manifest {
             Some(manifest) => manifest.text("", "kernel"),
@@ -126,6 +140,7 @@ impl Plan {
             arguments,
             link_flags: Platform::HERE.link_flags(),
             environment,
+            macros,
             profile: config.profile.of_cargo.clone(),
             dependency_set: dependency_set[..16].to_owned(),
             recipe,
@@ -328,6 +343,7 @@ mod tests {
             manifest: Some(Manifest::of(&source, &config, "a")),
             arguments: of_rustc.map(str::to_owned).into(),
             link_flags: &[],
+            macros: None,
             environment: Vec::new(),
             profile: "release".into(),
             dependency_set: String::new(),

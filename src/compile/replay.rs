@@ -8,6 +8,7 @@ use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
 use crate::config::abi::Platform;
 use crate::error::{Kind, Result};
+use crate::expander::server::{Server, VARIABLE};
 use crate::observer::Observer;
 use crate::rustc::cargo_notes::cargo_notes;
 use crate::rustc::collected::Collected;
@@ -33,6 +34,8 @@ pub struct Replay<'a> {
     pub recipe: &'a Recipe,
     /// The files as the compiler sees them.
     pub view: &'a View,
+    /// Who expands PyO3's macros, where the plan has that done.
+    pub expander: Option<&'a Server>,
 }
 
 impl Replay<'_> {
@@ -81,6 +84,7 @@ impl Replay<'_> {
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
+        command.envs(self.expander.map(|expander| (VARIABLE, expander.folder())));
         let mut collected = Collected::default();
         let status = run(command, observer, |_, pipe, line| {
             if pipe == Pipe::Err

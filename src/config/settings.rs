@@ -104,6 +104,8 @@ settings! {
     tier: String = "auto", Str, in_kernel;
     /// Put C functions in front of PyO3's where that makes calls faster; `false` leaves every call to PyO3.
     fast_calls: bool = true, Bool, in_kernel;
+    /// Let rsimport expand PyO3's macros, which halves the first build; `false` compiles PyO3's own macros for that.
+    fast_macros: bool = true, Bool, in_kernel;
     /// Build without touching the network.
     offline: bool = false, Bool, in_kernel;
     /// Refuse to change a crate's Cargo.lock.

@@ -62,6 +62,7 @@ impl Fingerprint {
             ("features", settings.features.join(" ")),
             ("toolchain", settings.toolchain.clone()),
             ("fast calls", settings.fast_calls.to_string()),
+            ("fast macros", settings.fast_macros.to_string()),
             ("cargo environment", variables),
             ("cargo configuration", cargo.digest()),
         ];

@@ -17,6 +17,7 @@
 //! | module name, Python ABI                 | who imports                                | x   |       | x   | x      | has none |
 //! | profile, features                       | settings                                   | x   |       |     | x      | same  |
 //! | fast calls                              | setting                                    | x   |       |     |        | has none |
+//! | fast macros, and whether they apply     | setting; manifest, configuration           | x   |       | x   | x      | has none |
 //! | flags for rustc                         | settings, added to those of the user       | x   |       | x   | x      | same  |
 //! | `RUSTFLAGS`, `CARGO_ENCODED_RUSTFLAGS`  | environment; set but empty counts          | x   |       | x   | x      | same  |
 //! | `CARGO_BUILD_*`, `CARGO_PROFILE_*`, `CARGO_TARGET_*` ... | environment               | x   |       |     | x      | same  |

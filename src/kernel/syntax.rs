@@ -38,7 +38,7 @@ pub fn forget() {
 }
 
 /// Can code with these tokens be parsed, and its tree be walked through, on an ordinary stack?
-fn is_flat(tokens: TokenStream) -> bool {
+pub fn is_flat(tokens: TokenStream) -> bool {
     // What is left of each group around, and the length of the row that it stands in.
     let mut outer = Vec::new();
     let (mut left, mut row) = (tokens.into_iter(), Row::default());

@@ -58,7 +58,7 @@ pub(super) fn format(
 
 /// Stages a kernel as a package on which cargo's verbs can be run.
 #[pyfunction]
-#[pyo3(signature = (source, module, abi, python, settings, progress = None, *, pyo3_features = Vec::new(), below = String::new()))]
+#[pyo3(signature = (source, module, abi, python, settings, progress = None, *, pyo3_features = Vec::new(), below = String::new(), own_macros = false))]
 #[allow(clippy::too_many_arguments)]
 pub(super) fn project_open(
     py: Python<'_>,
@@ -70,10 +70,11 @@ pub(super) fn project_open(
     progress: Option<Py<PyAny>>,
     pyo3_features: Vec<String>,
     below: String,
+    own_macros: bool,
 ) -> PyResult<Project> {
     let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
     let python = interpreter(python)?;
-    let wishes = Wishes { pyo3_features, below };
+    let wishes = Wishes { pyo3_features, below, own_macros };
     watched(py, progress, |observer| project::Project::open(&request, &python, wishes, observer)).map(Project)
 }
 

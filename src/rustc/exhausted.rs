@@ -8,6 +8,8 @@ use crate::limits::Limit;
 use crate::rustc::diagnostics::blames_a_library;
 use crate::rustc::shortage::shortage;
 
+const WORDS: &str = " cannot be compiled: ";
+
 /// The error for a compiler that a signal has ended for want of something.
 pub fn by_signal(status: ExitStatus, source: &Path) -> Option<Error> {
     #[cfg(unix)]
@@ -42,9 +44,14 @@ pub fn exhausted<'a>(
     named.or_else(|| unseen().then_some(Limit::Memory)).map(|limit| error(limit, source))
 }
 
+/// Is it such an error?
+pub fn is_exhausted(error: &Error) -> bool {
+    error.message.contains(WORDS)
+}
+
 fn error(limit: Limit, source: &Path) -> Error {
     let name = source.file_name().unwrap_or(source.as_os_str()).to_string_lossy();
-    Error::toolchain(format!("{name} cannot be compiled: {}", limit.reason())).hint(limit.hint()).kernel(source)
+    Error::toolchain(format!("{name}{WORDS}{}", limit.reason())).hint(limit.hint()).kernel(source)
 }
 
 #[cfg(test)]

@@ -227,6 +227,11 @@ impl Identity {
         .hint(if rustup { "this installs the newest: rustup update stable" } else { INSTALL }))
     }
 
+    /// The number behind `1.` in its version.
+    pub fn minor(&self) -> Option<u32> {
+        self.version.strip_prefix("rustc 1.")?.split('.').next()?.parse().ok()
+    }
+
     /// The platform that it compiles for unless it is told another one.
     pub fn host(&self) -> &str {
         self.version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default()

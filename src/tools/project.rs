@@ -5,6 +5,7 @@
 //! tools say is told of the user's own files.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use cargo_metadata::{Artifact, BuildScript, Message};
@@ -14,14 +15,17 @@ use crate::cache::layout::now;
 use crate::cache::lock::Lock;
 use crate::compile::build::{tools, write_pyo3_config};
 use crate::compile::job::Job;
+use crate::compile::macros::Macros;
 use crate::compile::package::Package;
 use crate::compile::plan::{MARK, Plan};
+use crate::compile::refusals::{is_refused, refusal, refuse};
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::tier::Tier;
 use crate::digest::{CLOCK_LAG, Digest};
 use crate::engine::{Request, Resolved, resolve};
 use crate::error::{Diagnostic, Error, Result};
+use crate::expander::server::Server;
 use crate::freshness::inputs::Input;
 use crate::freshness::packages::{self, Place};
 use crate::history::identity;
@@ -55,6 +59,8 @@ pub struct Wishes {
     pub pyo3_features: Vec<String>,
     /// Text below the user's last line in the crate root.
     pub below: String,
+    /// Are PyO3's own macros wanted, as by an editor, which expands them itself?
+    pub own_macros: bool,
 }
 
 /// One run of cargo.
@@ -104,7 +110,11 @@ pub struct Project {
     resolved: Resolved,
     wishes: Wishes,
     toolchain: Toolchain,
-    plan: Plan,
+    /// With PyO3's macros expanded by the engine, where that can be.
+    quick: Option<Plan>,
+    /// Did that go wrong?
+    refused: AtomicBool,
+    plain: Plan,
     view: View,
     work: PathBuf,
     pyo3_config: PathBuf,
@@ -119,19 +129,29 @@ impl Project {
         Ignored::tell(&resolved.ignored, observer);
         cache.prepare()?;
         let (toolchain, rustc) = tools(source, config, cache, observer)?;
-        let plan = Plan::of(source, config, cargo, fingerprint.value("CPU"), python, &rustc);
+        let work = cache.work(&name(&resolved));
+        let mark = format!("{:x}", now().as_nanos());
+        let plan =
+            |macros| Plan::of(source, config, cargo, fingerprint.value("CPU"), python, &rustc, macros).anew(&mark);
+        let macros = Macros::of(source, config, cargo, python, &rustc);
+        let macros = macros.filter(|_| !wishes.own_macros && wishes.pyo3_features.is_empty());
+        let (quick, plain) = (macros.map(Some).map(&plan), plan(None));
+        let refused = quick.as_ref().is_some_and(|quick| is_refused(cache, &work, quick));
         // The real compiler lies in `bin` of its sysroot.
         let sysroot = rustc.rustc.ancestors().nth(2).unwrap_or(&rustc.rustc).to_path_buf();
-        let plan = plan.anew(&format!("{:x}", now().as_nanos()));
         let pyo3_config = write_pyo3_config(cache, python)?;
-        let work = cache.work(&name(&resolved));
         let lock = lock(&resolved, observer)?;
         let view = staged(&resolved, &work, &wishes)?;
-        let project = Project { resolved, wishes, toolchain, plan, view, work, pyo3_config, sysroot };
-        project.with_package("rustc-recorder", |_| Ok(()))?;
+        let refused = AtomicBool::new(refused);
+        let project = Project { resolved, wishes, toolchain, quick, refused, plain, view, work, pyo3_config, sysroot };
+        project.with_package("rustc-recorder", None, |_| Ok(()))?;
         drop(lock);
         syntax::forget();
         Ok(project)
+    }
+
+    fn plan(&self) -> &Plan {
+        self.quick.as_ref().filter(|_| !self.refused.load(Ordering::Relaxed)).unwrap_or(&self.plain)
     }
 
     /// The folder of the manifest.
@@ -159,7 +179,7 @@ impl Project {
 
     /// Cargo's target folder.
     pub fn target(&self) -> PathBuf {
-        self.resolved.cache.target(&self.plan.dependency_set)
+        self.resolved.cache.target(&self.plan().dependency_set)
     }
 
     /// A folder in the cache for what tools make of the kernel, besides its package.
@@ -169,12 +189,12 @@ impl Project {
 
     /// The crate's name, as rustc gets it.
     pub fn crate_name(&self) -> &str {
-        &self.plan.crate_name
+        &self.plan().crate_name
     }
 
     /// Cargo's profile of the kernel.
     pub fn profile(&self) -> &str {
-        &self.plan.profile
+        &self.plan().profile
     }
 
     /// Where the compiler has its standard library.
@@ -211,7 +231,7 @@ impl Project {
 
     /// The folder in which cargo starts rustc for the kernel.
     fn compiler_folder(&self) -> PathBuf {
-        self.with_job(|job| job.compiler_folder())
+        self.with_job(None, |job| job.compiler_folder())
     }
 
     /// Runs a verb that makes a program of the kernel, unless there is the one of an earlier run and nothing has changed
@@ -243,20 +263,42 @@ impl Project {
 
     /// Runs a verb of cargo's. What the user's code is to blame for is a [`Run::failure`]; everything else an error.
     pub fn run(&self, call: &Call, observer: &mut dyn Observer) -> Result<Run> {
+        let cache = &self.resolved.cache;
+        let Some(quick) = self.quick.as_ref().filter(|_| !self.refused.load(Ordering::Relaxed)) else {
+            return self.run_plan(call, None, observer);
+        };
+        let staging = cache.staging()?;
+        let expander = Server::start(staging.path());
+        if let Some(expander) = &expander {
+            let result = self.run_plan(call, Some(expander), observer);
+            let failure = result.as_ref().map_or_else(Some, |run| run.failure.as_ref());
+            let Some(whose) = failure.and_then(refusal) else { return result };
+            self.refused.store(true, Ordering::Relaxed);
+            let plain = self.run_plan(call, None, observer)?;
+            if plain.success {
+                refuse(cache, &self.work, quick, whose);
+            }
+            return Ok(plain);
+        }
+        self.refused.store(true, Ordering::Relaxed);
+        self.run_plan(call, None, observer)
+    }
+
+    fn run_plan(&self, call: &Call, expander: Option<&Server>, observer: &mut dyn Observer) -> Result<Run> {
         let Resolved { source, config, cache, .. } = &self.resolved;
         let _own = lock(&self.resolved, observer)?;
         // Another run may have staged the kernel with other wishes meanwhile.
         staged(&self.resolved, &self.work, &self.wishes)?;
         syntax::forget();
         let timeout = config.settings.lock_timeout;
-        note_use(cache, &self.plan.dependency_set);
-        let set = cache.lock(&self.plan.dependency_set);
+        note_use(cache, &self.plan().dependency_set);
+        let set = cache.lock(&self.plan().dependency_set);
         let _set = Lock::acquire(&set, "the shared dependencies", timeout, observer)?;
         let is_clippy = call.verb == "clippy";
         let driver = if is_clippy { Some(self.clippy()?) } else { None };
         // What clippy has checked is not what rustc has checked.
         let recorder = if is_clippy { "clippy-recorder" } else { "rustc-recorder" };
-        self.with_package(recorder, |package| {
+        self.with_package(recorder, expander, |package| {
             let mut attempt = self.attempt(package, call, driver.as_deref(), observer)?;
             if !attempt.1.success && package.mend(&attempt.0)? {
                 attempt = self.attempt(package, call, driver.as_deref(), observer)?;
@@ -342,11 +384,11 @@ impl Project {
         };
         if compiles {
             command.args(["--lib", "--message-format=json-diagnostic-rendered-ansi"]);
-            command.arg(format!("--profile={}", call.profile.as_deref().unwrap_or(&self.plan.profile)));
+            command.arg(format!("--profile={}", call.profile.as_deref().unwrap_or(&self.plan().profile)));
         } else {
             command.arg("--manifest-path").arg(&package.manifest);
         }
-        command.args(self.plan.common());
+        command.args(self.plan().common());
         if !self.wishes.pyo3_features.is_empty() {
             let pyo3 = self.pyo3();
             let features = self.wishes.pyo3_features.iter().map(|feature| format!("{pyo3}/{feature}"));
@@ -409,23 +451,31 @@ impl Project {
         self.toolchain.tool("clippy-driver").ok_or_else(missing)
     }
 
-    fn with_job<T>(&self, work: impl FnOnce(&Job<'_>) -> T) -> T {
+    fn with_job<T>(&self, expander: Option<&Server>, work: impl FnOnce(&Job<'_>) -> T) -> T {
         let Resolved { source, config, .. } = &self.resolved;
         work(&Job {
             source,
             manifest: &config.manifest,
-            plan: &self.plan,
+            plan: self.plan(),
             view: &self.view,
             work: &self.work,
             output: &self.work,
             own_flags: &[],
             pyo3_config: &self.pyo3_config,
+            expander,
             forced: false,
         })
     }
 
-    fn with_package<T>(&self, recorder: &str, work: impl FnOnce(&mut Package<'_>) -> Result<T>) -> Result<T> {
-        self.with_job(|job| work(&mut Package::written(&self.toolchain, &self.resolved.cache, job, recorder)?))
+    fn with_package<T>(
+        &self,
+        recorder: &str,
+        expander: Option<&Server>,
+        work: impl FnOnce(&mut Package<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.with_job(expander, |job| {
+            work(&mut Package::written(&self.toolchain, &self.resolved.cache, job, recorder)?)
+        })
     }
 }
 
