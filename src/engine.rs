@@ -7,7 +7,7 @@ use crate::cache::entries::{self, Entry, Hit};
 use crate::cache::layout::{Cache, now};
 use crate::cache::lock::Lock;
 use crate::cache::staging::Staging;
-use crate::compile::build::compile;
+use crate::compile::build::{compile, prepare as prepare_edit};
 use crate::compile::glibc::needed;
 use crate::compile::job::Built;
 use crate::compile::lockfile;
@@ -204,6 +204,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             true => "prepared for an edit".to_owned(),
             false => reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref())),
         };
+        let is_edit = last.is_some();
         let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
         let staging = resolved.cache.staging()?;
@@ -218,8 +219,15 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             tier,
             variant: &resolved.fingerprint.variant(),
             staging: &staging,
+            is_edit,
             locked: lock.is_held(),
         };
+        if request.ahead
+            && prepare_edit(&task, observer)?
+            && let Some(artifact) = found(&resolved, resolved.tiers, observer)?.hit
+        {
+            return Ok(artifact);
+        }
         let outcome = compile(&task, observer);
         let unchanged = resolved.source.reread().is_ok_and(|now| {
             now.text == resolved.source.text
@@ -347,6 +355,8 @@ fn publish(
     started: Instant,
 ) -> Result<Artifact> {
     let Resolved { source, config, cache, fingerprint, .. } = resolved;
+    // An edit may have been compiled better than had to be.
+    let (worked, tier) = (tier, built.tier);
     let exports = verify(&built.library, source, built.exports)?;
     let warned = built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning");
     let key = fingerprint.key_of(tier);
@@ -368,7 +378,7 @@ fn publish(
         created: now().as_secs_f64(),
     };
     let (entry, path) = entries::publish(cache, &key, staging, &built.library, entry)?;
-    remember(cache, &identity(source, tier), &path, fingerprint.clone(), inputs, entry.created);
+    remember(cache, &identity(source, worked), &path, fingerprint.clone(), inputs, entry.created);
     let hit = Hit { metadata: entries::metadata_of(&path), library: path, inputs: entry.inputs };
     Ok(artifact(resolved, tier, key, hit, true))
 }

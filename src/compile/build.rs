@@ -7,6 +7,7 @@ use crate::cache::gc::note_use;
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
+use crate::compile::glue::Glue;
 use crate::compile::job::{Built, Job};
 use crate::compile::linkable;
 use crate::compile::plan::Plan;
@@ -17,6 +18,7 @@ use crate::compile::task::Task;
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::layers::Config;
+use crate::config::tier::Tier;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::kernel::exports::{Export, exports};
@@ -53,24 +55,34 @@ fn exported(task: &Task<'_>, files: &[PathBuf]) -> Vec<Export> {
     exports(&source.path, &readable(source, &config.manifest)).into_iter().chain(others).collect()
 }
 
-/// Compiles the kernel in pieces where that is faster. As soon as the compiler says anything, it is asked again about the
-/// text as the user wrote it: in a message about pieces there could be lines that he does not know.
+/// Compiles the kernel in two halves or in pieces where that is faster. As soon as the compiler says anything, it is asked
+/// again about the text as the user wrote it: in a message about anything else there could be lines that he does not know.
 fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
     let name = format!("{}/plain", work.file_name().unwrap_or_default().to_string_lossy());
     let wanted = task.tier.is_in_pieces();
     let mut plain = if wanted { cache.kept::<u32>("work", &name).unwrap_or(0) } else { 0 };
+    let fast = config.settings.fast_calls;
     // What is fast is for the tiers without pieces.
-    let whole = if wanted || !config.settings.fast_calls { Form::Plain } else { Form::Fast };
-    let form = if wanted && plain == 0 { Form::Pieces } else { whole };
+    let whole = if wanted || !fast { Form::Plain } else { Form::Fast };
+    let form = match wanted && plain == 0 {
+        true if config.settings.reuse_glue => Form::Halves { fast },
+        true => Form::Pieces,
+        false => whole,
+    };
     let mut view = View::of(source, &config.manifest, cache, work, form)?;
-    if view.in_pieces {
-        match run_compiler(task, &view, observer) {
-            Ok(built) if built.diagnostics.is_empty() => return Ok(told(built, view)),
-            Err(error) if error.kind != Kind::Compile => return Err(error),
-            _ => {}
-        }
-        plain = REFUSED;
+    let tried = match &view.glue {
+        Some(glue) => run_half(task, &view, glue, observer)?,
+        None if view.in_pieces => Some(run_compiler(task, &view, observer)),
+        None => None,
+    };
+    match tried {
+        Some(Ok(built)) if built.diagnostics.is_empty() => return Ok(told(built, view)),
+        Some(Err(error)) if error.kind != Kind::Compile => return Err(error),
+        Some(_) => plain = REFUSED,
+        None => {}
+    }
+    if view.glue.is_some() || view.in_pieces {
         view = View::of(source, &config.manifest, cache, work, whole)?;
     }
     let mut built = run_compiler(task, &view, observer);
@@ -81,7 +93,7 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     }
     let built = built?;
     if plain > 0 {
-        // An edit rarely takes a warning away, so the pieces rest until there is none.
+        // An edit rarely takes a warning away, so halves and pieces rest until there is none.
         let rest = if built.diagnostics.is_empty() { plain - 1 } else { 1 };
         cache.keep("work", &name, &rest);
     }
@@ -101,6 +113,53 @@ fn is_generated(source: &Source, error: &Error) -> bool {
     error.kind == Kind::Compile && !errors.is_empty() && errors.iter().all(|found| found.line > Some(last))
 }
 
+/// Makes the glue of a kernel whose next edit would be compiled with it. Returns whether it is there.
+pub fn prepare(task: &Task<'_>, observer: &mut dyn Observer) -> Result<bool> {
+    let Task { source, config, cache, work, .. } = task;
+    if !config.settings.reuse_glue || !task.tier.is_in_pieces() {
+        return Ok(false);
+    }
+    let view = View::of(source, &config.manifest, cache, work, Form::Halves { fast: config.settings.fast_calls })?;
+    syntax::forget();
+    let Some(text) = &view.glue else { return Ok(false) };
+    let (toolchain, rustc) = tools(source, config, cache, observer)?;
+    let plan = &Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc);
+    note_use(cache, &plan.dependency_set);
+    let Some(recipe) = &recipe_of(task, plan) else { return Ok(false) };
+    let glue = Glue { task, toolchain: &toolchain, plan, recipe, text };
+    Ok(glue.made(observer)?.is_some())
+}
+
+/// The call that was recorded for a kernel, if it can be repeated.
+fn recipe_of(task: &Task<'_>, plan: &Plan) -> Option<Recipe> {
+    let recipe = task.cache.kept::<Recipe>("recipes", &plan.recipe);
+    recipe.filter(|recipe| !task.config.settings.force_rebuild && recipe.holds())
+}
+
+/// Compiles what the user wrote, for the other half of the kernel. `None` where that cannot be had, and an error that is
+/// not to be shown where the compiler makes no glue.
+fn run_half(task: &Task<'_>, view: &View, text: &str, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
+    let Task { source, config, cache, work, .. } = task;
+    let (toolchain, rustc) = tools(source, config, cache, observer)?;
+    let plan = &Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc);
+    note_use(cache, &plan.dependency_set);
+    let Some(recipe) = &recipe_of(task, plan) else { return Ok(None) };
+    observer.progress(Phase::Kernel, 0, 1, &source.name());
+    let glue = Glue { task, toolchain: &toolchain, plan, recipe, text };
+    // What is built for the first time may never be edited.
+    let library = if task.is_edit { glue.made(observer)? } else { glue.found() };
+    let Some(library) = library else {
+        let refused = Error::new(Kind::Compile, "the glue does not compile".to_owned());
+        return Ok(task.is_edit.then_some(Err(refused)));
+    };
+    // There are no incremental data that would have to be where they were.
+    let scratch = Scratch::enter(cache, work, task.staging, false)?;
+    let flags = &task.half_flags(plan, view, &library);
+    let call = Replay { task, toolchain: &toolchain, rustc: &rustc, plan, recipe, view, flags };
+    let built = call.run(&scratch, observer)?;
+    Ok(built.map(|built| built.map(|built| Built { tier: Tier::Optimized, ..built })))
+}
+
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
     let (toolchain, rustc) = tools(source, config, cache, observer)?;
@@ -113,7 +172,9 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
     } else if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
         if recipe.holds() {
             observer.progress(Phase::Kernel, 0, 1, &source.name());
-            let call = Replay { task, toolchain: &toolchain, rustc: &rustc, plan: &plan, recipe: &recipe, view };
+            let flags = &task.own_flags(&plan, view, &scratch);
+            let (toolchain, plan, recipe) = (&toolchain, &plan, &recipe);
+            let call = Replay { task, toolchain, rustc: &rustc, plan, recipe, view, flags };
             if let Some(result) = call.run(&scratch, observer)? {
                 scratch.leave(cache);
                 return result.map_err(|error| view.restored(error));
@@ -131,6 +192,7 @@ fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Re
         work,
         output: &scratch.output(),
         own_flags: &task.own_flags(&plan, view, &scratch),
+        tier: task.tier,
         pyo3_config: &write_pyo3_config(cache, task.python)?,
         forced,
     };

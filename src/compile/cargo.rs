@@ -65,6 +65,7 @@ pub fn build(
         foreign,
         recipe,
         exports: Vec::new(),
+        tier: job.tier,
     })
 }
 

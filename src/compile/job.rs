@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
+use crate::config::tier::Tier;
 use crate::error::Diagnostic;
 use crate::freshness::inputs::Input;
 use crate::kernel::exports::Export;
@@ -27,6 +28,8 @@ pub struct Job<'a> {
     pub output: &'a Path,
     /// Flags for the kernel's own rustc.
     pub own_flags: &'a [String],
+    /// How much these optimise it.
+    pub tier: Tier,
     /// The configuration that PyO3's build script reads.
     pub pyo3_config: &'a Path,
     /// Is everything to be compiled again that may have changed unnoticed?
@@ -51,6 +54,8 @@ pub struct Built {
     pub recipe: Option<Recipe>,
     /// What the kernel's own files export to native callers, or would if no `cfg` left it out.
     pub exports: Vec<Export>,
+    /// How much it is optimised.
+    pub tier: Tier,
 }
 
 impl Job<'_> {

@@ -12,6 +12,7 @@ pub mod cargo;
 pub mod task;
 pub mod linkable;
 pub mod replay;
+pub mod glue;
 pub mod build;
 pub mod symbol;
 pub mod verify;

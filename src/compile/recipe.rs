@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::config::environment::variables;
+use crate::digest::Digest;
 use crate::freshness::inputs::Input;
 
 /// The script that stands between cargo and rustc. It tells the kernel's code the kernel's own folder in
@@ -158,6 +159,26 @@ impl Recipe {
     /// The folder in which the compiler runs, which its messages are relative to.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Names what any crate is compiled with that is linked with kernels of this recipe.
+    pub fn digest(&self) -> String {
+        let parts = serde_json::to_vec(&(&self.rustc, &self.arguments, &self.libraries)).unwrap_or_default();
+        Digest::of(&parts)
+    }
+
+    /// Fills a command that compiles a library for kernels to be linked with, about which the compiler says no more than
+    /// that it does not compile.
+    pub fn fill_library(&self, command: &mut Command, call: &Call<'_>) {
+        let of_library = |argument: &String| match argument.as_str() {
+            "cdylib" => "rlib".to_owned(),
+            _ if argument.starts_with("--emit=") => "--emit=link".to_owned(),
+            _ => argument.clone(),
+        };
+        let arguments = self.arguments.iter().map(of_library);
+        command.arg("--crate-name").arg(call.crate_name).args(arguments).arg("--cap-lints=allow");
+        command.arg(call.root).arg("--out-dir").arg(call.output).args(call.own_flags);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 
     /// Fills a command that starts the compiler.

@@ -32,22 +32,24 @@ pub struct Replay<'a> {
     pub recipe: &'a Recipe,
     /// The files as the compiler sees them.
     pub view: &'a View,
+    /// The flags for the kernel's own rustc.
+    pub flags: &'a [String],
 }
 
 impl Replay<'_> {
     /// Repeats the call, linked by the compiler's own linker where that is known to work, else by `cc`. `None` where it
     /// failed for a reason that is not the kernel's code.
     pub fn run(&self, scratch: &Scratch, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
-        let flags = self.task.own_flags(self.plan, self.view, scratch);
-        let link = self.link_flags(&flags);
+        let flags = self.flags;
+        let link = self.link_flags(flags);
         if link.is_empty() {
-            return self.compile(scratch, &flags, observer);
+            return self.compile(scratch, flags, observer);
         }
-        let linked = self.compile(scratch, &[flags.clone(), link].concat(), observer)?;
+        let linked = self.compile(scratch, &[flags, &link].concat(), observer)?;
         if linked.is_some() {
             return Ok(linked);
         }
-        let result = self.compile(scratch, &flags, observer)?;
+        let result = self.compile(scratch, flags, observer)?;
         if let (Some(Ok(_)), Some(name)) = (&result, linker::name(self.rustc)) {
             // What `cc` links and the linker alone does not is not tried again.
             self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
@@ -125,6 +127,7 @@ impl Replay<'_> {
             notes,
             recipe: None,
             exports: Vec::new(),
+            tier: task.tier,
         })))
     }
 }

@@ -62,6 +62,7 @@ impl Fingerprint {
             ("features", settings.features.join(" ")),
             ("toolchain", settings.toolchain.clone()),
             ("fast calls", settings.fast_calls.to_string()),
+            ("kept glue", settings.reuse_glue.to_string()),
             ("cargo environment", variables),
             ("cargo configuration", cargo.digest()),
         ];

@@ -371,6 +371,7 @@ impl Project {
             work: &self.work,
             output: &self.work,
             own_flags: &[],
+            tier: Tier::Profile,
             pyo3_config: &self.pyo3_config,
             forced: false,
         })
