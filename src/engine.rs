@@ -204,7 +204,6 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             true => "prepared for an edit".to_owned(),
             false => reason.unwrap_or_else(|| self::reason(&resolved, last.as_ref())),
         };
-        let is_edit = last.is_some();
         let before = last.map(|last| last.confirmed(&resolved.source.base)).unwrap_or_default();
         let began = SystemTime::now() - CLOCK_LAG;
         let staging = resolved.cache.staging()?;
@@ -219,7 +218,6 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             tier,
             variant: &resolved.fingerprint.variant(),
             staging: &staging,
-            is_edit,
             locked: lock.is_held(),
         };
         if request.ahead

@@ -15,6 +15,7 @@ use crate::compile::recipe::Recipe;
 use crate::compile::replay::Replay;
 use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
+use crate::compile::weight;
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::layers::Config;
@@ -66,7 +67,7 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     // What is fast is for the tiers without pieces.
     let whole = if wanted || !fast { Form::Plain } else { Form::Fast };
     let form = match wanted && plain == 0 {
-        true if config.settings.reuse_glue => Form::Halves { fast },
+        true if config.settings.reuse_glue && weight::is_light(task) => Form::Halves { fast },
         true => Form::Pieces,
         false => whole,
     };
@@ -77,7 +78,12 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
         None => None,
     };
     match tried {
-        Some(Ok(built)) if built.diagnostics.is_empty() => return Ok(told(built, view)),
+        Some(Ok(built)) if built.diagnostics.is_empty() => {
+            if view.glue.is_some() {
+                built.seconds.iter().for_each(|seconds| weight::keep(task, *seconds, false));
+            }
+            return Ok(told(built, view));
+        }
         Some(Err(error)) if error.kind != Kind::Compile => return Err(error),
         Some(_) => plain = REFUSED,
         None => {}
@@ -92,6 +98,9 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
         built = run_compiler(task, &view, observer);
     }
     let built = built?;
+    if task.tier == Tier::Optimized {
+        built.seconds.iter().for_each(|seconds| weight::keep(task, *seconds, true));
+    }
     if plain > 0 {
         // An edit rarely takes a warning away, so halves and pieces rest until there is none.
         let rest = if built.diagnostics.is_empty() { plain - 1 } else { 1 };
@@ -116,7 +125,7 @@ fn is_generated(source: &Source, error: &Error) -> bool {
 /// Makes the glue of a kernel whose next edit would be compiled with it. Returns whether it is there.
 pub fn prepare(task: &Task<'_>, observer: &mut dyn Observer) -> Result<bool> {
     let Task { source, config, cache, work, .. } = task;
-    if !config.settings.reuse_glue || !task.tier.is_in_pieces() {
+    if !config.settings.reuse_glue || !task.tier.is_in_pieces() || !weight::is_light(task) {
         return Ok(false);
     }
     let view = View::of(source, &config.manifest, cache, work, Form::Halves { fast: config.settings.fast_calls })?;
@@ -146,11 +155,8 @@ fn run_half(task: &Task<'_>, view: &View, text: &str, observer: &mut dyn Observe
     let Some(recipe) = &recipe_of(task, plan) else { return Ok(None) };
     observer.progress(Phase::Kernel, 0, 1, &source.name());
     let glue = Glue { task, toolchain: &toolchain, plan, recipe, text };
-    // What is built for the first time may never be edited.
-    let library = if task.is_edit { glue.made(observer)? } else { glue.found() };
-    let Some(library) = library else {
-        let refused = Error::new(Kind::Compile, "the glue does not compile".to_owned());
-        return Ok(task.is_edit.then_some(Err(refused)));
+    let Some(library) = glue.made(observer)? else {
+        return Ok(Some(Err(Error::new(Kind::Compile, "the glue does not compile".to_owned()))));
     };
     // There are no incremental data that would have to be where they were.
     let scratch = Scratch::enter(cache, work, task.staging, false)?;

@@ -66,6 +66,7 @@ pub fn build(
         recipe,
         exports: Vec::new(),
         tier: job.tier,
+        seconds: Recipe::seconds(staging.path()),
     })
 }
 

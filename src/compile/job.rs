@@ -56,6 +56,8 @@ pub struct Built {
     pub exports: Vec<Export>,
     /// How much it is optimised.
     pub tier: Tier,
+    /// The processor time that the compiler took for the kernel itself, where that is known.
+    pub seconds: Option<f64>,
 }
 
 impl Job<'_> {

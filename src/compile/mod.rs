@@ -10,6 +10,7 @@ pub mod job;
 pub mod package;
 pub mod cargo;
 pub mod task;
+pub mod weight;
 pub mod linkable;
 pub mod replay;
 pub mod glue;

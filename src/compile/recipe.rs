@@ -40,6 +40,7 @@ if [ -n "$CARGO_PRIMARY_PACKAGE" ]; then
             fi
         done
         "$@" || exit
+        times > "$RSIMPORT_RECORD/times"
         cp "$RSIMPORT_OUTPUT"/* "$folder"
         exit
     fi
@@ -138,6 +139,17 @@ impl Recipe {
             .filter_map(stamped)
             .collect();
         Some(Recipe { rustc, folder, arguments, environment, libraries, inputs: Vec::new(), text: String::new() })
+    }
+
+    /// The processor time of the recorded call, in seconds.
+    pub fn seconds(record: &Path) -> Option<f64> {
+        let said = std::fs::read_to_string(record.join("times")).ok()?;
+        // The second line is about what the shell has started: `0m1.25s 0m0.10s`.
+        let parsed = |time: &str| {
+            let (minutes, seconds) = time.strip_suffix('s')?.split_once('m')?;
+            Some(60.0 * minutes.parse::<f64>().ok()? + seconds.parse::<f64>().ok()?)
+        };
+        said.lines().nth(1)?.split_whitespace().map(parsed).sum()
     }
 
     /// Is everything that the call needs still what it was?
@@ -270,6 +282,19 @@ mod tests {
         assert_eq!(recipe.arguments.len(), 5);
         assert_eq!(recipe.environment, [("CARGO_PKG_NAME".to_owned(), "rsimport-kernel".to_owned())]);
         assert!(recipe.holds());
+    }
+
+    #[test]
+    fn the_time_of_a_call_is_what_the_shell_says_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |said: &str, seconds: Option<f64>| {
+            std::fs::write(folder.path().join("times"), said).unwrap();
+            assert_eq!(Recipe::seconds(folder.path()), seconds, "{said}");
+        };
+        check("0m0.00s 0m0.01s\n1m2.50s 0m0.25s\n", Some(62.75));
+        check("0m0.000s 0m0.010s\n0m2.500s 0m0.250s\n", Some(2.75));
+        check("0m0.00s 0m0.01s\n", None);
+        check("0m0.00s 0m0.01s\n1 2\n", None);
     }
 
     #[test]

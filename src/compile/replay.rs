@@ -14,7 +14,7 @@ use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::exhausted;
 use crate::rustc::linker;
-use crate::rustc::process::{Pipe, run};
+use crate::rustc::process::{Pipe, run, spent};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::view::View;
 
@@ -82,6 +82,7 @@ impl Replay<'_> {
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
+        let before = spent();
         let mut collected = Collected::default();
         let status = run(command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
@@ -128,6 +129,7 @@ impl Replay<'_> {
             recipe: None,
             exports: Vec::new(),
             tier: task.tier,
+            seconds: before.and_then(|before| Some(spent()? - before)),
         })))
     }
 }

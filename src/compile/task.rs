@@ -36,8 +36,6 @@ pub struct Task<'a> {
     pub variant: &'a str,
     /// Where the library goes.
     pub staging: &'a Staging,
-    /// Has the kernel been built before, so that it may well be edited again?
-    pub is_edit: bool,
     /// Is the kernel's folder locked? Where the file system has no locks it is not.
     pub locked: bool,
 }
