@@ -48,10 +48,10 @@ const OPTIONS: [&str; 4] = ["name", "pass_module", "signature", "text_signature"
 /// Crates that every kernel has.
 const CRATES: [&str; 4] = ["alloc", "core", "pyo3", "std"];
 /// Types that are there without any `use` but that of PyO3's prelude.
-const TYPES: [&str; 31] = [
+const TYPES: [&str; 32] = [
     "Borrowed", "Bound", "Box", "Option", "Py", "PyAny", "PyErr", "PyModule", "PyRef", "PyRefMut", "PyResult",
     "Python", "Result", "String", "Vec", "bool", "char", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize",
-    "str", "u128", "u16", "u32", "u64", "u8",
+    "str", "u128", "u16", "u32", "u64", "u8", "usize",
 ];
 /// A kernel in two halves.
 #[derive(Debug, Clone, PartialEq, Eq)]
