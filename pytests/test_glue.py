@@ -204,6 +204,30 @@ def test_what_is_heavy_is_compiled_fast(tell, kernel, run, own_cache):
     )
 
 
+@pytest.mark.parametrize(("setup", "prepared"), [("import sys; sys.ps1 = '>>> '", True), ("", False)])
+def test_the_glue_is_prepared_where_one_edits(kernel, run, own_cache, setup, prepared):
+    kernel("k", value(1))
+    # Whatever the machine: a kernel of one line is little work.
+    code = f"""
+    import pathlib, time
+    {setup}
+    import rsimport, rsimport.import_hook
+    from rsimport import _background
+    _background.QUIET = 0.01
+    import k
+    cache = pathlib.Path({str(own_cache)!r})
+    for staged in cache.glob("v1/work/*-optimized/src/k.rs"):
+        (staged.parents[1] / "weight.json").write_text("0.01")
+    end = time.monotonic() + (300 if {prepared} else 1)
+    while not list(cache.glob("v1/targets/*/glue/*")) and time.monotonic() < end:
+        time.sleep(0.05)
+    print(bool(list(cache.glob("v1/targets/*/glue/*"))), rsimport.info(k).tier)
+    for process in _background._started:
+        process.wait()
+    """
+    assert run(code, env={"RSIMPORT_TIER": "auto"}).out == f"{prepared} optimized"
+
+
 def test_of_what_the_compiler_says_only_the_plain_text_counts(tell, own_cache):
     tell(value(1))
     assert tell(value(2) + "fn unused() {}\n") == [2, "fast", 1]

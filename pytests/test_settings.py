@@ -11,6 +11,7 @@ from rsimport import _engine
 DEFAULTS = {
     "tier": "auto",
     "fast_calls": True,
+    "reuse_glue": True,
     "profile": "release",
     "target_cpu": "native",
     "rustflags": [],

@@ -16,6 +16,7 @@ class Settings(TypedDict, total=False):
     toolchain: str
     tier: Literal["auto", "optimized", "fast"]
     fast_calls: bool
+    reuse_glue: bool
     offline: bool
     locked: bool
     force_rebuild: bool

@@ -102,7 +102,7 @@ settings! {
     tier: String = "auto", Str, in_kernel;
     /// Put C functions in front of PyO3's where that makes calls faster; `false` leaves every call to PyO3.
     fast_calls: bool = true, Bool, in_kernel;
-    /// Keep PyO3's glue of a short kernel of functions compiled, so that an edit compiles your text alone, optimised at once; `false` compiles both.
+    /// Keep PyO3's glue of a short kernel of functions compiled, so that an edit compiles your text alone, optimised at once (Linux).
     reuse_glue: bool = true, Bool, in_kernel;
     /// Build without touching the network.
     offline: bool = false, Bool, in_kernel;

@@ -68,8 +68,9 @@ pub struct Halves {
 /// crates.
 pub fn halves(source: &Source, text: &str, file: &syn::File, manifest: &Manifest, fast: bool) -> Option<Halves> {
     let is_told = TOLD.iter().any(|word| text.contains(word)) || text.starts_with('\u{feff}') || file.shebang.is_some();
-    // The glue speaks to the PyO3 that comes with rsimport, and to the loader of one platform.
+    // The glue speaks to the PyO3 that comes with rsimport, to the loader of one platform, and by paths of newer editions.
     let is_ours = cfg!(target_os = "linux") && source.manifest.is_none() && !manifest.names_pyo3();
+    let is_ours = is_ours && manifest.edition_or_usual() != "2015";
     if is_told || !is_ours || !file.attrs.iter().all(|attribute| is_one_of(attribute, &OF_FILES)) {
         return None;
     }
