@@ -12,6 +12,7 @@ DEFAULTS = {
     "tier": "auto",
     "fast_calls": True,
     "fast_macros": True,
+    "reuse_glue": True,
     "profile": "release",
     "target_cpu": "native",
     "rustflags": [],

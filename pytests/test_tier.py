@@ -18,6 +18,12 @@ print(json.dumps([k.value(), seen.tier, seen.built, seen.reason]))
 """
 
 
+@pytest.fixture(autouse=True)
+def whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels of one function would be optimised at once."""
+    monkeypatch.setenv("RSIMPORT_REUSE_GLUE", "false")
+
+
 @pytest.fixture
 def tell(run):
     """Imports `k` in a fresh interpreter: its value, its tier, whether it was built just now, and why."""

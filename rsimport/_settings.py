@@ -17,6 +17,7 @@ class Settings(TypedDict, total=False):
     tier: Literal["auto", "optimized", "fast"]
     fast_calls: bool
     fast_macros: bool
+    reuse_glue: bool
     offline: bool
     locked: bool
     force_rebuild: bool

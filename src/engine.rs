@@ -7,7 +7,7 @@ use crate::cache::entries::{self, Entry, Hit};
 use crate::cache::layout::{Cache, now};
 use crate::cache::lock::Lock;
 use crate::cache::staging::Staging;
-use crate::compile::build::compile;
+use crate::compile::build::{compile, prepare as prepare_edit};
 use crate::compile::glibc::needed;
 use crate::compile::job::Built;
 use crate::compile::lockfile;
@@ -222,6 +222,12 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             staging: &staging,
             locked: lock.is_held(),
         };
+        if request.ahead
+            && prepare_edit(&task, observer)?
+            && let Some(artifact) = found(&resolved, resolved.tiers, observer)?.hit
+        {
+            return Ok(artifact);
+        }
         let outcome = compile(&task, observer);
         let unchanged = resolved.source.reread().is_ok_and(|now| {
             now.text == resolved.source.text
@@ -369,6 +375,8 @@ fn publish(
     started: Instant,
 ) -> Result<Artifact> {
     let Resolved { source, config, cache, fingerprint, .. } = resolved;
+    // An edit may have been compiled better than had to be.
+    let (worked, tier) = (tier, built.tier);
     let exports = verify(&built.library, source, built.exports)?;
     let warned = built.diagnostics.into_iter().filter(|diagnostic| diagnostic.level == "warning");
     let key = fingerprint.key_of(tier);
@@ -392,7 +400,7 @@ fn publish(
         created: now().as_secs_f64(),
     };
     let (entry, path) = entries::publish(cache, &key, staging, &built.library, entry)?;
-    remember(cache, &identity(source, tier), &path, fingerprint.clone(), inputs, entry.created);
+    remember(cache, &identity(source, worked), &path, fingerprint.clone(), inputs, entry.created);
     let hit = Hit { metadata: entries::text_of(&entry), library: path, inputs: entry.inputs };
     Ok(artifact(resolved, tier, key, hit, true))
 }

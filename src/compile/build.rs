@@ -7,6 +7,7 @@ use crate::cache::gc::note_use;
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
+use crate::compile::glue::Glue;
 use crate::compile::instructions;
 use crate::compile::job::{Built, Job};
 use crate::compile::linkable;
@@ -17,9 +18,11 @@ use crate::compile::refusals::{is_refused, refusal, refuse};
 use crate::compile::replay::Replay;
 use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
+use crate::compile::weight;
 use crate::config::abi::Python;
 use crate::config::ancestors::Ignored;
 use crate::config::layers::Config;
+use crate::config::tier::Tier;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::expander::server::Server;
@@ -57,24 +60,39 @@ fn exported(task: &Task<'_>, files: &[PathBuf]) -> Vec<Export> {
     exports(&source.path, &readable(source, &config.manifest)).into_iter().chain(others).collect()
 }
 
-/// Compiles the kernel in pieces where that is faster. As soon as the compiler says anything, it is asked again about the
-/// text as the user wrote it: in a message about pieces there could be lines that he does not know.
+/// Compiles the kernel in two halves or in pieces where that is faster. As soon as the compiler says anything, it is asked
+/// again about the text as the user wrote it: in a message about anything else there could be lines that he does not know.
 fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
     let name = format!("{}/plain", work.file_name().unwrap_or_default().to_string_lossy());
     let wanted = task.tier.is_in_pieces();
     let mut plain = if wanted { cache.kept::<u32>("work", &name).unwrap_or(0) } else { 0 };
+    let fast = config.settings.fast_calls;
     // What is fast is for the tiers without pieces.
-    let whole = if wanted || !config.settings.fast_calls { Form::Plain } else { Form::Fast };
-    let form = if wanted && plain == 0 { Form::Pieces } else { whole };
+    let whole = if wanted || !fast { Form::Plain } else { Form::Fast };
+    let form = match wanted && plain == 0 {
+        true if config.settings.reuse_glue && weight::is_light(task) => Form::Halves { fast },
+        true => Form::Pieces,
+        false => whole,
+    };
     let mut view = View::of(source, &config.manifest, cache, work, form)?;
-    if view.in_pieces {
-        match run_compiler(task, &view, observer) {
-            Ok(built) if built.diagnostics.is_empty() => return Ok(told(built, view)),
-            Err(error) if error.kind != Kind::Compile => return Err(error),
-            _ => {}
+    let tried = match &view.glue {
+        Some(glue) => run_half(task, &view, glue, observer)?,
+        None if view.in_pieces => Some(run_compiler(task, &view, observer)),
+        None => None,
+    };
+    match tried {
+        Some(Ok(built)) if built.diagnostics.is_empty() => {
+            if view.glue.is_some() {
+                built.seconds.iter().for_each(|seconds| weight::keep(task, *seconds, false));
+            }
+            return Ok(told(built, view));
         }
-        plain = REFUSED;
+        Some(Err(error)) if error.kind != Kind::Compile => return Err(error),
+        Some(_) => plain = REFUSED,
+        None => {}
+    }
+    if view.glue.is_some() || view.in_pieces {
         view = View::of(source, &config.manifest, cache, work, whole)?;
     }
     let mut built = run_compiler(task, &view, observer);
@@ -84,8 +102,11 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
         built = run_compiler(task, &view, observer);
     }
     let built = built?;
+    if task.tier == Tier::Optimized {
+        built.seconds.iter().for_each(|seconds| weight::keep(task, *seconds, true));
+    }
     if plain > 0 {
-        // An edit rarely takes a warning away, so the pieces rest until there is none.
+        // An edit rarely takes a warning away, so halves and pieces rest until there is none.
         let rest = if built.diagnostics.is_empty() { plain - 1 } else { 1 };
         cache.keep("work", &name, &rest);
     }
@@ -105,49 +126,110 @@ fn is_generated(source: &Source, error: &Error) -> bool {
     error.kind == Kind::Compile && !errors.is_empty() && errors.iter().all(|found| found.line > Some(last))
 }
 
+/// How a kernel is compiled: with which tools, by which plan, and who expands PyO3's macros where the plan has that done.
+struct Way {
+    toolchain: Toolchain,
+    rustc: Identity,
+    plan: Plan,
+    expander: Option<Server>,
+}
+
+impl Way {
+    /// The one with macros that are expanded here, where that can be and was not refused; else cargo's own.
+    fn of(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Way> {
+        let Task { source, config, cache, work, .. } = task;
+        let (toolchain, rustc) = tools(source, config, cache, observer)?;
+        let plan = |macros| Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc, macros);
+        let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
+        let quick = quick.filter(|quick| !is_refused(cache, work, quick));
+        let quick = quick.and_then(|quick| Some((quick, Some(Server::start(task.staging.path())?))));
+        let (plan, expander) = quick.unwrap_or_else(|| (plan(None), None));
+        note_use(cache, &plan.dependency_set);
+        Ok(Way { toolchain, rustc, plan, expander })
+    }
+
+    /// Cargo's own, with the same tools.
+    fn plain(self, task: &Task<'_>) -> Way {
+        let plan = Plan::of(task.source, task.config, task.cargo, task.cpu, task.python, &self.rustc, None);
+        note_use(task.cache, &plan.dependency_set);
+        Way { plan, expander: None, ..self }
+    }
+
+    /// The call that was recorded for the plan, if it can be repeated.
+    fn recipe(&self, task: &Task<'_>) -> Option<Recipe> {
+        let recipe = task.cache.kept::<Recipe>("recipes", &self.plan.recipe);
+        recipe.filter(|recipe| !task.config.settings.force_rebuild && recipe.holds())
+    }
+
+    /// The glue of a kernel, to be compiled as the recorded call compiles the kernel.
+    fn glue<'a>(&'a self, task: &'a Task<'a>, recipe: &'a Recipe, text: &'a str) -> Glue<'a> {
+        let Way { toolchain, plan, expander, .. } = self;
+        Glue { task, toolchain, plan, recipe, text, expander: expander.as_ref() }
+    }
+}
+
+/// Makes the glue of a kernel whose next edit would be compiled with it. Returns whether it is there.
+pub fn prepare(task: &Task<'_>, observer: &mut dyn Observer) -> Result<bool> {
+    let Task { source, config, cache, work, .. } = task;
+    if !config.settings.reuse_glue || !task.tier.is_in_pieces() || !weight::is_light(task) {
+        return Ok(false);
+    }
+    let view = View::of(source, &config.manifest, cache, work, Form::Halves { fast: config.settings.fast_calls })?;
+    syntax::forget();
+    let Some(text) = &view.glue else { return Ok(false) };
+    let way = Way::of(task, observer)?;
+    let Some(recipe) = &way.recipe(task) else { return Ok(false) };
+    Ok(way.glue(task, recipe, text).made(observer)?.is_some())
+}
+
+/// Compiles what the user wrote, for the other half of the kernel. `None` where that cannot be had, and an error that is
+/// not to be shown where the compiler makes no glue.
+fn run_half(task: &Task<'_>, view: &View, text: &str, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
+    let Task { source, cache, work, .. } = task;
+    let way = &Way::of(task, observer)?;
+    let Some(recipe) = &way.recipe(task) else { return Ok(None) };
+    observer.progress(Phase::Kernel, 0, 1, &source.name());
+    let Some(library) = way.glue(task, recipe, text).made(observer)? else {
+        return Ok(Some(Err(Error::new(Kind::Compile, "the glue does not compile".to_owned()))));
+    };
+    // There are no incremental data that would have to be where they were.
+    let scratch = Scratch::enter(cache, work, task.staging, false)?;
+    let Way { toolchain, rustc, plan, expander } = way;
+    let flags = &task.half_flags(plan, view, &library);
+    let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander: expander.as_ref() };
+    let built = call.run(&scratch, observer)?;
+    Ok(built.map(|built| built.map(|built| Built { tier: Tier::Optimized, ..built })))
+}
+
 /// Compiles with PyO3's macros expanded here where that can be, and with PyO3's own where it cannot or went wrong.
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
-    let Task { source, config, cache, work, .. } = task;
-    let (toolchain, rustc) = tools(source, config, cache, observer)?;
-    let plan = |macros| Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc, macros);
-    let plain = |observer: &mut dyn Observer| run_plan(task, view, &(&toolchain, &rustc), &plan(None), None, observer);
-    let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
-    let Some(quick) = quick else { return plain(observer) };
-    let expander = if is_refused(cache, work, &quick) { None } else { Server::start(task.staging.path()) };
-    let Some(expander) = expander else { return plain(observer) };
-    let result = run_plan(task, view, &(&toolchain, &rustc), &quick, Some(&expander), observer);
-    let Some(whose) = result.as_ref().err().and_then(refusal) else { return result };
-    let built = plain(observer)?;
-    refuse(cache, work, &quick, whose);
+    let way = Way::of(task, observer)?;
+    let result = run_way(task, view, &way, observer);
+    let refused = result.as_ref().err().filter(|_| way.expander.is_some()).and_then(refusal);
+    let Some(whose) = refused else { return result };
+    let quick = way.plan.clone();
+    let built = run_way(task, view, &way.plain(task), observer)?;
+    refuse(task.cache, task.work, &quick, whose);
     Ok(built)
 }
 
-fn run_plan(
-    task: &Task<'_>,
-    view: &View,
-    (toolchain, rustc): &(&Toolchain, &Identity),
-    plan: &Plan,
-    expander: Option<&Server>,
-    observer: &mut dyn Observer,
-) -> Result<Built> {
+fn run_way(task: &Task<'_>, view: &View, way: &Way, observer: &mut dyn Observer) -> Result<Built> {
     let Task { source, config, cache, work, .. } = task;
+    let Way { toolchain, rustc, plan, expander } = way;
+    let expander = expander.as_ref();
     let forced = config.settings.force_rebuild;
-    note_use(cache, &plan.dependency_set);
     let mut scratch = Scratch::enter(cache, work, task.staging, task.locked && task.tier.is_incremental())?;
-    if forced {
-        cache.forget("recipes", &plan.recipe);
-    } else if let Some(recipe) = cache.kept::<Recipe>("recipes", &plan.recipe) {
-        if recipe.holds() {
-            observer.progress(Phase::Kernel, 0, 1, &source.name());
-            let call = Replay { task, toolchain, rustc, plan, recipe: &recipe, view, expander };
-            if let Some(result) = call.run(&scratch, observer)? {
-                scratch.leave(cache);
-                return result.map_err(|error| view.restored(error));
-            }
-            scratch = scratch.renewed(cache, work)?;
+    if let Some(recipe) = &way.recipe(task) {
+        observer.progress(Phase::Kernel, 0, 1, &source.name());
+        let flags = &task.own_flags(plan, view, &scratch);
+        let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander };
+        if let Some(result) = call.run(&scratch, observer)? {
+            scratch.leave(cache);
+            return result.map_err(|error| view.restored(error));
         }
-        cache.forget("recipes", &plan.recipe);
+        scratch = scratch.renewed(cache, work)?;
     }
+    cache.forget("recipes", &plan.recipe);
     linkable::check(task, toolchain, rustc, plan, observer)?;
     let job = Job {
         source,
@@ -157,6 +239,7 @@ fn run_plan(
         work,
         output: &scratch.output(),
         own_flags: &task.own_flags(plan, view, &scratch),
+        tier: task.tier,
         pyo3_config: &write_pyo3_config(cache, task.python)?,
         expander,
         forced,
@@ -175,7 +258,7 @@ fn run_plan(
     view.restore(&mut built.diagnostics);
     view.restore(&mut built.notes);
     if let Some(recipe) = built.recipe.take() {
-        built.cpu = instructions::usable(&toolchain, &rustc, cache, &recipe);
+        built.cpu = instructions::usable(toolchain, rustc, cache, &recipe);
         cache.keep("recipes", &plan.recipe, &recipe);
     }
     Ok(built)

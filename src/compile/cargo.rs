@@ -67,6 +67,8 @@ pub fn build(
         recipe,
         cpu: None,
         exports: Vec::new(),
+        tier: job.tier,
+        seconds: Recipe::seconds(staging.path()),
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::compile::plan::Plan;
 use crate::compile::recipe::Recipe;
+use crate::config::tier::Tier;
 use crate::error::Diagnostic;
 use crate::expander::server::Server;
 use crate::freshness::inputs::Input;
@@ -28,6 +29,8 @@ pub struct Job<'a> {
     pub output: &'a Path,
     /// Flags for the kernel's own rustc.
     pub own_flags: &'a [String],
+    /// How much these optimise it.
+    pub tier: Tier,
     /// The configuration that PyO3's build script reads.
     pub pyo3_config: &'a Path,
     /// Who expands PyO3's macros, where the plan has that done.
@@ -56,6 +59,10 @@ pub struct Built {
     pub cpu: Option<Vec<String>>,
     /// What the kernel's own files export to native callers, or would if no `cfg` left it out.
     pub exports: Vec<Export>,
+    /// How much it is optimised.
+    pub tier: Tier,
+    /// The processor time that the compiler took for the kernel itself, where that is known.
+    pub seconds: Option<f64>,
 }
 
 impl Job<'_> {

@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::config::environment::variables;
+use crate::digest::Digest;
 use crate::freshness::inputs::Input;
 
 /// The script that stands between cargo and rustc. It tells the kernel's code the kernel's own folder in
@@ -39,6 +40,7 @@ if [ -n "$CARGO_PRIMARY_PACKAGE" ]; then
             fi
         done
         "$@" || exit
+        times > "$RSIMPORT_RECORD/times"
         cp "$RSIMPORT_OUTPUT"/* "$folder"
         exit
     fi
@@ -139,6 +141,17 @@ impl Recipe {
         Some(Recipe { rustc, folder, arguments, environment, libraries, inputs: Vec::new(), text: String::new() })
     }
 
+    /// The processor time of the recorded call, in seconds.
+    pub fn seconds(record: &Path) -> Option<f64> {
+        let said = std::fs::read_to_string(record.join("times")).ok()?;
+        // The second line is about what the shell has started: `0m1.25s 0m0.10s`.
+        let parsed = |time: &str| {
+            let (minutes, seconds) = time.strip_suffix('s')?.split_once('m')?;
+            Some(60.0 * minutes.parse::<f64>().ok()? + seconds.parse::<f64>().ok()?)
+        };
+        said.lines().nth(1)?.split_whitespace().map(parsed).sum()
+    }
+
     /// Is everything that the call needs still what it was?
     pub fn holds(&self) -> bool {
         self.libraries.iter().all(|library| stamped(library.0.clone()).as_ref() == Some(library))
@@ -158,6 +171,26 @@ impl Recipe {
     /// The folder in which the compiler runs, which its messages are relative to.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Names what any crate is compiled with that is linked with kernels of this recipe.
+    pub fn digest(&self) -> String {
+        let parts = serde_json::to_vec(&(&self.rustc, &self.arguments, &self.libraries)).unwrap_or_default();
+        Digest::of(&parts)
+    }
+
+    /// Fills a command that compiles a library for kernels to be linked with, about which the compiler says no more than
+    /// that it does not compile.
+    pub fn fill_library(&self, command: &mut Command, call: &Call<'_>) {
+        let of_library = |argument: &String| match argument.as_str() {
+            "cdylib" => "rlib".to_owned(),
+            _ if argument.starts_with("--emit=") => "--emit=link".to_owned(),
+            _ => argument.clone(),
+        };
+        let arguments = self.arguments.iter().map(of_library);
+        command.arg("--crate-name").arg(call.crate_name).args(arguments).arg("--cap-lints=allow");
+        command.arg(call.root).arg("--out-dir").arg(call.output).args(call.own_flags);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 
     /// Fills a command that starts the compiler.
@@ -249,6 +282,19 @@ mod tests {
         assert_eq!(recipe.arguments.len(), 5);
         assert_eq!(recipe.environment, [("CARGO_PKG_NAME".to_owned(), "rsimport-kernel".to_owned())]);
         assert!(recipe.holds());
+    }
+
+    #[test]
+    fn the_time_of_a_call_is_what_the_shell_says_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |said: &str, seconds: Option<f64>| {
+            std::fs::write(folder.path().join("times"), said).unwrap();
+            assert_eq!(Recipe::seconds(folder.path()), seconds, "{said}");
+        };
+        check("0m0.00s 0m0.01s\n1m2.50s 0m0.25s\n", Some(62.75));
+        check("0m0.000s 0m0.010s\n0m2.500s 0m0.250s\n", Some(2.75));
+        check("0m0.00s 0m0.01s\n", None);
+        check("0m0.00s 0m0.01s\n1 2\n", None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::exhausted;
 use crate::rustc::linker;
-use crate::rustc::process::{Pipe, run};
+use crate::rustc::process::{Pipe, run, spent};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::view::View;
 
@@ -36,22 +36,24 @@ pub struct Replay<'a> {
     pub view: &'a View,
     /// Who expands PyO3's macros, where the plan has that done.
     pub expander: Option<&'a Server>,
+    /// The flags for the kernel's own rustc.
+    pub flags: &'a [String],
 }
 
 impl Replay<'_> {
     /// Repeats the call, linked by the compiler's own linker where that is known to work, else by `cc`. `None` where it
     /// failed for a reason that is not the kernel's code.
     pub fn run(&self, scratch: &Scratch, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
-        let flags = self.task.own_flags(self.plan, self.view, scratch);
-        let link = self.link_flags(&flags);
+        let flags = self.flags;
+        let link = self.link_flags(flags);
         if link.is_empty() {
-            return self.compile(scratch, &flags, observer);
+            return self.compile(scratch, flags, observer);
         }
-        let linked = self.compile(scratch, &[flags.clone(), link].concat(), observer)?;
+        let linked = self.compile(scratch, &[flags, &link].concat(), observer)?;
         if linked.is_some() {
             return Ok(linked);
         }
-        let result = self.compile(scratch, &flags, observer)?;
+        let result = self.compile(scratch, flags, observer)?;
         if let (Some(Ok(_)), Some(name)) = (&result, linker::name(self.rustc)) {
             // What `cc` links and the linker alone does not is not tried again.
             self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
@@ -85,6 +87,7 @@ impl Replay<'_> {
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
         command.envs(self.expander.map(|expander| (VARIABLE, expander.folder())));
+        let before = spent();
         let mut collected = Collected::default();
         let status = run(command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
@@ -131,6 +134,8 @@ impl Replay<'_> {
             recipe: None,
             cpu: instructions::usable(toolchain, self.rustc, task.cache, recipe),
             exports: Vec::new(),
+            tier: task.tier,
+            seconds: before.and_then(|before| Some(spent()? - before)),
         })))
     }
 }

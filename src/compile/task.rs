@@ -11,6 +11,7 @@ use crate::config::layers::Config;
 use crate::config::tier::Tier;
 use crate::freshness::cargo_config::CargoConfig;
 use crate::kernel::source::Source;
+use crate::stage::glue::CRATE;
 use crate::stage::view::View;
 
 /// A kernel that is to be compiled.
@@ -40,14 +41,25 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// The same of one half of the kernel, with the other in a library: what is compiled anew is so little that it may be
+    /// optimised in one piece.
+    pub fn half_flags(&self, plan: &Plan, view: &View, glue: &Path) -> Vec<String> {
+        let half = format!("--extern={}={}", CRATE, glue.display());
+        self.flags(Tier::Optimized, plan, view).chain([half]).collect()
+    }
+
     /// The flags for the kernel's own rustc.
     pub fn own_flags(&self, plan: &Plan, view: &View, scratch: &Scratch) -> Vec<String> {
         let form = if view.in_pieces { "-pieces" } else { "" };
         let incremental = scratch.incremental(&format!("{}{form}", &self.variant[..12]));
         let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
-        let flags = self.tier.flags(view.in_pieces).iter().chain(plan.link_flags).map(|flag| (*flag).to_owned());
+        incremental.into_iter().chain(self.flags(self.tier, plan, view)).collect()
+    }
+
+    fn flags(&self, tier: Tier, plan: &Plan, view: &View) -> impl Iterator<Item = String> {
         let profile = &self.config.profile;
-        let flags = flags.chain(profile.flags.iter().map(|flag| (*flag).to_owned()));
-        incremental.into_iter().chain(flags).chain(view.remap_flags(profile.names_paths)).collect()
+        let flags = tier.flags(view.in_pieces).iter().chain(plan.link_flags).chain(profile.flags.iter());
+        let flags: Vec<String> = flags.map(|flag| (*flag).to_owned()).collect();
+        flags.into_iter().chain(view.remap_flags(profile.names_paths))
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Incremental compilation in many pieces makes an edit fast and costs run time where a hot function calls one in another
 //! piece; one piece makes the fastest code. Neither is had with the other, so the first build of a kernel is the thorough
-//! one, an edit is compiled fast, and the thorough build of it follows in the background.
+//! one, an edit is compiled fast, and the thorough build of it follows in the background. Only where what has to be
+//! compiled for an edit is little, as in a short kernel of functions, whose glue is kept, is it thorough at once.
 
 use serde::{Deserialize, Serialize};
 

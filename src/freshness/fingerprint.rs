@@ -63,6 +63,7 @@ impl Fingerprint {
             ("toolchain", settings.toolchain.clone()),
             ("fast calls", settings.fast_calls.to_string()),
             ("fast macros", settings.fast_macros.to_string()),
+            ("kept glue", settings.reuse_glue.to_string()),
             ("cargo environment", variables),
             ("cargo configuration", cargo.digest()),
         ];

@@ -16,7 +16,7 @@
 //! | its manifest                            | its block, or `Cargo.toml` beside it       | x   |       |     | x      | comments count too [^text] |
 //! | module name, Python ABI                 | who imports                                | x   |       | x   | x      | has none |
 //! | profile, features                       | settings                                   | x   |       |     | x      | same  |
-//! | fast calls                              | setting                                    | x   |       |     |        | has none |
+//! | fast calls, kept glue                   | settings                                   | x   |       |     |        | have none |
 //! | fast macros, and whether they apply     | setting; manifest, configuration           | x   |       | x   | x      | has none |
 //! | flags for rustc                         | settings, added to those of the user       | x   |       | x   | x      | same  |
 //! | `RUSTFLAGS`, `CARGO_ENCODED_RUSTFLAGS`  | environment; set but empty counts          | x   |       | x   | x      | same  |

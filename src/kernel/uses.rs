@@ -148,7 +148,7 @@ pub fn own_types(item: &Item) -> Vec<String> {
 }
 
 /// Calls back with the path and the name of each leaf of a `use`; a glob has no name.
-fn leaves(tree: &UseTree, path: &mut Vec<String>, found: &mut dyn FnMut(&[String], Option<&str>)) {
+pub fn leaves(tree: &UseTree, path: &mut Vec<String>, found: &mut dyn FnMut(&[String], Option<&str>)) {
     match tree {
         UseTree::Path(step) => {
             path.push(step.ident.to_string());

@@ -108,6 +108,30 @@ pub fn run(
     }
 }
 
+/// The processor time, in seconds, of all processes that this one has waited for, and of those that they have waited for;
+/// `None` where the system does not say it.
+pub fn spent() -> Option<f64> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let said = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of a program, in brackets, may be anything.
+    let times = said.rsplit_once(')')?.1.split_whitespace().skip(13).take(2);
+    let ticks: Vec<f64> = times.map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
+    let [user, system] = ticks[..] else { return None };
+    Some((user + system) / ticks_per_second())
+}
+
+#[cfg(unix)]
+fn ticks_per_second() -> f64 {
+    rustix::param::clock_ticks_per_second() as f64
+}
+
+#[cfg(not(unix))]
+fn ticks_per_second() -> f64 {
+    100.0
+}
+
 const PRINTS_ON: &str = "a macro, of the kernel's or of a crate that it uses, prints without end";
 
 /// A process that does not outlive its owner's interest, and neither does what it has started.

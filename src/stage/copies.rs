@@ -19,8 +19,9 @@ use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
 use crate::kernel::syntax;
 use crate::paths::{followed, normal};
+use crate::stage::glue::{Halves, halves};
 use crate::stage::pymodule;
-use crate::stage::split::pieces;
+use crate::stage::split::{LONG, pieces};
 
 /// The crate root, and the copies that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Staged {
     pub in_pieces: bool,
     /// Are there functions for fast calls?
     pub is_fast: bool,
+    /// The text of the glue, where that is a crate of its own.
+    pub glue: Option<String>,
     /// What is told of the kernel before it is compiled.
     pub warnings: Vec<Diagnostic>,
 }
@@ -53,6 +56,11 @@ pub enum Form {
     Fast,
     /// Cut into pieces, where that pays. Pieces are for edits, which are to be compiled soon, and so without fast calls.
     Pieces,
+    /// In two halves where that is possible, with functions for fast calls or without, else in pieces.
+    Halves {
+        /// Are there to be functions for fast calls?
+        fast: bool,
+    },
 }
 
 /// Decides what rustc is given for a kernel file, with a text below what the user wrote.
@@ -60,27 +68,42 @@ pub fn stage(source: &Source, manifest: &Manifest, form: Form, below: &str) -> R
     let hidden = manifest.block.as_ref().and_then(|block| block.hidden.clone());
     let text = readable(source, manifest);
     let file = syntax::parse(&text);
+    let name = PathBuf::from(source.path.file_name().unwrap_or_default());
+    if let (Form::Halves { fast }, Some(file)) = (form, &file)
+        && text.lines().count() < LONG
+        && let Some(Halves { text, below, glue }) = halves(source, &text, file, manifest, fast)
+    {
+        let files = copies(source, name, &text, &[&below]);
+        let glue = Some(glue);
+        return Ok(Stage::Copies(Staged { files, in_pieces: false, is_fast: fast, glue, warnings: Vec::new() }));
+    }
     let generated = pymodule::generated(source, &text, file.as_ref(), manifest, form == Form::Fast)?;
-    let cut = file.filter(|_| form == Form::Pieces).and_then(|file| pieces(&text, &file));
+    let may_be_cut = matches!(form, Form::Pieces | Form::Halves { .. });
+    let cut = file.filter(|_| may_be_cut).and_then(|file| pieces(&text, &file));
     // rustc would look for what belongs to a cell beside the cell's file in the cache.
     let changed = hidden.is_some() || generated.text.is_some() || cut.is_some() || !below.is_empty();
     if !changed && Cell::of(&source.path).is_none() {
         return Ok(Stage::Direct);
     }
-    let name = PathBuf::from(source.path.file_name().unwrap_or_default());
+    let files = copies(source, name, cut.as_ref().unwrap_or(&text), &[generated.text.as_deref().unwrap_or(""), below]);
+    let (in_pieces, is_fast, warnings) = (cut.is_some(), generated.is_fast, generated.warnings);
+    Ok(Stage::Copies(Staged { files, in_pieces, is_fast, glue: None, warnings }))
+}
+
+/// The copies of a kernel with this text, and with others below it.
+fn copies(source: &Source, name: PathBuf, text: &str, below: &[&str]) -> Vec<(PathBuf, String)> {
     let mut copies = Copies { base: &source.base, files: HashMap::new(), order: Vec::new() };
-    copies.add(name, cut.as_ref().unwrap_or(&text), Path::new(""));
+    copies.add(name, text, Path::new(""));
     let mut files = copies.order.into_iter().filter_map(|path| copies.files.remove_entry(&path)).collect::<Vec<_>>();
     if let Some((_, root)) = files.first_mut() {
-        for appended in generated.text.as_deref().into_iter().chain([below]) {
+        for appended in below {
             if !root.ends_with('\n') && !appended.is_empty() {
                 root.push('\n');
             }
             root.push_str(appended);
         }
     }
-    let in_pieces = cut.is_some();
-    Ok(Stage::Copies(Staged { files, in_pieces, is_fast: generated.is_fast, warnings: generated.warnings }))
+    files
 }
 
 /// The text without the frontmatter that no parser of Rust takes; every line and column stays what it was.

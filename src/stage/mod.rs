@@ -5,6 +5,7 @@
 pub mod fastcall;
 pub mod pymodule;
 pub mod split;
+pub mod glue;
 pub mod copies;
 pub mod links;
 pub mod places;

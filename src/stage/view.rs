@@ -30,6 +30,8 @@ pub struct View {
     pub in_pieces: bool,
     /// Are there functions for fast calls in the crate root?
     pub is_fast: bool,
+    /// The text of the glue, where that is a crate of its own.
+    pub glue: Option<String>,
     /// What is told of the kernel before it is compiled.
     pub warnings: Vec<Diagnostic>,
 }
@@ -56,6 +58,7 @@ impl View {
             cell: None,
             in_pieces: false,
             is_fast: false,
+            glue: None,
             warnings: Vec::new(),
         };
         if source.manifest.is_some() {
@@ -74,7 +77,7 @@ impl View {
         }
         match stage(source, manifest, form, below)? {
             Stage::Direct => Ok(plain),
-            Stage::Copies(Staged { files, in_pieces, is_fast, warnings }) => {
+            Stage::Copies(Staged { files, in_pieces, is_fast, glue, warnings }) => {
                 let copies = work.join("src");
                 let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
                 // Making links needs a privilege on Windows, so there such a path leads nowhere.
@@ -87,6 +90,7 @@ impl View {
                         cell,
                         in_pieces,
                         is_fast,
+                        glue,
                         warnings,
                     });
                 }
@@ -96,7 +100,7 @@ impl View {
                 }
                 let source = Source { path: copies.join(&files[0].0), ..source.clone() };
                 let base = source.base.clone();
-                Ok(View { source, replaced: Some((copies, base)), cell, in_pieces, is_fast, warnings })
+                Ok(View { source, replaced: Some((copies, base)), cell, in_pieces, is_fast, glue, warnings })
             }
         }
     }

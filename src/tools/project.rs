@@ -238,7 +238,7 @@ impl Project {
     /// since. cargo is told each time that the kernel has changed, so that it would compile.
     pub fn program(&self, call: &Call, observer: &mut dyn Observer) -> Result<Run> {
         let Resolved { source, config, cache, fingerprint, .. } = &self.resolved;
-        let asked = format!("{call:?} {:?} {:?}", self.wishes, self.plan.dependency_set);
+        let asked = format!("{call:?} {:?} {:?}", self.wishes, self.plan().dependency_set);
         let key = Digest::default().with(fingerprint.key().as_bytes()).with(asked.as_bytes()).hex();
         if !config.settings.force_rebuild
             && let Some((kept, program)) = Kept::find(cache, &self.work, &key, &source.base)
@@ -461,6 +461,7 @@ impl Project {
             work: &self.work,
             output: &self.work,
             own_flags: &[],
+            tier: Tier::Profile,
             pyo3_config: &self.pyo3_config,
             expander,
             forced: false,
