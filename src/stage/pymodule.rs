@@ -66,10 +66,7 @@ pub fn generated(
         functions.extend(fast_calls);
         calls.push_str(&format!("{conditions}{{ {call} }} "));
     }
-    let mut fast_calls: String = functions.iter().map(|function| function.text.as_str()).collect();
-    if !functions.is_empty() {
-        fast_calls.push_str(&support(&functions));
-    }
+    let fast_calls = if functions.is_empty() { String::new() } else { support(&functions) };
     let prelude = prelude(&surface.preludes, &file.attrs, pyo3);
     let doc = documentation(&file.attrs, manifest);
     let mut name = MODULE.to_owned();

@@ -67,7 +67,7 @@ impl Argument {
             read = format!("{read}.map(|x| {value})");
         }
         if is_optional {
-            read = format!("f::optional({object}, {read})");
+            read = format!("self::optional({object}, {read})");
         }
         if let Some(default) = default {
             read = format!("if n > {number} {{ {read} }} else {{ Some({default}) }}");
@@ -118,8 +118,8 @@ fn signature(tokens: TokenStream, found: &mut HashMap<String, String>) -> Option
 }
 
 fn read(of: &Type, types: &HashSet<String>) -> Option<Read> {
-    let plain = |by: &str, value| Some(Read { by: format!("f::{by}(OBJECT)"), value, has_items: false });
-    let array = |value| Some(Read { by: "g::array(py, OBJECT, ITEMS)".to_owned(), value, has_items: true });
+    let plain = |by: &str, value| Some(Read { by: format!("self::{by}(OBJECT)"), value, has_items: false });
+    let array = |value| Some(Read { by: "self::array(py, OBJECT, ITEMS)".to_owned(), value, has_items: true });
     match of {
         Type::Reference(to) if to.mutability.is_some() => None,
         Type::Reference(to) => match last(&to.elem, types)? {

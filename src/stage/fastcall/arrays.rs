@@ -1,20 +1,14 @@
-mod fastcall_arrays {
-    use ::numpy::npyffi::{
-        _PyArray_GET_ITEM_DATA, NpyTypes, PY_ARRAY_API, PyArrayObject, PyArray_Check, PyArray_Descr, get_type_object,
-    };
-    use ::numpy::npyffi::objects::PyDataType_ELSIZE;
     use ::numpy::ndarray::Dimension;
+    use ::numpy::npyffi::{
+        _PyArray_GET_ITEM_DATA, NPY_ARRAY_WRITEABLE, NpyTypes, PyArray_Check, PyArray_Descr, PyArrayObject,
+        PyDataType_ELSIZE, get_type_object,
+    };
     use ::numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray, PyReadwriteArray};
-    use ::pyo3::ffi::{self, PyObject, PyTypeObject};
-    use ::pyo3::types::{PyAnyMethods, PyDictMethods, PyModule, PyModuleMethods};
-    use ::pyo3::{Borrowed, Bound, PyResult, Python};
-    use ::std::boxed::Box;
+    use ::pyo3::ffi::PyTypeObject;
+    use ::std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
     use ::std::cell::UnsafeCell;
-    use ::std::ffi::{c_int, c_void};
+    use ::std::ffi::c_void;
     use ::std::mem::size_of;
-    use ::std::prelude::v1::*;
-    use ::std::ptr::null_mut;
-    use ::std::sync::atomic::{AtomicPtr, Ordering};
 
     /// NumPy's description of the items of an argument, once an array with it was given.
     pub type Items = AtomicPtr<PyArray_Descr>;
@@ -79,19 +73,28 @@ mod fastcall_arrays {
         }
     }
 
-    /// Asks NumPy for its type of arrays where nobody has yet; before it is imported, there is none.
+    /// Asks NumPy for its type of arrays where nobody has yet.
     #[cold]
     fn is_array(py: Python<'_>, object: *mut PyObject) -> bool {
-        if ARRAY.load(Ordering::Relaxed).is_null() {
-            let is_imported = py.import("sys").and_then(|sys| sys.getattr("modules")?.contains("numpy"));
-            if !matches!(is_imported, Ok(true)) || publish(py).is_err() {
-                return false;
-            }
-            // SAFETY: NumPy's interface was asked for its type of arrays, and is there.
-            ARRAY.store(unsafe { get_type_object(py, NpyTypes::PyArray_Type) }, Ordering::Relaxed);
-        }
+        prepare(py);
         // SAFETY: the caller has an object.
         ARRAY.load(Ordering::Relaxed) == unsafe { ffi::Py_TYPE(object) }
+    }
+
+    /// Gives NumPy its registry before rust-numpy does, and asks for its type of arrays. Before it is imported, there is none.
+    #[cold]
+    pub fn prepare(py: Python<'_>) {
+        if !ARRAY.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        // SAFETY: the name ends; an interface that was asked for its type is there.
+        unsafe {
+            let modules = ffi::PyImport_GetModuleDict();
+            let is_imported = !ffi::PyDict_GetItemString(modules, "numpy\0".as_ptr().cast()).is_null();
+            if is_imported && publish(py).is_some() {
+                ARRAY.store(get_type_object(py, NpyTypes::PyArray_Type), Ordering::Relaxed);
+            }
+        }
     }
 
     /// Is it the description that is wanted? It is kept then, for good.
@@ -156,26 +159,47 @@ mod fastcall_arrays {
     const FEW: usize = 64;
 
     /// Gives NumPy this registry of borrows, unless it has one, or there is no lock to rely on: objects are larger then.
-    fn publish(py: Python<'_>) -> PyResult<()> {
-        let module = ::numpy::get_array_module(py)?;
-        if size_of::<PyObject>() == 2 * size_of::<usize>() {
-            // SAFETY: the name and what is published are never freed; nothing has called the functions yet.
-            let capsule = unsafe {
-                let borrows = &mut *BORROWS.0.get();
-                if borrows.lists.is_null() {
-                    (borrows.lists, borrows.last) = (lists(FEW), FEW - 1);
-                }
-                let shared = &raw const SHARED;
-                Bound::from_owned_ptr_or_err(py, ffi::PyCapsule_New(shared.cast_mut().cast(), NAME.as_ptr().cast(), None))?
-            };
-            // At once, so that nobody can come between.
-            module.dict().call_method1("setdefault", (NAME.trim_end_matches('\0'), capsule))?;
+    unsafe fn publish(py: Python<'_>) -> Option<()> {
+        let module = ::numpy::get_array_module(py).ok()?;
+        if size_of::<PyObject>() != 2 * size_of::<usize>() {
+            return Some(());
         }
-        Ok(())
+        // SAFETY: the name and what is published are never freed, and nothing has called the functions yet; what is got is
+        // given back. A dictionary takes what it has not got at once, so that nobody comes between.
+        unsafe {
+            let borrows = &mut *BORROWS.0.get();
+            if borrows.lists.is_null() {
+                (borrows.lists, borrows.last) = (lists(FEW), FEW - 1);
+            }
+            let name = ffi::PyUnicode_InternFromString(NAME.as_ptr().cast());
+            let capsule = ffi::PyCapsule_New((&raw const SHARED).cast_mut().cast(), NAME.as_ptr().cast(), None);
+            let kept = match name.is_null() || capsule.is_null() {
+                true => null_mut(),
+                false => ffi::PyDict_SetDefault(ffi::PyModule_GetDict(module.as_ptr()), name, capsule),
+            };
+            ffi::Py_XDECREF(name);
+            ffi::Py_XDECREF(capsule);
+            if kept.is_null() {
+                ffi::PyErr_Clear();
+                return None;
+            }
+        }
+        Some(())
     }
 
-    fn lists(count: usize) -> *mut *mut Borrow {
-        Box::into_raw(vec![null_mut::<Borrow>(); count].into_boxed_slice()).cast()
+    unsafe fn lists(count: usize) -> *mut *mut Borrow {
+        let layout = layout(count);
+        // SAFETY: there is at least one; a null pointer is made of zeros.
+        let lists = unsafe { alloc_zeroed(layout) };
+        if lists.is_null() {
+            handle_alloc_error(layout);
+        }
+        lists.cast()
+    }
+
+    fn layout(count: usize) -> Layout {
+        // SAFETY: a pointer's size is a multiple of its alignment, which is a power of two, and there are not so many.
+        unsafe { Layout::from_size_align_unchecked(count * size_of::<usize>(), size_of::<usize>()) }
     }
 
     unsafe extern "C" fn acquire(_: *mut c_void, array: *mut PyArrayObject) -> c_int {
@@ -186,7 +210,7 @@ mod fastcall_arrays {
     unsafe extern "C" fn acquire_mut(_: *mut c_void, array: *mut PyArrayObject) -> c_int {
         // SAFETY: as above.
         unsafe {
-            if (*_PyArray_GET_ITEM_DATA(array)).flags & ::numpy::npyffi::flags::NPY_ARRAY_WRITEABLE == 0 {
+            if (*_PyArray_GET_ITEM_DATA(array)).flags & NPY_ARRAY_WRITEABLE == 0 {
                 return -2;
             }
             add(array, true)
@@ -283,7 +307,7 @@ mod fastcall_arrays {
                 }
                 at += 1;
             }
-            drop(Vec::from_raw_parts(old, count, count));
+            dealloc(old.cast(), layout(count));
         }
     }
 
@@ -356,4 +380,3 @@ mod fastcall_arrays {
         let step = divisor(one.step, other.step);
         step == 0 || one.data.wrapping_sub(other.data).wrapping_rem(step) == 0
     }
-}

@@ -38,11 +38,9 @@ pub fn support(functions: &[FastCall]) -> String {
     };
     let (parts, end) = SUPPORT.rsplit_once('}').unwrap_or((SUPPORT, ""));
     let parts = parts.split("\n\n").filter(is_used).collect::<Vec<_>>().join("\n\n");
-    let arrays = match functions.iter().any(|function| function.text.contains("fastcall_arrays")) {
-        true => format!("{ALLOWED} {ARRAYS}"),
-        false => String::new(),
-    };
-    format!("{ALLOWED} {parts}}}{end}{arrays}")
+    let arrays = if functions.iter().any(|function| function.text.contains("ITEMS_")) { ARRAYS } else { "" };
+    let calls: String = functions.iter().map(|function| function.text.as_str()).collect();
+    format!("{ALLOWED} {parts}{arrays}\n{calls}}}{end}")
 }
 
 /// A function or method that is put in front of PyO3's.
@@ -160,12 +158,14 @@ impl FastCall {
             Some(method) => format!("fastcall_{number}_{name}_{method}"),
             None => format!("fastcall_{number}_{name}"),
         };
-        let text = format!("{ALLOWED} {conditions}mod {own} {{ {} }}\n", written.text());
+        let text = written.text(&own, conditions);
         let definition = match method {
             Some(name) => format!("of_method(class, {name:?})"),
             None => "of_function(&function)".to_owned(),
         };
-        let put = format!("fastcall::{definition}, {own}::FLAGS, &{own}::OWN, {own}::call as *const ()");
+        let put = format!(
+            "fastcall::{definition}, fastcall::FLAGS_{own}, &fastcall::OWN_{own}, fastcall::{own} as *const ()"
+        );
         let statement = format!("fastcall::put({put});");
         Some(FastCall { text, statement })
     }
@@ -180,23 +180,26 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// The text of the function's module.
-    fn text(&self) -> String {
+    /// The text of the C function, and of what it remembers. All stand in one module, which rustc compiles as one unit.
+    fn text(&self, own: &str, cfg: &str) -> String {
         let given = self.arguments.iter().filter(|argument| argument.read.is_some());
+        let reads = given.clone().filter_map(|argument| argument.read.as_ref());
         let reads: String =
-            given.clone().filter_map(|argument| argument.read.as_ref()).map(|read| format!("{read}, ")).collect();
+            reads.map(|read| format!("{}, ", read.replace("ITEMS_", &format!("ITEMS_{own}_")))).collect();
         let of_items = |(n, argument): (usize, &Argument)| {
-            argument.has_items.then(|| format!("static ITEMS_{n}: g::Items = g::Items::new(::std::ptr::null_mut()); "))
+            argument.has_items.then(|| format!("{cfg}static ITEMS_{own}_{n}: Items = Items::new(null_mut()); "))
         };
         let mut statics: String = given.clone().enumerate().filter_map(of_items).collect();
-        let imports = if statics.is_empty() { "" } else { "use super::fastcall_arrays as g; " };
+        // So that rust-numpy does not come first when PyO3 reads an array.
+        let ready =
+            if statics.is_empty() { "" } else { "if ARRAY.load(Ordering::Relaxed).is_null() { prepare(py); } " };
         let (all, least) = (given.count(), self.least());
         let (flags, parameters, on) = match all {
-            0 => ("METH_NOARGS", "m: *mut PyObject, _: *mut PyObject", "hand_on_alone(&OWN, m)"),
+            0 => ("METH_NOARGS", "m: *mut PyObject, _: *mut PyObject", format!("hand_on_alone(&OWN_{own}, m)")),
             _ => (
                 "METH_FASTCALL | ffi::METH_KEYWORDS",
                 "m: *mut PyObject, a: *const *mut PyObject, n: Py_ssize_t, k: *mut PyObject",
-                "hand_on(&OWN, m, a, n, k)",
+                format!("hand_on(&OWN_{own}, m, a, n, k)"),
             ),
         };
         let mut conditions = match all {
@@ -205,21 +208,19 @@ impl Written<'_> {
             _ => vec!["k.is_null()".to_owned(), format!("n <= {all}"), format!("n >= {least}")],
         };
         if self.arguments.iter().any(|argument| argument.read.is_none()) {
-            statics.push_str("static TURN: f::Turn = f::Turn::new(0); ");
-            conditions.push("f::is_ours(&TURN)".to_owned());
+            statics.push_str(&format!("{cfg}static TURN_{own}: Turn = Turn::new(0); "));
+            conditions.push(format!("self::is_ours(&TURN_{own})"));
         }
         let patterns: String = (0..all).map(|n| format!("Some(x{n}), ")).collect();
         conditions.push(format!("let ({patterns}) = ({reads})"));
-        let called = self.called();
-        let body = conditions.iter().rev().fold(called, |inner, condition| format!("if {condition} {{ {inner} }}"));
+        let body =
+            conditions.iter().rev().fold(self.called(), |inner, condition| format!("if {condition} {{ {inner} }}"));
         // SAFETY: (of the text that is written) Python gives as many arguments as it says.
         format!(
-            "use ::std::prelude::v1::*; use super::fastcall as f; {imports}use ::pyo3::Python; \
-             use ::pyo3::ffi::{{self, Py_ssize_t, PyObject}}; {statics}\
-             pub static OWN: f::Own = f::Own::new(::std::ptr::null_mut()); \
-             pub const FLAGS: ::std::ffi::c_int = ffi::{flags}; \
-             pub unsafe extern \"C\" fn call({parameters}) -> *mut PyObject {{ unsafe {{ \
-             let py = Python::assume_attached(); {body} f::{on} }} }}"
+            "{statics}{cfg}pub static OWN_{own}: Own = Own::new(null_mut()); \
+             {cfg}pub const FLAGS_{own}: c_int = ffi::{flags}; \
+             {cfg}pub unsafe extern \"C\" fn {own}({parameters}) -> *mut PyObject {{ unsafe {{ \
+             let py = Python::assume_attached(); {body} {ready}self::{on} }} }}\n"
         )
     }
 
@@ -237,21 +238,22 @@ impl Written<'_> {
         // The conversion of an error may be the user's, and may panic.
         let converted = if *is_result { ".map_err(::std::convert::Into::<::pyo3::PyErr>::into)" } else { "" };
         let object = match is_result {
-            true => format!("match x {{ Ok(x) => {object}, Err(error) => f::failed(error) }}"),
+            true => format!("match x {{ Ok(x) => {object}, Err(error) => self::failed(error) }}"),
             false => object.clone(),
         };
         let (called, found, missed) = match self.receiver {
             None => (format!("super::super::{path}({values}){converted}"), "x", ""),
             Some(borrowed) => {
                 let class = format!("super::super::{path}");
-                let called = format!("<{class}>::{}(slf, {values}){converted}", signature.ident);
-                let held = format!("let mut held = None; f::{borrowed}::<{class}>(py, m, &mut held)");
-                (format!("{{ {held}.map(|slf| {called}) }}"), "Some(x)", "Ok(None) => {} ")
+                let mutable = if borrowed == "exclusive" { "mut " } else { "" };
+                let called = format!("<{class}>::{}(&{mutable}slf, {values}){converted}", signature.ident);
+                let held = format!("self::{borrowed}::<{class}>(&Borrowed::from_ptr(py, m))");
+                (format!("{held}.map(|{mutable}slf| {called})"), "Some(x)", "Ok(None) => {} ")
             }
         };
         format!(
-            "match ::std::panic::catch_unwind(::std::panic::AssertUnwindSafe(|| {called})) {{ \
-             Ok({found}) => return {object}, {missed}Err(payload) => return f::panicked(payload) }}"
+            "match catch_unwind(AssertUnwindSafe(|| {called})) {{ \
+             Ok({found}) => return {object}, {missed}Err(payload) => return self::panicked(payload) }}"
         )
     }
 }
@@ -299,7 +301,7 @@ mod tests {
             let found = FastCall::of(&callable, "", surroundings, 0);
             assert_eq!(found.is_some(), fast, "{text}");
             if let Some(found) = found {
-                syn::parse_file(&(support(std::slice::from_ref(&found)) + &found.text)).unwrap();
+                syn::parse_file(&support(&[found])).unwrap();
             }
         };
         check("#[pyfunction] fn f(steps: u64, r: f64, mut x: f64) -> f64 { x }", true);
@@ -318,13 +320,28 @@ mod tests {
         check("#[pyfunction] fn f(text: &'static str) {}", false);
         check("#[pyfunction] fn f(text: String) {}", false);
         check("#[pyfunction] fn f(bytes: &[u8]) {}", false);
-        check("#[pyfunction] fn f(py: Python<'_>, n: u64) {}", false);
-        check("#[pyfunction] fn f(n: Option<u64>) {}", false);
+        check("#[pyfunction] fn f(py: Python<'_>, n: u64) {}", true);
+        check("#[pyfunction] fn f(py: Python<'_>) {}", false);
+        check("#[pyfunction] fn f(n: Option<u64>) -> Option<f64> { None }", true);
+        check(
+            "#[pyfunction] #[pyo3(signature = (n, x = -0.5, y = None))] fn f(n: u32, x: f32, y: Option<f32>) {}",
+            true,
+        );
+        check("#[pyfunction] #[pyo3(signature = (*n))] fn f(n: Vec<u64>) {}", false);
+        check("#[pyfunction] fn f(a: PyReadonlyArray1<'_, f64>, mut b: numpy::PyReadwriteArrayDyn<'_, bool>) {}", true);
+        check("#[pyfunction] fn f<'py>(a: PyReadonlyArray<'py, f32, Ix1>) -> Bound<'py, PyAny> { a.py() }", true);
+        check("#[pyfunction] fn f<'py, T: 'py>(a: PyReadonlyArray1<'py, f32>) {}", false);
+        check("#[pyfunction] fn f(a: &Bound<'_, PyArray2<Complex64>>, b: Bound<'_, PyArray1<u8>>) {}", true);
+        check("#[pyfunction] fn f(a: PyReadonlyArray1<'_, Py<PyAny>>) {}", false);
+        check("#[pyfunction] fn f(a: PyReadonlyArray1<'_, i8>) {}", false);
+        check("#[pyfunction] fn f(a: Option<PyReadonlyArray1<'_, f64>>) {}", false);
+        check("#[pyfunction] fn f(a: PyArrayLike1<'_, f64>) {}", false);
+        check("#[pyfunction] fn f(a: &Bound<'_, PyAny>) {}", false);
         check("#[pyfunction] fn f(#[pyo3(from_py_with = g)] n: u64) {}", false);
         check("#[pyfunction] fn f(n: u8) -> Vec<f64> { vec![] }", false);
         check("#[pyfunction] fn f(n: u8) -> Result<f64, E> { Ok(1.0) }", false);
         check("#[pyfunction] fn f(n: u8) -> PyResult<String> { Ok(String::new()) }", true);
-        check("#[pyfunction] fn f(n: u8) -> PyResult<Py<PyAny>> { Ok(x) }", false);
+        check("#[pyfunction] fn f(n: u8) -> PyResult<(u8, u8)> { Ok(x) }", false);
         check("#[pyfunction] async fn f(n: u8) {}", false);
         check("#[pyfunction] unsafe fn f(n: u8) {}", false);
         check("#[pyfunction] fn f(n: i8) {}", false);

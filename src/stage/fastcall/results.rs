@@ -46,7 +46,7 @@ fn object(output: &Type, types: &HashSet<String>) -> Option<String> {
         output => match name(output, types)?.as_str() {
             "f32" | "f64" => Some("ffi::PyFloat_FromDouble(x as f64)".into()),
             "bool" => Some("ffi::Py_NewRef(if x { ffi::Py_True() } else { ffi::Py_False() })".into()),
-            "String" => Some("f::string(&x)".into()),
+            "String" => Some("self::string(&x)".into()),
             int if SIGNED.contains(&int) => Some("ffi::PyLong_FromLongLong(x as i64)".into()),
             int if UNSIGNED.contains(&int) => Some("ffi::PyLong_FromUnsignedLongLong(x as u64)".into()),
             _ => None,

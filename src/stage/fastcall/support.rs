@@ -1,16 +1,16 @@
 mod fastcall {
     use ::std::prelude::v1::*;
     use ::pyo3::ffi::{self, Py_ssize_t, PyCFunctionObject, PyObject};
-    use ::pyo3::impl_::extract_argument::{extract_pyclass_ref_mut_trusted, extract_pyclass_ref_trusted};
     use ::pyo3::pyclass::boolean_struct::False;
     use ::pyo3::types::PyCFunction;
-    use ::pyo3::{Borrowed, Bound, PyClass, PyClassGuard, PyClassGuardMut, PyErr, PyResult, Python};
+    use ::pyo3::types::PyAnyMethods;
+    use ::pyo3::{Borrowed, Bound, PyAny, PyClass, PyClassGuard, PyClassGuardMut, PyErr, PyResult, Python};
     use ::std::any::Any;
     use ::std::boxed::Box;
     use ::std::convert::TryFrom;
     use ::std::ffi::{CStr, c_int};
     use ::std::mem::transmute;
-    use ::std::panic::resume_unwind;
+    use ::std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use ::std::ptr::{null, null_mut};
     use ::std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
@@ -87,24 +87,16 @@ mod fastcall {
 
     /// What a method is called on, unless it is being changed: Python has seen to its class, as PyO3 relies on.
     #[inline(always)]
-    pub unsafe fn shared<'a, 'h, T: PyClass>(
-        py: Python<'a>,
-        slf: *mut PyObject,
-        held: &'h mut Option<PyClassGuard<'a, T>>,
-    ) -> Option<&'h T> {
-        // SAFETY: Python has called with it, and keeps it for as long as the call takes.
-        unsafe { extract_pyclass_ref_trusted(Borrowed::from_ptr(py, slf), held).ok() }
+    pub unsafe fn shared<'a, T: PyClass>(slf: &'a Bound<'_, PyAny>) -> Option<PyClassGuard<'a, T>> {
+        // SAFETY: it is of this class, or one that extends it.
+        PyClassGuard::try_from(unsafe { slf.cast_unchecked::<T>() }).ok()
     }
 
     /// The same, to change it.
     #[inline(always)]
-    pub unsafe fn exclusive<'a, 'h, T: PyClass<Frozen = False>>(
-        py: Python<'a>,
-        slf: *mut PyObject,
-        held: &'h mut Option<PyClassGuardMut<'a, T>>,
-    ) -> Option<&'h mut T> {
+    pub unsafe fn exclusive<'a, T: PyClass<Frozen = False>>(slf: &'a Bound<'_, PyAny>) -> Option<PyClassGuardMut<'a, T>> {
         // SAFETY: as above.
-        unsafe { extract_pyclass_ref_mut_trusted(Borrowed::from_ptr(py, slf), held).ok() }
+        PyClassGuardMut::try_from(unsafe { slf.cast_unchecked::<T>() }).ok()
     }
 
     /// Raises what PyO3 raises for a panic: its own function, which is in every kernel already, catches it again. It is not
