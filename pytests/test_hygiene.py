@@ -10,11 +10,11 @@ from helpers import block
 # PyO3's own macros bind `py`, `function` and `args` where the kernel's functions stand.
 VALUES = """
     m functions f x a n k n0 x0 x1 payload error module text call count own result object float int
-    string put main kwargs self_ fastcall hand_on failed panicked
+    string put main kwargs self_ fastcall hand_on failed panicked class
 """
 TYPES = """
     Python Option Result_ Vec Box PyErr Bound Py PyModule PyAny PyCFunction PyMethodDef Own Fast
-    Error AtomicPtr Ordering Payload Default_ Borrowed Infallible
+    Error AtomicPtr Ordering Payload Default_ Borrowed Infallible Turn Items Array PyClass PyClassGuard
 """
 TRAITS = """
     Send Sync From Into TryFrom TryInto Clone Copy Drop Fn FnMut FnOnce Any_ ToString Iterator
@@ -122,7 +122,7 @@ def test_what_is_generated_does_not_see_what_the_kernel_names(kernel, run, stage
     path = kernel("k", KERNELS[name], prelude=False)
     assert run(PROGRAM, env={"RSIMPORT_TIER": "optimized"}).out.splitlines() == EXPECTED
     # Where it collides, a kernel is compiled without them.
-    assert ("mod fastcall_0_plain" in staged(path)) == (name != "lints forbidden")
+    assert ("fn fastcall_0_plain(" in staged(path)) == (name != "lints forbidden")
 
 
 FILLER = "fn filler_@(value: f64) -> f64 {\n    value\n        + @ as f64\n        + 1.0\n}\n"
@@ -177,14 +177,14 @@ def test_a_type_that_only_has_the_name_of_a_number_is_left_to_pyo3(kernel, run, 
     path = kernel("k", body, prelude=False)
     program = "import rsimport.import_hook, k; print(k.long(2**40), k.text(1), k.result(2), k.usual(3){})"
     assert run(program.format(""), env={"RSIMPORT_TIER": "optimized"}).out == "1099511627777 5 2 3"
-    assert "mod fastcall_0_usual" in staged(path) and "mod fastcall_1" not in staged(path)
+    assert "fn fastcall_0_usual(" in staged(path) and "fn fastcall_1" not in staged(path)
     # What a glob brings along only the compiler knows.
     path.write_text(
         path.read_text().replace("#[pyfunction]\nfn usual", BY_A_GLOB + "#[pyfunction]\nfn usual")
     )
     program = program.format(", k.wide(1000)")
     assert run(program, env={"RSIMPORT_TIER": "optimized"}).out == "1099511627777 5 2 3 1000"
-    assert "mod fastcall_" not in staged(path)
+    assert "fn fastcall_" not in staged(path)
 
 
 def test_an_error_of_the_users_is_said_once_where_fast_calls_do_not_compile_either(kernel, report):

@@ -29,7 +29,11 @@ METHOD = (
     "one look at the clock in them.",
 )
 
-_BARS = (("logistic", "rsimport", 1.1),)
+_BARS = (
+    ("logistic", "rsimport", AGAINST, 1.1),
+    ("method", "rsimport", AGAINST, 1.3),
+    ("array", "rsimport", "PyO3 by hand", 0.5),
+)
 
 
 def report(
@@ -69,22 +73,22 @@ def _cell(tracks: Mapping[str, Track], name: str) -> dict[str, Any]:
     }
 
 
-def _ratio(tracks: Mapping[str, Track], name: str) -> Spread | None:
-    if name not in tracks or AGAINST not in tracks:
+def _ratio(tracks: Mapping[str, Track], name: str, against: str = AGAINST) -> Spread | None:
+    if name not in tracks or against not in tracks:
         return None
-    pairs = zip(tracks[name].steady, tracks[AGAINST].steady, strict=True)
+    pairs = zip(tracks[name].steady, tracks[against].steady, strict=True)
     return Spread.of([ours / theirs for ours, theirs in pairs])
 
 
 def _lines(results: Mapping[str, Mapping[str, Track]]) -> list[Line]:
     lines = []
-    for key, name, bar in _BARS:
+    for key, name, against, bar in _BARS:
         tracks = results.get(key, {})
-        if value := _ratio(tracks, name):
-            ours, theirs = (Spread.of(tracks[one].steady).median for one in (name, AGAINST))
+        if value := _ratio(tracks, name, against):
+            ours, theirs = (Spread.of(tracks[one].steady).median for one in (name, against))
             note = f"{ours * 1e9:.1f} ns against {theirs * 1e9:.1f} ns"
             title = f"{name}, {SUBJECTS[key].title}"
-            lines.append(Line(title, AGAINST, value, bar=bar, note=note, seconds=(ours, theirs)))
+            lines.append(Line(title, against, value, bar=bar, note=note, seconds=(ours, theirs)))
     return lines
 
 

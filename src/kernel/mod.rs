@@ -15,6 +15,7 @@ pub mod mod_files;
 pub mod roles;
 pub mod uses;
 pub mod surface;
+pub mod methods;
 pub mod walk;
 pub mod exports;
 pub mod python_types;

@@ -21,6 +21,8 @@ pub struct Surface {
     pub is_open: bool,
     /// Is there a `#[pymodule]` which only the compiler knows?
     pub has_unknown_module: bool,
+    /// May it keep Python's objects beyond a call?
+    pub keeps_objects: bool,
 }
 
 /// A Python module that the kernel declares itself.
@@ -71,10 +73,25 @@ pub struct Shown {
     pub conditions: Vec<String>,
     /// Of a function, its attributes and signature.
     pub function: Option<Box<(Vec<Attribute>, Signature)>>,
+    /// Of a class, its methods.
+    pub methods: Vec<Method>,
     /// The types that its module calls otherwise than the language does.
     pub types: Rc<HashSet<String>>,
     /// Where it stands.
     pub place: Spot,
+}
+
+/// A method, or what else a class has that is written as one.
+#[derive(Clone)]
+pub struct Method {
+    /// Its name in Python.
+    pub name: String,
+    /// The `cfg` predicates under which its class has it.
+    pub conditions: Vec<String>,
+    /// Its attributes.
+    pub attributes: Vec<Attribute>,
+    /// Its signature.
+    pub signature: Signature,
 }
 
 /// Something that no generated module can show.

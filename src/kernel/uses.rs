@@ -4,8 +4,8 @@ use syn::{Item, ItemUse, UseTree, Visibility};
 
 use crate::kernel::roles::{Imported, conditions};
 
-/// The crates whose names of types are the language's, or PyO3's.
-const ROOTS: [&str; 4] = ["alloc", "core", "pyo3", "std"];
+/// The crates whose names of types are the language's, PyO3's or rust-numpy's.
+const ROOTS: [&str; 5] = ["alloc", "core", "numpy", "pyo3", "std"];
 
 /// All that the `use` lines of a kernel say.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ pub fn is_seen_from_root(visibility: &Visibility, depth: usize) -> bool {
     }
 }
 
-/// The names of types that an item brings into its module and that are not those of the language, or PyO3's.
+/// The names of types that an item brings into its module and that are not those of the language, of PyO3 or of rust-numpy.
 pub fn own_types(item: &Item) -> Vec<String> {
     let mut names = Vec::new();
     match item {

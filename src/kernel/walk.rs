@@ -9,10 +9,11 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Attribute, Item, ItemEnum, ItemMacro, ItemStruct, Signature, Visibility};
 
 use crate::kernel::macros::{Macro, size};
+use crate::kernel::methods::{keeps_objects, methods};
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::roles::{Role, arguments, conditions, given_name, mentioned};
 use crate::kernel::source::Source;
-use crate::kernel::surface::{Hidden, Kind, Module, Shown, Spot, Surface};
+use crate::kernel::surface::{Hidden, Kind, Method, Module, Shown, Spot, Surface};
 use crate::kernel::syntax;
 use crate::kernel::uses::{Uses, is_seen_from_root, own_types};
 use crate::paths::followed;
@@ -116,6 +117,8 @@ struct Walk {
     depth: usize,
     files: HashSet<PathBuf>,
     offered: Vec<Offered>,
+    /// The methods of classes, by the modules and names of these.
+    methods: Vec<(Vec<String>, String, Vec<Method>)>,
     /// The attributes of PyO3 in the text, by file and place in it, and those of them that were met on an item.
     mentioned: Vec<(Role, Option<String>, usize, Spot)>,
     met: HashSet<(PathBuf, usize)>,
@@ -132,6 +135,7 @@ impl Walk {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let text = &text[file.shebang.as_ref().map_or(0, String::len)..];
         self.uses.collect(&file.items);
+        self.surface.keeps_objects |= keeps_objects(text);
         if let Ok(tokens) = text.parse::<TokenStream>() {
             for (role, name, place) in mentioned(tokens.clone(), &self.uses.imported) {
                 let (start, at) = (place.span().start(), place.span().byte_range().start);
@@ -181,6 +185,10 @@ impl Walk {
                 self.settled.extend(braces.map(|range| (scope.file.to_path_buf(), range, None)));
             }
             Item::Mod(item) => self.module(item, scope),
+            Item::Impl(item) => {
+                let found = methods(item, scope.path.len(), &self.uses.imported);
+                self.methods.extend(found.map(|(class, methods)| (scope.path.clone(), class, methods)));
+            }
             Item::Use(item) => self.uses.note(item, &scope.path, &scope.conditions, scope.closed.is_none()),
             Item::Macro(item) => self.called(item, scope),
             _ => {}
@@ -323,7 +331,8 @@ impl Walk {
             None => None,
         };
         let types = scope.types.clone();
-        let shown = Shown { kind, path: ident.to_string(), name, conditions, function, types, place };
+        let shown =
+            Shown { kind, path: ident.to_string(), name, conditions, function, methods: Vec::new(), types, place };
         self.offered.push(Offered { shown, module: scope.path.clone(), closed });
     }
 
@@ -401,6 +410,10 @@ impl Walk {
     /// Finds the path from the root to whatever has a role.
     fn find_ways(&mut self) {
         for Offered { mut shown, module, closed } in std::mem::take(&mut self.offered) {
+            if shown.kind == Kind::Class {
+                let of_it = self.methods.iter().filter(|(of, class, _)| *of == module && *class == shown.path);
+                shown.methods = of_it.flat_map(|(.., methods)| methods.clone()).collect();
+            }
             let name = plain_text(&shown.path).to_owned();
             let own = || module.iter().cloned().chain([name.clone()]).collect::<Vec<_>>();
             let way = self.uses.way_to(&module, &name, closed.is_some()).filter(|_| !module.is_empty());

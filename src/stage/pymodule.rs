@@ -11,7 +11,7 @@ use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::kernel::surface::{Hidden, Kind, Shown, Surface};
 use crate::kernel::walk::surface;
-use crate::stage::fastcall::{FastCall, support};
+use crate::stage::fastcall::{Surroundings, fast_calls, support};
 
 /// The module that holds what is generated.
 const MODULE: &str = "__rsimport_module";
@@ -53,21 +53,20 @@ pub fn generated(
     let is_ours = source.manifest.is_none() && !manifest.names_pyo3();
     // Another PyO3 may have other names for what is needed, and `forbid` cannot be undone for a part of the file.
     let fast = fast && is_ours && !text.contains("forbid");
+    let has_numpy = manifest.crates().iter().any(|name| name == "numpy");
+    let surroundings = Surroundings { has_numpy, keeps_objects: surface.keeps_objects };
     let (mut calls, mut functions) = (String::new(), Vec::new());
     for shown in surface.shown.iter().filter(|shown| has_types || shown.kind != Kind::Exception) {
         let conditions = cfg(&shown.conditions);
-        let fast_call = shown.function.as_ref().filter(|_| fast).and_then(|function| {
-            let (attributes, signature) = &**function;
-            FastCall::of(attributes, signature, &shown.path, &conditions, &shown.types, functions.len())
-        });
-        let call = fast_call.as_ref().map_or_else(|| added(shown, pyo3, is_old), |call| call.statement.clone());
-        functions.extend(fast_call);
+        let (call, fast_calls) = match fast {
+            true => fast_calls(shown, &conditions, surroundings, functions.len()),
+            false => (None, Vec::new()),
+        };
+        let call = call.unwrap_or_else(|| added(shown, pyo3, is_old));
+        functions.extend(fast_calls);
         calls.push_str(&format!("{conditions}{{ {call} }} "));
     }
-    let mut fast_calls: String = functions.iter().map(|function| function.text.as_str()).collect();
-    if !functions.is_empty() {
-        fast_calls.push_str(&support(&functions));
-    }
+    let fast_calls = if functions.is_empty() { String::new() } else { support(&functions) };
     let prelude = prelude(&surface.preludes, &file.attrs, pyo3);
     let doc = documentation(&file.attrs, manifest);
     let mut name = MODULE.to_owned();

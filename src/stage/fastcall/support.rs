@@ -1,32 +1,56 @@
 mod fastcall {
     use ::std::prelude::v1::*;
-    use ::pyo3::ffi::{self, METH_FASTCALL, METH_KEYWORDS, Py_ssize_t, PyCFunctionObject, PyObject};
+    use ::pyo3::ffi::{self, Py_ssize_t, PyCFunctionObject, PyObject};
+    use ::pyo3::pyclass::boolean_struct::False;
     use ::pyo3::types::PyCFunction;
-    use ::pyo3::{Bound, PyErr, PyResult, Python};
+    use ::pyo3::types::PyAnyMethods;
+    use ::pyo3::{Borrowed, Bound, PyAny, PyClass, PyClassGuard, PyClassGuardMut, PyErr, PyResult, Python};
     use ::std::any::Any;
     use ::std::boxed::Box;
     use ::std::convert::TryFrom;
+    use ::std::ffi::{CStr, c_int};
     use ::std::mem::transmute;
-    use ::std::panic::resume_unwind;
+    use ::std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use ::std::ptr::{null, null_mut};
-    use ::std::sync::atomic::{AtomicPtr, Ordering};
+    use ::std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+    /// How many calls there were of a function.
+    pub type Turn = AtomicU32;
     /// What Python called before: the function of PyO3.
     pub type Own = AtomicPtr<()>;
     /// The function that stands in front of it.
     pub type Fast = ffi::PyCFunctionFastWithKeywords;
 
-    /// Makes Python call the fast function in the place of PyO3's.
-    pub fn put(function: &Bound<'_, PyCFunction>, own: &Own, fast: Fast) {
-        // SAFETY: a function has this layout, and its definition is PyO3's static one, which is in an UnsafeCell. Its flags
-        // say what its function is.
+    /// Makes Python call the fast function in the place of PyO3's, if that is called alike.
+    pub fn put(definition: *mut ffi::PyMethodDef, flags: c_int, own: &Own, fast: *const ()) {
+        // SAFETY: the definition is null or PyO3's, which is never freed, and may be written to: it is in an UnsafeCell or on
+        // the heap. Its flags say what its function is.
         unsafe {
-            let definition = (*function.as_ptr().cast::<PyCFunctionObject>()).m_ml;
-            let calls_alike = (*definition).ml_flags & (METH_FASTCALL | METH_KEYWORDS) == METH_FASTCALL | METH_KEYWORDS;
-            if calls_alike && own.load(Ordering::Acquire).is_null() {
+            if !definition.is_null() && (*definition).ml_flags == flags && own.load(Ordering::Acquire).is_null() {
                 own.store((*definition).ml_meth.PyCFunctionFastWithKeywords as *mut (), Ordering::Release);
-                (*definition).ml_meth.PyCFunctionFastWithKeywords = fast;
+                (*definition).ml_meth.PyCFunctionFastWithKeywords = transmute::<*const (), Fast>(fast);
             }
+        }
+    }
+
+    /// The definition of a function.
+    pub fn of_function(function: &Bound<'_, PyCFunction>) -> *mut ffi::PyMethodDef {
+        // SAFETY: a function has this layout.
+        unsafe { (*function.as_ptr().cast::<PyCFunctionObject>()).m_ml }
+    }
+
+    /// The definition of a method, in the table that PyO3 has made for its class; null where it has none by this name.
+    pub fn of_method(class: *mut ffi::PyTypeObject, name: &str) -> *mut ffi::PyMethodDef {
+        // SAFETY: the class is PyO3's, its methods refer to that table, and it ends with an empty definition.
+        unsafe {
+            let mut definition = (*class).tp_methods;
+            while !definition.is_null() && !(*definition).ml_name.is_null() {
+                if CStr::from_ptr((*definition).ml_name).to_bytes() == name.as_bytes() {
+                    return definition;
+                }
+                definition = definition.add(1);
+            }
+            null_mut()
         }
     }
 
@@ -44,6 +68,35 @@ mod fastcall {
             let own = transmute::<*mut (), Fast>(own.load(Ordering::Acquire));
             own(slf, arguments, count, keywords)
         }
+    }
+
+    /// The same for a method without arguments.
+    #[cold]
+    pub unsafe fn hand_on_alone(own: &Own, slf: *mut PyObject) -> *mut PyObject {
+        // SAFETY: as above.
+        unsafe { transmute::<*mut (), ffi::PyCFunction>(own.load(Ordering::Acquire))(slf, null_mut()) }
+    }
+
+    /// Is this call one of those that do not go to PyO3? Of so many, one does, so that not too much is put off.
+    #[inline(always)]
+    pub fn is_ours(turn: &Turn) -> bool {
+        let calls = turn.load(Ordering::Relaxed).wrapping_add(1);
+        turn.store(calls, Ordering::Relaxed);
+        calls % 256 != 0
+    }
+
+    /// What a method is called on, unless it is being changed: Python has seen to its class, as PyO3 relies on.
+    #[inline(always)]
+    pub unsafe fn shared<'a, T: PyClass>(slf: &'a Bound<'_, PyAny>) -> Option<PyClassGuard<'a, T>> {
+        // SAFETY: it is of this class, or one that extends it.
+        PyClassGuard::try_from(unsafe { slf.cast_unchecked::<T>() }).ok()
+    }
+
+    /// The same, to change it.
+    #[inline(always)]
+    pub unsafe fn exclusive<'a, T: PyClass<Frozen = False>>(slf: &'a Bound<'_, PyAny>) -> Option<PyClassGuardMut<'a, T>> {
+        // SAFETY: as above.
+        PyClassGuardMut::try_from(unsafe { slf.cast_unchecked::<T>() }).ok()
     }
 
     /// Raises what PyO3 raises for a panic: its own function, which is in every kernel already, catches it again. It is not
@@ -109,6 +162,13 @@ mod fastcall {
         // SAFETY: there is one object for each of them, and it is always there.
         let (yes, no) = unsafe { (object == ffi::Py_True(), object == ffi::Py_False()) };
         if yes || no { Some(yes) } else { None }
+    }
+
+    /// What was read, or `None` of Python.
+    #[inline(always)]
+    pub unsafe fn optional<T>(object: *mut PyObject, read: Option<T>) -> Option<Option<T>> {
+        // SAFETY: it is always there.
+        if object == unsafe { ffi::Py_None() } { Some(None) } else { read.map(Some) }
     }
 
     /// The text of a str.
