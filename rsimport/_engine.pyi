@@ -470,7 +470,7 @@ def claim(source: str, module: str, abi: str, settings: _Given) -> bool:
 def kernels(root: str) -> list[str]:
     """The marked kernel files and crate folders below a folder."""
 
-def outline(text: str) -> list[Named]:
+def outline(text: str, others: list[str] = ...) -> list[Named]:
     """Everything in a kernel's text that has a name, in its order; nothing where the text does not parse."""
 
 def shown(text: str, *, lines: bool = False) -> str:

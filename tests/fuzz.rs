@@ -505,7 +505,7 @@ proptest! {
     fn kernels(text in soup(CODE, 60)) {
         count("kernels");
         let source = source(&text);
-        outline(&text);
+        outline(&text, &[]);
         exports(&source.path, &text);
         let manifest = Manifest::of_kernel(&source.path, &text).unwrap_or_default();
         for form in [Form::Fast, Form::Pieces] {
@@ -537,7 +537,7 @@ proptest! {
         let ((open, close), (before, after)) = (piece, place);
         let text = format!("// rsimport\n{before}{}1{}{after}\n", open.repeat(times), close.repeat(times));
         let source = source(&text);
-        outline(&text);
+        outline(&text, &[]);
         exports(&source.path, &format!("#[unsafe(no_mangle)]\n{text}"));
         for form in [Form::Fast, Form::Pieces] {
             let _ = stage(&source, &Manifest::default(), form, "");

@@ -1,10 +1,17 @@
 //! What stands where in a kernel: the text of a function or class that Python sees, and the types of its signature.
 
+use std::collections::HashMap;
+use std::iter;
+
 use proc_macro2::{TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Fields, FnArg, ImplItem, Item, Meta, Pat, Signature, Token, Type};
+use syn::{
+    Attribute, Fields, FnArg, ImplItem, Item, ItemEnum, ItemMacro, ItemMod, ItemStruct, Meta, Pat, Signature, Token,
+    Type,
+};
 
+use super::macros::{Macro, size};
 use super::python_types::{python_result, python_type};
 use super::syntax;
 
@@ -26,13 +33,18 @@ pub struct Named {
 }
 
 /// Everything in a text that has a name, in its order. A class is all of its blocks. Nothing where the text does not parse.
-pub fn outline(text: &str) -> Vec<Named> {
+///
+/// Types are known by their names wherever the kernel defines them: in this text, or in those of its other files.
+pub fn outline(text: &str, others: &[String]) -> Vec<Named> {
     let mut found = Vec::new();
     if let Some(file) = syntax::parse(text) {
-        let mut classes = Vec::new();
-        collect_classes(&file.items, &mut classes);
-        collect_aliases(&file.items, &mut classes);
-        collect(&file.items, &classes, &mut found);
+        let others: Vec<syn::File> = others.iter().filter_map(|text| syntax::parse(text)).collect();
+        let mut known = Known::default();
+        let files = || iter::once(&file).chain(&others);
+        files().for_each(|file| known.note_macros(&file.items));
+        files().for_each(|file| known.note_classes(&file.items, DEPTH));
+        files().for_each(|file| collect_aliases(&file.items, &mut known.classes));
+        collect(&file.items, &known, DEPTH, &mut found);
     }
     syntax::forget();
     found
@@ -41,21 +53,57 @@ pub fn outline(text: &str) -> Vec<Named> {
 /// A class's name in Rust and in Python.
 type Class = (String, String);
 
-fn collect_classes(items: &[Item], found: &mut Vec<Class>) {
-    for item in items {
-        match item {
-            Item::Mod(module) => {
-                collect_classes(module.content.as_ref().map_or(&[][..], |(_, items)| items), found);
+/// So deep may calls of macros be nested that are read, and so many tokens may one have made.
+const DEPTH: usize = 4;
+const MOST_TOKENS: usize = 100_000;
+
+/// What has names in a kernel.
+#[derive(Default)]
+struct Known {
+    classes: Vec<Class>,
+    macros: HashMap<String, Option<Macro>>,
+}
+
+impl Known {
+    fn note_macros(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Mod(module) => self.note_macros(content(module)),
+                Item::Macro(ItemMacro { ident: Some(name), mac, .. }) => {
+                    self.macros.entry(plain(name)).or_insert_with(|| Macro::of(mac.tokens.clone()));
+                }
+                _ => {}
             }
-            Item::Struct(item) if has(&item.attrs, "pyclass") => {
-                found.push((plain(&item.ident), renamed(&item.attrs, &item.ident)));
-            }
-            Item::Enum(item) if has(&item.attrs, "pyclass") => {
-                found.push((plain(&item.ident), renamed(&item.attrs, &item.ident)));
-            }
-            _ => {}
         }
     }
+
+    fn note_classes(&mut self, items: &[Item], depth: usize) {
+        for item in items {
+            match item {
+                Item::Mod(module) => self.note_classes(content(module), depth),
+                Item::Macro(item) => self.note_classes(&self.made(item, depth), depth.saturating_sub(1)),
+                Item::Struct(ItemStruct { attrs, ident, .. }) | Item::Enum(ItemEnum { attrs, ident, .. })
+                    if has(attrs, "pyclass") =>
+                {
+                    self.classes.push((plain(ident), renamed(attrs, ident)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the call of a macro makes that the kernel itself defines.
+    fn made(&self, call: &ItemMacro, depth: usize) -> Vec<Item> {
+        let name = call.mac.path.segments.last().filter(|_| depth > 0 && call.ident.is_none());
+        let known = name.and_then(|name| self.macros.get(&plain(&name.ident))?.as_ref());
+        let made = known.and_then(|known| known.expand(call.mac.tokens.clone()));
+        let made = made.filter(|made| size(made.clone()) <= MOST_TOKENS).and_then(syntax::parse_made);
+        made.map(|file| file.items).unwrap_or_default()
+    }
+}
+
+fn content(module: &ItemMod) -> &[Item] {
+    module.content.as_ref().map_or(&[][..], |(_, items)| items)
 }
 
 /// Names that the kernel itself gives to types, after those that they are made of.
@@ -96,14 +144,14 @@ fn derives(attributes: &[Attribute], name: &str) -> bool {
     })
 }
 
-fn collect(items: &[Item], classes: &[Class], found: &mut Vec<Named>) {
+fn collect(items: &[Item], known: &Known, depth: usize, found: &mut Vec<Named>) {
+    let classes = &*known.classes;
     for item in items {
         let place = lines(item);
         match item {
             Item::Mod(module) => {
-                let items = module.content.as_ref().map_or(&[][..], |(_, items)| items);
                 found.push(named(renamed(&module.attrs, &module.ident), has(&module.attrs, "pymodule"), place));
-                collect(items, classes, found);
+                collect(content(module), known, depth, found);
             }
             Item::Fn(item) => {
                 let exported = has(&item.attrs, "pyfunction");
@@ -143,7 +191,18 @@ fn collect(items: &[Item], classes: &[Class], found: &mut Vec<Named>) {
             // What a macro makes stands where it is called, and is called what it is given.
             Item::Macro(item) => match &item.ident {
                 Some(ident) => found.push(named(plain(ident), false, place)),
-                None => identifiers(item.mac.tokens.clone(), &mut |name| found.push(named(name, false, place))),
+                None => {
+                    let mut made = Vec::new();
+                    collect(&known.made(item, depth), known, depth.saturating_sub(1), &mut made);
+                    let told: Vec<String> = made.iter().map(|part| part.name.clone()).collect();
+                    found.extend(made.into_iter().map(|part| Named { lines: place, ..part }));
+                    let mut others = |name| {
+                        if !told.contains(&name) {
+                            found.push(named(name, false, place));
+                        }
+                    };
+                    identifiers(item.mac.tokens.clone(), &mut others);
+                }
             },
             _ => {}
         }
@@ -254,14 +313,14 @@ mod tests {
     fn nothing_is_kept_of_a_text() {
         // The parser numbers the places of all texts that it keeps one after another.
         let place = || {
-            outline("fn f(a: i64) -> i64 { a }");
+            outline("fn f(a: i64) -> i64 { a }", &[]);
             format!("{:?}", "x".parse::<TokenStream>().unwrap().into_iter().next().unwrap().span())
         };
         assert_eq!(place(), place());
     }
 
     fn check(text: &str, expected: &[(&str, &str, (usize, usize), &str)]) {
-        let found = outline(text);
+        let found = outline(text, &[]);
         let shown: Vec<_> = found
             .iter()
             .map(|part| {
@@ -304,6 +363,29 @@ mod tests {
                 ("", "f", (3, 3), "(a: ArrayLike | str, b: float) -> None"),
             ],
         );
+    }
+
+    #[test]
+    fn what_a_macro_of_the_kernel_makes_has_types_and_stands_where_it_is_called() {
+        check(
+            "macro_rules! sum { ($name:ident, $t:ty) => {\n#[pyclass] struct Of;\n#[pyfunction]\nfn $name(a: PyReadonlyArray1<'_, $t>) -> Of { Of } } }\nsum!(total, f64);",
+            &[
+                ("", "sum", (1, 4), "() -> ?"),
+                ("", "Of", (5, 5), "() -> ?"),
+                ("", "total", (5, 5), "(a: NDArray[np.float64]) -> Of"),
+                ("", "f64", (5, 5), "() -> ?"),
+            ],
+        );
+        // One that calls itself ends, and one that is not understood says nothing.
+        check("macro_rules! a { () => { a!(); } }\na!();", &[("", "a", (1, 1), "() -> ?")]);
+    }
+
+    #[test]
+    fn a_class_of_another_file_is_known() {
+        let part = "#[pyclass(name = \"Shown\")] pub struct Hidden; pub type Many = Vec<Hidden>;".to_owned();
+        let found = outline("mod part;\nfn f(a: &part::Hidden) -> part::Many {}", &[part]);
+        assert_eq!(found[1].parameters, [("a".to_owned(), "Shown".to_owned())]);
+        assert_eq!(found[1].returns.as_deref(), Some("list[Shown]"));
     }
 
     #[test]

@@ -343,8 +343,9 @@ fn write_cell(
 
 /// Everything in a kernel's text that has a name, in its order; nothing where the text does not parse.
 #[pyfunction]
-fn outline(py: Python<'_>, text: &str) -> Vec<Named> {
-    let found = py.detach(|| crate::kernel::outline::outline(text)).into_iter();
+#[pyo3(signature = (text, others = Vec::new()))]
+fn outline(py: Python<'_>, text: &str, others: Vec<String>) -> Vec<Named> {
+    let found = py.detach(|| crate::kernel::outline::outline(text, &others)).into_iter();
     found
         .map(|part| Named {
             name: part.name,

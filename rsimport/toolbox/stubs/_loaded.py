@@ -117,9 +117,12 @@ class _Kernel:
             order = 2e6 + at if order is None else order + at / 1e6
             for member in self._class_member(kind, found, value, item):
                 members.append((order, member))
-        # Of this one Python shows another one.
+        # Of this one Python shows another one, which type checkers read in the same way.
         for one in self.inspected.member(item["id"], "__getattr__") if item is not None else []:
-            members.append((3e6, self.functions.of("__getattr__", None, one, kind)))
+            made = self.functions.of("__getattr__", None, one, kind)
+            if "__getattribute__" in vars(kind):
+                made.name = "__getattribute__"
+            members.append((3e6, made))
         members.sort(key=lambda pair: pair[0])
         made = [member for _, member in members]
         if issubclass(kind, BaseException) and item is None and kind.__base__ not in self.places.of:

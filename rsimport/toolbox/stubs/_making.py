@@ -55,7 +55,7 @@ def model_of(library: str, place: Place) -> Module:
     """What a kernel's stubs are to say."""
     files = _engine.module_files(str(place.kernel))
     texts = [text for text in map(_read, files) if text is not None]
-    outline = [part for text in texts for part in _engine.outline(text)]
+    outline = [part for text in texts for part in _engine.outline(text, texts)]
     inspected = Inspected(_engine.descriptions(library))
     with _alone(place):
         return model(_loaded(library, place), inspected, outline, texts)
