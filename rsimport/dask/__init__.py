@@ -1,4 +1,4 @@
-"""Kernels on Dask clusters: `rsimport.dask.enable(client)` once, and then `submit`, `map` and collections as ever.
+"""Kernels on Dask clusters: `rsimport.dask.enable(client)` once, then `submit`, `map` and all else as ever.
 
 Everything here is loaded at its first use, so that importing this package costs next to nothing.
 """
