@@ -22,6 +22,8 @@ DEFAULTS = {
     "locked": False,
     "force_rebuild": False,
     "stubs": False,
+    "shared_caches": [],
+    "accept": "any",
     "lock_timeout": 600.0,
     "progress": True,
     "cache_max_size": "5G",

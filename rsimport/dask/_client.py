@@ -13,7 +13,8 @@ from rsimport._arrival import Kernel
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader, shippers
 from rsimport.dask._payload import payload_of
-from rsimport.dask._shelf import NAME, Shelf
+from rsimport.dask._process import NAME
+from rsimport.dask._shelf import Shelf
 from rsimport.dask._worker import Kernels
 
 TYPE_CHECKING = False

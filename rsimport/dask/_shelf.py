@@ -8,15 +8,13 @@ from contextlib import suppress
 from distributed import SchedulerPlugin
 
 from rsimport._serving import pass_on
+from rsimport.dask._process import NAME, is_clients_own, serve_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from distributed import Scheduler
-
-NAME = "rsimport"
-"""Of the plugins, and the beginning of what workers and clients call."""
 
 PATIENCE = 10.0
 """Seconds in which workers are told of kernels; those that take longer find them at the first call."""
@@ -43,8 +41,6 @@ class Shelf(SchedulerPlugin):
         """Which content a name means now."""
 
     async def start(self, scheduler: Scheduler) -> None:
-        from rsimport.dask._worker import is_clients_own, serve_here
-
         self.scheduler = scheduler
         self.changed = asyncio.Condition()
         for method in (self.put, self.find, self.get, self.told, self.report):

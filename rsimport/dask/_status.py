@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from rsimport.dask._client import sessions
-from rsimport.dask._shelf import NAME
+from rsimport.dask._process import NAME
 from rsimport.dask._worker import report
 
 TYPE_CHECKING = False

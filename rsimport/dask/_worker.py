@@ -24,9 +24,9 @@ from rsimport._arrival import Kernel, kept
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader
 from rsimport._python import ABI
-from rsimport._serving import carriers, inherited, loops, serve, take_panics
+from rsimport._serving import carriers, inherited, loops, take_panics
 from rsimport.dask._payload import packed_of, unpacked
-from rsimport.dask._shelf import NAME
+from rsimport.dask._process import NAME, is_clients_own, serve_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,18 +83,6 @@ class Kernels(WorkerPlugin):
 
     def __reduce__(self) -> tuple[object, ...]:
         return Kernels, ()
-
-
-def is_clients_own() -> bool:
-    """Is this the process of a client, which has its kernels already?"""
-    client: Any = sys.modules.get("rsimport.dask._client")
-    return client is not None and bool(client.sessions)
-
-
-def serve_here() -> None:
-    """From now on this process works for others, and this is the thread of its event loop."""
-    loops.add(get_ident())
-    serve()
 
 
 def _give_up(name: str, content: str) -> None:
