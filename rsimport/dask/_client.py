@@ -130,7 +130,7 @@ class Session:
 
     def _loaded(self) -> list[KernelLoader]:
         found = []
-        for name, module in list(sys.modules.items()):
+        for name, module in sys.modules.copy().items():
             spec = getattr(module, "__dict__", {}).get(LOADED)
             if spec is not None and spec.name == name and isinstance(spec.loader, KernelLoader):
                 found.append(spec.loader)

@@ -2,6 +2,8 @@
 //! scripts watch.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,6 +18,9 @@ use crate::rustc::dep_info::DepInfo;
 /// The crates with a build script that every kernel has. What these scripts read is in the key, or rsimport sets it.
 const COMMON: [&str; 8] =
     ["libc", "proc-macro2", "pyo3", "pyo3-build-config", "pyo3-ffi", "pyo3-macros-backend", "quote", "target-lexicon"];
+
+/// A line of a build script that is longer names nothing.
+const LONGEST_LINE: u64 = 1 << 16;
 
 /// What packages were compiled from when cargo last looked at them, by cargo's name for the package. cargo itself
 /// compares dates, and takes a file that is older than the last build for unchanged.
@@ -54,10 +59,10 @@ impl Place<'_> {
         let base = self.source.base.as_path();
         let folder = (self.real)(&package.folder);
         let mut compiled = Compiled::default();
-        let printed = package.output.as_ref().and_then(|output| std::fs::read_to_string(output).ok());
-        let told = Told::of(printed.as_deref().unwrap_or_default());
+        let printed = package.output.as_ref().and_then(|output| File::open(output).ok());
+        let told = printed.map_or_else(Told::nothing, |printed| Told::of(BufReader::new(printed)));
         for name in told.variables {
-            compiled.others.push(Input::variable(name));
+            compiled.others.push(Input::variable(&name));
         }
         for path in told.files {
             let path = (self.real)(&package.folder.join(path));
@@ -195,28 +200,43 @@ fn has_run(package: &Package, began: SystemTime) -> bool {
 }
 
 /// What a build script has told cargo to watch.
-struct Told<'a> {
-    files: Vec<&'a str>,
-    variables: Vec<&'a str>,
+struct Told {
+    files: Vec<String>,
+    variables: Vec<String>,
     /// Has it told nothing? Then cargo watches the package.
     silent: bool,
 }
 
-impl Told<'_> {
-    fn of(printed: &str) -> Told<'_> {
-        let instructions = printed.lines().filter_map(|line| line.strip_prefix("cargo:"));
-        let pairs = instructions.filter_map(|line| line.strip_prefix(':').unwrap_or(line).split_once('='));
-        let (mut files, mut variables, mut silent) = (Vec::new(), Vec::new(), true);
-        for (key, value) in pairs {
-            match key {
-                "rerun-if-changed" => files.push(value.trim_end()),
-                "rerun-if-env-changed" if is_further(value.trim()) => variables.push(value.trim()),
-                "rerun-if-env-changed" => {}
-                _ => continue,
+impl Told {
+    fn nothing() -> Told {
+        Told { files: Vec::new(), variables: Vec::new(), silent: true }
+    }
+
+    /// Reads what was printed line by line, of which one may be as long as the disk is large.
+    fn of(mut printed: impl BufRead) -> Told {
+        let mut told = Told::nothing();
+        let mut line = Vec::new();
+        while printed.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            if line.last() != Some(&b'\n') && line.len() as u64 == LONGEST_LINE {
+                let _ = printed.skip_until(b'\n');
+            } else {
+                told.add(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
             }
-            silent = false;
+            line.clear();
         }
-        Told { files, variables, silent }
+        told
+    }
+
+    fn add(&mut self, line: &str) {
+        let Some(line) = line.strip_prefix("cargo:") else { return };
+        let Some((key, value)) = line.strip_prefix(':').unwrap_or(line).split_once('=') else { return };
+        match key {
+            "rerun-if-changed" => self.files.push(value.trim_end().to_owned()),
+            "rerun-if-env-changed" if is_further(value.trim()) => self.variables.push(value.trim().to_owned()),
+            "rerun-if-env-changed" => {}
+            _ => return,
+        }
+        self.silent = false;
     }
 }
 
@@ -226,11 +246,26 @@ mod tests {
 
     #[test]
     fn what_a_build_script_watches_is_read_in_both_spellings() {
-        let told =
-            Told::of("cargo:rerun-if-changed=a b.txt\ncargo::rerun-if-env-changed=CFLAGS\ncargo:rustc-cfg=x\nx=y\n");
-        assert_eq!((told.files, told.variables, told.silent), (vec!["a b.txt"], vec!["CFLAGS"], false));
-        assert!(Told::of("cargo:rustc-cfg=rerun-if-changed=a\nrerun-if-changed=b\n").silent);
-        let known = Told::of("cargo:rerun-if-env-changed=PYO3_PRINT_CONFIG\n");
+        let of = |text: &str| Told::of(text.as_bytes());
+        let told = of("cargo:rerun-if-changed=a b.txt\r\ncargo::rerun-if-env-changed=CFLAGS\ncargo:rustc-cfg=x\nx=y\n");
+        assert_eq!((told.files, told.variables, told.silent), (vec!["a b.txt".into()], vec!["CFLAGS".into()], false));
+        assert!(of("cargo:rustc-cfg=rerun-if-changed=a\nrerun-if-changed=b\n").silent);
+        let known = of("cargo:rerun-if-env-changed=PYO3_PRINT_CONFIG\n");
         assert!(known.variables.is_empty() && !known.silent);
+    }
+
+    #[test]
+    fn a_line_without_end_is_left_out_and_the_one_behind_it_is_read() {
+        struct Endless(u64);
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let size = buffer.len().min(usize::try_from(self.0).unwrap());
+                buffer[..size].fill(b'x');
+                self.0 -= size as u64;
+                Ok(size)
+            }
+        }
+        let printed = Endless(3 * LONGEST_LINE).chain(&b"\n\xff\ncargo:rerun-if-changed=a\n"[..]);
+        assert_eq!(Told::of(BufReader::new(printed)).files, ["a"]);
     }
 }

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, stamp};
+use crate::rustc::group::output;
 use crate::rustc::toolchain::{Identity, Toolchain, find_linker};
 
 /// The version of rustc since which it links with its own `rust-lld` on this host.
@@ -30,8 +31,9 @@ pub fn name(rustc: &Identity) -> Option<String> {
 pub fn flags(toolchain: &Toolchain, rustc: &Identity, folder: &Path) -> Vec<String> {
     let (Some(lld), Some(cc)) = (lld(&rustc.rustc), find_linker()) else { return Vec::new() };
     // With -### the driver prints what it would call, and calls nothing.
-    let told = toolchain.compiler(&cc, folder).args(["-###", "-shared", "-xc", "/dev/null"]).output();
-    let told = told.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
+    let mut command = toolchain.compiler(&cc, folder);
+    command.args(["-###", "-shared", "-xc", "/dev/null"]);
+    let told = output(command).map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
     let Some(given) = told.lines().map(linked_by_cc).rfind(|given| !given.is_empty()) else { return Vec::new() };
     // Merging the tails of strings, as rustc asks for in a release build, takes longer than the rest of linking gains.
     let own = [format!("-Clinker={}", lld.display()), "-Clinker-flavor=ld.lld".into(), "-Clink-arg=-O0".into()];

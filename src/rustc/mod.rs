@@ -6,6 +6,7 @@ pub mod start;
 pub mod shortage;
 pub mod toolchain;
 pub mod group;
+pub mod identity;
 pub mod stuck;
 pub mod collected;
 pub mod process;

@@ -11,11 +11,8 @@ use crate::config::ancestors::{cargo_home, rustup_home};
 use crate::config::environment::{home, variable, variables};
 use crate::config::settings::Settings;
 use crate::digest::Digest;
-use crate::error::{Error, Kind, Result};
-use crate::limits::failed;
-use crate::rustc::shortage::shortage;
+use crate::error::{Error, Result};
 use crate::rustc::start::Start;
-use crate::similar::similar;
 
 /// The environment variables that a parent build leaves behind and that would mislead a build of ours.
 const FOREIGN: [&str; 8] = [
@@ -60,16 +57,6 @@ pub struct Identity {
     pub rustc: PathBuf,
     /// Size and modification time of that file; an update changes them.
     stamp: (u64, u128),
-}
-
-/// What to do where rustup has no such toolchain.
-fn toolchain_hint(text: &str) -> String {
-    let named = text.split_once("toolchain '").and_then(|(_, rest)| rest.split_once('\''));
-    let meant = named.and_then(|(name, _)| similar(name, ["stable", "beta", "nightly"]));
-    let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-    format!(
-        "{meant}`rustup show` tells which toolchain this folder uses; `rustup toolchain install stable` installs one"
-    )
 }
 
 impl Toolchain {
@@ -151,32 +138,6 @@ impl Toolchain {
         digest.hex()
     }
 
-    /// Asks rustc who it is.
-    pub fn identify(&self) -> Result<Identity> {
-        let ask = |argument: &[&str]| -> Result<String> {
-            let output = self.command(&self.rustc, &self.start.folder).args(argument).output();
-            let program = self.rustc.display();
-            let output =
-                output.map_err(|e| failed(Kind::Toolchain, format_args!("{program} cannot be started"), &e))?;
-            if !output.status.success() {
-                let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                if let Some(limit) = shortage(&text) {
-                    let what = format!("{program} does not work: {}", limit.reason());
-                    return Err(Error::toolchain(what).hint(limit.hint()));
-                }
-                // Where RUST_BACKTRACE is set, rustup tells where in itself it was.
-                let text = text.split("Stack backtrace:").next().unwrap_or(&text).trim_end();
-                return Err(Error::toolchain(format!("{program} does not work: {text}")).hint(toolchain_hint(text)));
-            }
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        };
-        let version = ask(&["-vV"])?;
-        let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?.trim());
-        let rustc = executable(&sysroot.join("bin/rustc")).unwrap_or_else(|| self.rustc.clone());
-        let stamp = stamp(&rustc);
-        Ok(Identity { version, rustc, stamp })
-    }
-
     fn command(&self, program: &Path, folder: &Path) -> Command {
         #[allow(clippy::disallowed_methods)]
         let mut command = Command::new(program);
@@ -209,6 +170,12 @@ impl Toolchain {
 }
 
 impl Identity {
+    /// What a compiler says of itself, and where it is.
+    pub fn of(version: String, rustc: PathBuf) -> Identity {
+        let stamp = stamp(&rustc);
+        Identity { version, rustc, stamp }
+    }
+
     /// Fails for a compiler that is too old for kernels. The versions of a distribution often are.
     pub fn check_age(&self) -> Result<()> {
         let version = self.version.lines().next().unwrap_or_default().split(' ').nth(1).unwrap_or_default();
@@ -279,7 +246,8 @@ fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&variable("PATH")?).find_map(|folder| executable(&folder.join(name)))
 }
 
-fn executable(path: &Path) -> Option<PathBuf> {
+/// The path if a program is there, with the ending that programs have here.
+pub fn executable(path: &Path) -> Option<PathBuf> {
     let suffix = std::env::consts::EXE_EXTENSION;
     let path =
         if path.extension() == Some(OsStr::new(suffix)) { path.to_path_buf() } else { path.with_extension(suffix) };

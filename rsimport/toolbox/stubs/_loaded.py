@@ -119,10 +119,10 @@ class _Kernel:
                 members.append((order, member))
         # Of this one Python shows another one, which type checkers read in the same way.
         for one in self.inspected.member(item["id"], "__getattr__") if item is not None else []:
-            made = self.functions.of("__getattr__", None, one, kind)
+            asked = self.functions.of("__getattr__", None, one, kind)
             if "__getattribute__" in vars(kind):
-                made.name = "__getattribute__"
-            members.append((3e6, made))
+                asked.name = "__getattribute__"
+            members.append((3e6, asked))
         members.sort(key=lambda pair: pair[0])
         made = [member for _, member in members]
         if issubclass(kind, BaseException) and item is None and kind.__base__ not in self.places.of:
