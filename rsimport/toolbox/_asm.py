@@ -26,7 +26,7 @@ MISSING = {
     "darwin": "xcode-select --install",
     "win32": "rustup component add llvm-tools",
 }
-OTHERS = ("alloc", "core", "pyo3", "pyo3_ffi", "std")
+OTHERS = ("__rsimport_glue", "alloc", "core", "pyo3", "pyo3_ffi", "std")
 """The crates whose functions are shown only where no other has the name."""
 
 

@@ -205,6 +205,7 @@ impl<'a> Function<'a> {
 /// the library is known to anybody: the loader calls what stands in that section.
 fn slots(functions: &[Function<'_>]) -> String {
     let (mut slots, mut puts) = (String::new(), String::new());
+    let here = ["$crate", SLOTS].join("::");
     for (number, Function { item, arguments, generics, output, by_import, .. }) in functions.iter().enumerate() {
         let types: String = arguments.iter().map(|(_, of)| format!("{of}, ")).collect();
         let bound = if generics.is_empty() { String::new() } else { format!("for{generics} ") };
@@ -216,7 +217,7 @@ fn slots(functions: &[Function<'_>]) -> String {
              unsafe {{ ::std::mem::transmute::<*mut (), ::std::option::Option<F{number}>>(SLOT_{number}.load(Relaxed)) }}\
              .expect(\"the loader has filled it\") }}\n"
         ));
-        puts.push_str(&format!("$crate::{SLOTS}::put_{number}(super::{}); ", item.sig.ident));
+        puts.push_str(&format!("{here}::put_{number}(super::{}); ", item.sig.ident));
         if *by_import {
             puts.push_str(&format!("use super::pyfunction as _imported_{number}; "));
         }
