@@ -6,7 +6,8 @@ use crate::kernel::roles::{Imported, conditions, given_name};
 use crate::kernel::surface::Method;
 use crate::kernel::uses::is_seen_from_root;
 
-/// The class of a block `#[pymethods]`, and those methods of it that the root sees; the block stands so deep below that.
+/// The class of a block `#[pymethods]`, and those methods of it that the root sees; the block stands so deep below
+/// that.
 pub fn methods(item: &ItemImpl, depth: usize, imported: &Imported) -> Option<(String, Vec<Method>)> {
     let is_for_python = item.attrs.iter().any(|attribute| {
         let Some(last) = attribute.path().segments.last() else { return false };

@@ -50,8 +50,9 @@
         }
     }
 
-    /// An array of exactly NumPy's own type, of so many dimensions and with exactly its description of such items: native
-    /// bytes, nothing beside them. Of anything else, and of what is borrowed otherwise, nothing: PyO3 is to look at it.
+    /// An array of exactly NumPy's own type, of so many dimensions and with exactly its description of such items:
+    /// native bytes, nothing beside them. Of anything else, and of what is borrowed otherwise, nothing: PyO3 is to look
+    /// at it.
     #[inline(always)]
     pub unsafe fn array<'py, A: Array<'py>>(py: Python<'py>, object: *mut PyObject, items: &Items) -> Option<A> {
         // SAFETY: the caller has an object, and it is read as an array only if it is one.
@@ -66,7 +67,9 @@
                 }
             }
             let found = (*fields).descr;
-            if found != items.load(Ordering::Relaxed) && !is_of(found, A::Item::get_dtype(py).into_ptr().cast(), items) {
+            if found != items.load(Ordering::Relaxed)
+                && !is_of(found, A::Item::get_dtype(py).into_ptr().cast(), items)
+            {
                 return None;
             }
             A::of(Borrowed::from_ptr(py, object).cast_unchecked())
@@ -81,7 +84,8 @@
         ARRAY.load(Ordering::Relaxed) == unsafe { ffi::Py_TYPE(object) }
     }
 
-    /// Gives NumPy its registry before rust-numpy does, and asks for its type of arrays. Before it is imported, there is none.
+    /// Gives NumPy its registry before rust-numpy does, and asks for its type of arrays. Before it is imported, there
+    /// is none.
     #[cold]
     pub fn prepare(py: Python<'_>) {
         if !ARRAY.load(Ordering::Relaxed).is_null() {
@@ -152,20 +156,22 @@
         spare: *mut Borrow,
     }
     struct Held(UnsafeCell<Borrows>);
-    // SAFETY: whoever calls holds the lock of the interpreter, without which it is not published, and gives it up nowhere here.
+    // SAFETY: whoever calls holds the lock of the interpreter, without which it is not published, and gives it up
+    // nowhere here.
     unsafe impl Sync for Held {}
 
     static BORROWS: Held = Held(UnsafeCell::new(Borrows { lists: null_mut(), last: 0, count: 0, spare: null_mut() }));
     const FEW: usize = 64;
 
-    /// Gives NumPy this registry of borrows, unless it has one, or there is no lock to rely on: objects are larger then.
+    /// Gives NumPy this registry of borrows, unless it has one, or there is no lock to rely on: objects are larger
+    /// then.
     unsafe fn publish(py: Python<'_>) -> Option<()> {
         let module = ::numpy::get_array_module(py).ok()?;
         if size_of::<PyObject>() != 2 * size_of::<usize>() {
             return Some(());
         }
-        // SAFETY: the name and what is published are never freed, and nothing has called the functions yet; what is got is
-        // given back. A dictionary takes what it has not got at once, so that nobody comes between.
+        // SAFETY: the name and what is published are never freed, and nothing has called the functions yet; what is got
+        // is given back. A dictionary takes what it has not got at once, so that nobody comes between.
         unsafe {
             let borrows = &mut *BORROWS.0.get();
             if borrows.lists.is_null() {
@@ -353,7 +359,8 @@
             if is_empty {
                 (part.start, part.end) = (data, data);
             } else {
-                part.end = part.end.wrapping_add(PyDataType_ELSIZE(Python::assume_attached(), (*fields).descr) as isize);
+                let size = PyDataType_ELSIZE(Python::assume_attached(), (*fields).descr);
+                part.end = part.end.wrapping_add(size as isize);
             }
             part
         }

@@ -1,13 +1,14 @@
 //! Functions and methods of numbers, strings and arrays, called as fast as C functions are.
 //!
-//! What PyO3 does for a call is as much work again as the call itself: it unpacks arguments by a table, counts attachments
-//! to Python and converts whatever can be converted. Where a kernel's module is generated and a function takes and gives
-//! what is known here, a C function is put in front of PyO3's. It takes the arguments if they are all positional and of the
-//! very types that need no conversion, and hands everything else on: keywords, subclasses, what is borrowed, and all errors.
+//! What PyO3 does for a call is as much work again as the call itself: it unpacks arguments by a table, counts
+//! attachments to Python and converts whatever can be converted. Where a kernel's module is generated and a function
+//! takes and gives what is known here, a C function is put in front of PyO3's. It takes the arguments if they are all
+//! positional and of the very types that need no conversion, and hands everything else on: keywords, subclasses, what
+//! is borrowed, and all errors.
 //!
-//! Nobody counts the attachment then, and PyO3 puts off the release of objects that are dropped. So methods and arrays are left
-//! to PyO3 in kernels that may keep objects, and functions that take part in Python's work go to PyO3 now and then, which
-//! releases what was put off.
+//! Nobody counts the attachment then, and PyO3 puts off the release of objects that are dropped. So methods and arrays
+//! are left to PyO3 in kernels that may keep objects, and functions that take part in Python's work go to PyO3 now and
+//! then, which releases what was put off.
 
 pub mod results;
 pub mod arguments;
@@ -73,8 +74,8 @@ struct Callable<'a> {
     types: &'a HashSet<String>,
 }
 
-/// What adds something to the module `m`, if there are fast calls of it, and these. `conditions` are its `cfg` attributes, and
-/// `number` is that of its first.
+/// What adds something to the module `m`, if there are fast calls of it, and these. `conditions` are its `cfg`
+/// attributes, and `number` is that of its first.
 pub fn fast_calls(
     shown: &Shown,
     conditions: &str,

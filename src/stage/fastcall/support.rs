@@ -23,8 +23,8 @@ mod fastcall {
 
     /// Makes Python call the fast function in the place of PyO3's, if that is called alike.
     pub fn put(definition: *mut ffi::PyMethodDef, flags: c_int, own: &Own, fast: *const ()) {
-        // SAFETY: the definition is null or PyO3's, which is never freed, and may be written to: it is in an UnsafeCell or on
-        // the heap. Its flags say what its function is.
+        // SAFETY: the definition is null or PyO3's, which is never freed, and may be written to: it is in an UnsafeCell
+        // or on the heap. Its flags say what its function is.
         unsafe {
             if !definition.is_null() && (*definition).ml_flags == flags && own.load(Ordering::Acquire).is_null() {
                 own.store((*definition).ml_meth.PyCFunctionFastWithKeywords as *mut (), Ordering::Release);
@@ -63,7 +63,8 @@ mod fastcall {
         count: Py_ssize_t,
         keywords: *mut PyObject,
     ) -> *mut PyObject {
-        // SAFETY: Python has called with these, and what is stored is a function of this type, before this one was called.
+        // SAFETY: Python has called with these, and what is stored is a function of this type, before this one was
+        // called.
         unsafe {
             let own = transmute::<*mut (), Fast>(own.load(Ordering::Acquire));
             own(slf, arguments, count, keywords)
@@ -99,8 +100,8 @@ mod fastcall {
         PyClassGuardMut::try_from(unsafe { slf.cast_unchecked::<T>() }).ok()
     }
 
-    /// Raises what PyO3 raises for a panic: its own function, which is in every kernel already, catches it again. It is not
-    /// documented, but the version of PyO3 is the one that comes with rsimport.
+    /// Raises what PyO3 raises for a panic: its own function, which is in every kernel already, catches it again. It is
+    /// not documented, but the version of PyO3 is the one that comes with rsimport.
     #[cold]
     pub fn panicked(payload: Box<dyn Any + Send>) -> *mut PyObject {
         type Payload = Box<dyn Any + Send>;
