@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use crate::cache::entries::{self, folders};
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
+use crate::cache::parcel::ARRIVED;
 use crate::kernel::cell::{CELLS, TEXTS};
 
-/// The folders with the texts of cells and programs.
+/// The folders with the texts of cells and programs, and with sources that came from elsewhere.
 pub fn texts(cache: &Cache) -> Vec<PathBuf> {
-    [CELLS, TEXTS].iter().flat_map(|name| folders(&cache.layout().join(name))).collect()
+    [CELLS, TEXTS, ARRIVED].iter().flat_map(|name| folders(&cache.layout().join(name))).collect()
 }
 
 /// When a text was last used: written, read, or imported, as far as the dates tell. `sources` are those of all kernels.

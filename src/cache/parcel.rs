@@ -12,7 +12,7 @@ use crate::freshness::inputs::Input;
 use crate::freshness::machine::Glibc;
 
 /// The folder of the cache in which sources lie that came from elsewhere, by content.
-const ARRIVED: &str = "arrived";
+pub const ARRIVED: &str = "arrived";
 
 /// What a library needs of a machine that is to load it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
