@@ -30,10 +30,10 @@ pub(super) fn unmet(needs: &str, abi: &str) -> Vec<String> {
 
 /// Publishes in the cache what was packed elsewhere, under its content.
 #[pyfunction]
-pub(super) fn unpack(py: Python<'_>, content: &str, bytes: &[u8]) -> PyResult<String> {
+pub(super) fn unpack(py: Python<'_>, content: &str, data: &[u8]) -> PyResult<String> {
     crate::recall::check(content).map_err(|e| raised(py, e))?;
     let cache = opened(py, &PyDict::new(py))?;
-    py.detach(|| parcel::unpack(&cache, content, bytes)).map(text).map_err(|e| raised(py, e))
+    py.detach(|| parcel::unpack(&cache, content, data)).map(text).map_err(|e| raised(py, e))
 }
 
 /// Writes the files of a kernel that came from elsewhere into the cache, and returns their folder.
