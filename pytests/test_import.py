@@ -28,6 +28,9 @@ def test_in_a_clone_without_an_engine_the_error_says_what_to_do(run, tmp_path):
     said = run(HOOK, cwd=tmp_path, check=False).stderr.splitlines()
     assert said[-2] == f"ImportError: {clone} is the source of rsimport, which has no compiled engine"
     assert said[-1].startswith("hint: start Python in another folder")
+    # What looks whether a module is there sees that it is not.
+    code = "import rsimport\ntry:\n    import gone\nexcept ModuleNotFoundError as exc:\n    print(exc.name)"
+    assert run(code, cwd=tmp_path).out == "gone"
 
 
 def test_a_script_run_by_its_path_finds_the_kernel_beside_it(kernel, run, project, tmp_path):

@@ -38,9 +38,11 @@ class LastFinder:
         fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname.startswith("rsimport."):
+            return None
+        try:
+            from rsimport._missing import find
+        except ImportError:
             return None  # In a clone the engine is missing, without which there is nothing to look with.
-        from rsimport._missing import find
-
         try:
             return find(fullname, path, LastFinder)
         except ModuleNotFoundError as exc:
