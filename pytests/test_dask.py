@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -303,6 +304,183 @@ print([len(found) for found in tokens.values()], len(set.union(*tokens.values())
 def test_a_task_runs_the_text_with_which_it_was_submitted(client, kernel):
     kernel("k", value(1))
     assert client(EDITS) == ["8", "7", "1", "True", "[1, 1, 1] 3"]
+
+
+UNDER_LOAD = """
+import pathlib, threading
+from functools import partial
+from dask.tokenize import tokenize
+path = pathlib.Path("k.rs")
+text = path.read_text()
+import k
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+
+
+def task(function, n):
+    time.sleep(0.004)
+    return function()
+
+
+def through_module(module, n):
+    return module.value()
+
+
+long = client.map(partial(task, k.value), range(300), pure=False)
+submitted, over = [(1, long)], threading.Event()
+
+
+def load():
+    while not over.wait(0.05):
+        function = k.value
+        submitted.append((function(), client.map(partial(task, function), range(5), pure=False)))
+
+
+loads = [threading.Thread(target=load) for _ in range(2)]
+for thread in loads:
+    thread.start()
+keys, tokens, went_on = {}, {}, 0
+for edit in range(20):
+    number = (2, 3, 1, 3)[edit % 4]
+    path.write_text(text.replace("    1\\n", f"    {number}\\n"))
+    rsimport.reload(k)
+    went_on += any(future.status == "pending" for future in long)
+    future = client.submit(k.value)
+    keys.setdefault(number, set()).add(future.key)
+    tokens.setdefault(number, set()).add(tokenize(k.value, k))
+    submitted += [(number, [future]), (number, client.map(partial(through_module, k), range(3), pure=False))]
+over.set()
+for thread in loads:
+    thread.join()
+print(went_on > 0, len(submitted) > 60)
+print({(number, *set(client.gather(futures))) for number, futures in submitted})
+for found in (keys, tokens):
+    print(sorted(map(len, found.values())), len(set.union(*found.values())))
+"""
+
+
+def test_edits_under_load_give_no_result_of_another_text(client, kernel):
+    kernel("k", value(1))
+    went_on, results, *same = client(UNDER_LOAD)
+    assert went_on == "True True"
+    assert ast.literal_eval(results) == {(1, 1), (2, 2), (3, 3)}
+    assert same == ["[1, 1, 1] 3"] * 2, "equal content, equal key"
+
+
+COLLECTIONS = """
+import operator
+import dask.array, dask.bag, dask.dataframe, numpy, pandas
+from rsimport.kernels import strings
+from rsimport.kernels.count_min_sketch import CountMinSketch, HeavyHitters
+import k
+
+WORDS = ["kitten", "sitting", "kitten", "mitten", "kitchen", "kitten", "sitting"] * 3
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+array = dask.array.arange(6, chunks=2)
+gufunc = dask.array.apply_gufunc
+show(lambda: gufunc(k.add, "()->()", array, vectorize=True, output_dtypes=int).compute().tolist())
+words = dask.array.from_array(numpy.array(WORDS[:6], dtype=object), chunks=4)
+two = dask.array.from_array(numpy.array(["kitten", "mitten"], dtype=object), chunks=2)
+show(lambda: gufunc(strings.cdist, "(),(n)->(n)", words, two, output_dtypes=int).compute().tolist())
+to_kitten = {"new_axis": 1, "chunks": ((4, 2), (1,)), "dtype": int}
+show(lambda: words.map_blocks(strings.cdist, ["kitten"], **to_kitten).compute().ravel().tolist())
+
+
+def with_distance(part):
+    return part.assign(distance=strings.cdist(part["word"], ["kitten"])[:, 0])
+
+
+frame = dask.dataframe.from_pandas(pandas.DataFrame({"word": WORDS}), npartitions=3)
+meta = {"word": str, "distance": int}
+show(lambda: frame.map_partitions(with_distance, meta=meta).compute()["distance"].tolist()[:7])
+bag = dask.bag.from_sequence(WORDS, npartitions=3)
+show(lambda: [row.tolist() for row in bag.map_partitions(strings.cdist, ["kitten"]).compute()[:3]])
+
+
+def sketch(part, kind, *args):
+    made = kind(*args)
+    made.insert_many(list(part))
+    return [made]
+
+
+whole = sketch(WORDS, CountMinSketch, 64, 3)[0]
+parts = bag.map_partitions(sketch, CountMinSketch, 64, 3)
+show(lambda: parts.fold(operator.or_).compute().to_bytes() == whole.to_bytes())
+made = [sketch(WORDS[n::4], CountMinSketch, 64, 3)[0] for n in range(4)]
+sent = dask.bag.from_sequence(made, npartitions=4)
+show(lambda: sent.map(CountMinSketch.count, "kitten").sum().compute())
+show(lambda: sent.fold(operator.or_).compute().to_bytes() == whole.to_bytes())
+show(lambda: rsimport.dask.count_min(bag, 64, 3).compute().to_bytes() == whole.to_bytes())
+show(lambda: rsimport.dask.heavy_hitters(bag, 2).compute().top())
+heavy = sketch(WORDS, HeavyHitters, 2)[0]
+show(lambda: client.submit(heavy.top, 1).result(60))
+made = client.submit(sketch, WORDS, HeavyHitters, 2).result(60)[0]
+show(lambda: client.submit(HeavyHitters.count, made, "kitten").result(60))
+"""
+
+OF_COLLECTIONS = """
+[1, 2, 3, 4, 5, 6]
+[[0, 1], [3, 3], [0, 1], [1, 0], [2, 3], [0, 1]]
+[0, 3, 0, 1, 2, 0]
+[0, 3, 0, 1, 2, 0, 3]
+[[0], [3], [0]]
+True
+9
+True
+True
+[('kitten', 9), ('sitting', 6)]
+[('kitten', 9)]
+9
+"""
+
+
+def test_collections_of_every_kind_are_worked_on_with_kernels(client, kernel):
+    for needed in ("pandas", "dask.array", "dask.dataframe"):
+        pytest.importorskip(needed)
+    kernel("k", KERNEL)
+    assert client(COLLECTIONS) == OF_COLLECTIONS.split("\n")[1:-1]
+
+
+LOST = """
+import pathlib
+path = pathlib.Path("k.rs")
+text = path.read_text()
+import k
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+
+
+def task(function, thing, begun, go):
+    if not os.path.exists(begun):
+        open(begun, "w").close()
+        while not os.path.exists(go):
+            time.sleep(0.01)
+        os._exit(1)
+    return function(), thing.number()
+
+
+begun, go = os.path.abspath("begun"), os.path.abspath("go")
+first = {"workers": ["b"], "allow_other_workers": True}
+retried = client.submit(task, k.value, k.Thing(5), begun, go, **first)
+other = client.map(lambda n: k.value() + n, range(20), **first)
+while not os.path.exists(begun):
+    time.sleep(0.01)
+path.write_text(text.replace("    1\\n", "    2\\n").replace("self.n }", "self.n * 100 }"))
+rsimport.reload(k)
+later = client.submit(task, k.value, k.Thing(5), begun, go, pure=False, **first)
+open(go, "w").close()
+for future in (retried, later):
+    show(lambda: future.result(60))
+show(lambda: client.gather(other) == list(range(1, 21)))
+client.wait_for_workers(3)
+show(lambda: on("b", k.value))
+"""
+
+
+def test_what_is_run_again_after_a_worker_was_lost_runs_the_same_text(client, kernel):
+    kernel("k", value(1) + THING)
+    assert client(LOST) == ["(1, 5)", "(2, 500)", "True", "2"]
 
 
 FAULTS = """
