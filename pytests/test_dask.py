@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers import LIMIT, value, write
+from helpers import BARRIER, LIMIT, gone, package, value, write
+from stub_pyo3 import CRATE, dependency, module
 from test_workers import KERNEL
 
 pytest.importorskip("distributed")
@@ -514,6 +515,70 @@ def test_damage_refusals_and_what_was_not_sent_are_told(client, cluster, kernel,
     assert "accepts no artifacts (RSIMPORT_ACCEPT=source)" in refused and "cargo was not found" in refused
     assert other == ["1", "1"], "also on a worker that was started again"
     assert "rsimport.dask.enable(client)" in late
+
+
+BUILDERS = """
+import pathlib, signal
+import rsimport.dask._payload as payload
+packed = payload.packed_of
+
+
+def strange(artifact):
+    made, apart = packed(artifact)
+    return {**made, "needs": json.dumps({**json.loads(made["needs"]), "glibc": [99, 1]})}, apart
+
+
+import k
+payload.packed_of = strange
+rsimport.dask.enable(client)
+barrier = pathlib.Path(os.environ["BARRIER"])
+(barrier / "go").unlink()
+(barrier / "started").unlink()
+builders = ["builder1", "builder2"]
+for builder in builders:
+    on(builder, os.getpid)
+
+
+def compiler(nth):
+    while True:
+        found = (barrier / "started").read_text().split() if (barrier / "started").exists() else []
+        if len(found) >= nth:
+            return int(found[nth - 1])
+        time.sleep(0.01)
+
+
+killed = client.submit(k.value, workers=builders, pure=False)
+os.kill(compiler(1), signal.SIGKILL)
+show(lambda: killed.result(60))
+again = client.submit(k.value, workers=builders, pure=False)
+second = compiler(2)
+place = next(address for address, keys in client.processing().items() if again.key in keys)
+os.kill(client.run(os.getpid, workers=[place])[place], signal.SIGKILL)
+compiler(3)
+(barrier / "go").touch()
+show(lambda: again.result(60))
+print(second)
+"""
+
+
+def test_a_builder_that_is_killed_is_told_or_another_builds(client, cluster, project, barrier, only_compiled):
+    # All that it is built from lies in its folder, and so is sent.
+    path = project / "k"
+    manifest = (
+        package("k") + '[lib]\ncrate-type = ["cdylib"]\n[dependencies]\nbarrier = { path = "barrier" }\n'
+    )
+    write(path, {"Cargo.toml": manifest + dependency(Path("stub")) + "\n"})
+    write(path, {"src/lib.rs": "// rsimport\n" + barrier.wait + module(1)})
+    write(path / "barrier", BARRIER)
+    write(path / "stub", CRATE)
+    barrier.go()
+    cache = only_compiled(path)
+    for name in ("builder1", "builder2"):
+        cluster.worker(name, "builders", "--no-nanny", rust=True)
+    told, found, second = client(BUILDERS, RSIMPORT_CACHE_DIR=cache, BARRIER=str(barrier.folder))
+    assert "rsimport.RsimportError kernel k (" in told and "it cannot be built there" in told
+    assert found == "1", "another builds it"
+    assert gone([int(second)], 10), "the compiler ends with the worker that started it"
 
 
 IN_PROCESS = """
