@@ -465,7 +465,7 @@ begun, go = os.path.abspath("begun"), os.path.abspath("go")
 first = {"workers": ["b"], "allow_other_workers": True}
 retried = client.submit(task, k.value, k.Thing(5), begun, go, **first)
 other = client.map(lambda n: k.value() + n, range(20), **first)
-while not os.path.exists(begun):
+while not os.path.exists(begun) and not retried.done():
     time.sleep(0.01)
 path.write_text(text.replace("    1\\n", "    2\\n").replace("self.n }", "self.n * 100 }"))
 rsimport.reload(k)
