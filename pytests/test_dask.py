@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers import LIMIT, value, write
+from helpers import BARRIER, LIMIT, gone, package, value, write
+from stub_pyo3 import CRATE, dependency, module
 from test_workers import KERNEL
 
 pytest.importorskip("distributed")
@@ -305,6 +307,183 @@ def test_a_task_runs_the_text_with_which_it_was_submitted(client, kernel):
     assert client(EDITS) == ["8", "7", "1", "True", "[1, 1, 1] 3"]
 
 
+UNDER_LOAD = """
+import pathlib, threading
+from functools import partial
+from dask.tokenize import tokenize
+path = pathlib.Path("k.rs")
+text = path.read_text()
+import k
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+
+
+def task(function, n):
+    time.sleep(0.004)
+    return function()
+
+
+def through_module(module, n):
+    return module.value()
+
+
+long = client.map(partial(task, k.value), range(300), pure=False)
+submitted, over = [(1, long)], threading.Event()
+
+
+def load():
+    while not over.wait(0.05):
+        function = k.value
+        submitted.append((function(), client.map(partial(task, function), range(5), pure=False)))
+
+
+loads = [threading.Thread(target=load) for _ in range(2)]
+for thread in loads:
+    thread.start()
+keys, tokens, went_on = {}, {}, 0
+for edit in range(20):
+    number = (2, 3, 1, 3)[edit % 4]
+    path.write_text(text.replace("    1\\n", f"    {number}\\n"))
+    rsimport.reload(k)
+    went_on += any(future.status == "pending" for future in long)
+    future = client.submit(k.value)
+    keys.setdefault(number, set()).add(future.key)
+    tokens.setdefault(number, set()).add(tokenize(k.value, k))
+    submitted += [(number, [future]), (number, client.map(partial(through_module, k), range(3), pure=False))]
+over.set()
+for thread in loads:
+    thread.join()
+print(went_on > 0, len(submitted) > 60)
+print({(number, *set(client.gather(futures))) for number, futures in submitted})
+for found in (keys, tokens):
+    print(sorted(map(len, found.values())), len(set.union(*found.values())))
+"""
+
+
+def test_edits_under_load_give_no_result_of_another_text(client, kernel):
+    kernel("k", value(1))
+    went_on, results, *same = client(UNDER_LOAD)
+    assert went_on == "True True"
+    assert ast.literal_eval(results) == {(1, 1), (2, 2), (3, 3)}
+    assert same == ["[1, 1, 1] 3"] * 2, "equal content, equal key"
+
+
+COLLECTIONS = """
+import operator
+import dask.array, dask.bag, dask.dataframe, numpy, pandas
+from rsimport.kernels import strings
+from rsimport.kernels.count_min_sketch import CountMinSketch, HeavyHitters
+import k
+
+WORDS = ["kitten", "sitting", "kitten", "mitten", "kitchen", "kitten", "sitting"] * 3
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+array = dask.array.arange(6, chunks=2)
+gufunc = dask.array.apply_gufunc
+show(lambda: gufunc(k.add, "()->()", array, vectorize=True, output_dtypes=int).compute().tolist())
+words = dask.array.from_array(numpy.array(WORDS[:6], dtype=object), chunks=4)
+two = dask.array.from_array(numpy.array(["kitten", "mitten"], dtype=object), chunks=2)
+show(lambda: gufunc(strings.cdist, "(),(n)->(n)", words, two, output_dtypes=int).compute().tolist())
+to_kitten = {"new_axis": 1, "chunks": ((4, 2), (1,)), "dtype": int}
+show(lambda: words.map_blocks(strings.cdist, ["kitten"], **to_kitten).compute().ravel().tolist())
+
+
+def with_distance(part):
+    return part.assign(distance=strings.cdist(part["word"], ["kitten"])[:, 0])
+
+
+frame = dask.dataframe.from_pandas(pandas.DataFrame({"word": WORDS}), npartitions=3)
+meta = {"word": str, "distance": int}
+show(lambda: frame.map_partitions(with_distance, meta=meta).compute()["distance"].tolist()[:7])
+bag = dask.bag.from_sequence(WORDS, npartitions=3)
+show(lambda: [row.tolist() for row in bag.map_partitions(strings.cdist, ["kitten"]).compute()[:3]])
+
+
+def sketch(part, kind, *args):
+    made = kind(*args)
+    made.insert_many(list(part))
+    return [made]
+
+
+whole = sketch(WORDS, CountMinSketch, 64, 3)[0]
+parts = bag.map_partitions(sketch, CountMinSketch, 64, 3)
+show(lambda: parts.fold(operator.or_).compute().to_bytes() == whole.to_bytes())
+made = [sketch(WORDS[n::4], CountMinSketch, 64, 3)[0] for n in range(4)]
+sent = dask.bag.from_sequence(made, npartitions=4)
+show(lambda: sent.map(CountMinSketch.count, "kitten").sum().compute())
+show(lambda: sent.fold(operator.or_).compute().to_bytes() == whole.to_bytes())
+show(lambda: rsimport.dask.count_min(bag, 64, 3).compute().to_bytes() == whole.to_bytes())
+show(lambda: rsimport.dask.heavy_hitters(bag, 2).compute().top())
+heavy = sketch(WORDS, HeavyHitters, 2)[0]
+show(lambda: client.submit(heavy.top, 1).result(60))
+made = client.submit(sketch, WORDS, HeavyHitters, 2).result(60)[0]
+show(lambda: client.submit(HeavyHitters.count, made, "kitten").result(60))
+"""
+
+OF_COLLECTIONS = """
+[1, 2, 3, 4, 5, 6]
+[[0, 1], [3, 3], [0, 1], [1, 0], [2, 3], [0, 1]]
+[0, 3, 0, 1, 2, 0]
+[0, 3, 0, 1, 2, 0, 3]
+[[0], [3], [0]]
+True
+9
+True
+True
+[('kitten', 9), ('sitting', 6)]
+[('kitten', 9)]
+9
+"""
+
+
+def test_collections_of_every_kind_are_worked_on_with_kernels(client, kernel):
+    for needed in ("pandas", "dask.array", "dask.dataframe"):
+        pytest.importorskip(needed)
+    kernel("k", KERNEL)
+    assert client(COLLECTIONS) == OF_COLLECTIONS.split("\n")[1:-1]
+
+
+LOST = """
+import pathlib
+path = pathlib.Path("k.rs")
+text = path.read_text()
+import k
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+
+
+def task(function, thing, begun, go):
+    if not os.path.exists(begun):
+        open(begun, "w").close()
+        while not os.path.exists(go):
+            time.sleep(0.01)
+        os._exit(1)
+    return function(), thing.number()
+
+
+begun, go = os.path.abspath("begun"), os.path.abspath("go")
+first = {"workers": ["b"], "allow_other_workers": True}
+retried = client.submit(task, k.value, k.Thing(5), begun, go, **first)
+other = client.map(lambda n: k.value() + n, range(20), **first)
+while not os.path.exists(begun) and not retried.done():
+    time.sleep(0.01)
+path.write_text(text.replace("    1\\n", "    2\\n").replace("self.n }", "self.n * 100 }"))
+rsimport.reload(k)
+later = client.submit(task, k.value, k.Thing(5), begun, go, pure=False, **first)
+open(go, "w").close()
+for future in (retried, later):
+    show(lambda: future.result(60))
+show(lambda: client.gather(other) == list(range(1, 21)))
+client.wait_for_workers(3)
+show(lambda: on("b", k.value))
+"""
+
+
+def test_what_is_run_again_after_a_worker_was_lost_runs_the_same_text(client, kernel):
+    kernel("k", value(1) + THING)
+    assert client(LOST) == ["(1, 5)", "(2, 500)", "True", "2"]
+
+
 FAULTS = """
 import rsimport.dask._payload as payload
 packed = payload.packed_of
@@ -336,6 +515,70 @@ def test_damage_refusals_and_what_was_not_sent_are_told(client, cluster, kernel,
     assert "accepts no artifacts (RSIMPORT_ACCEPT=source)" in refused and "cargo was not found" in refused
     assert other == ["1", "1"], "also on a worker that was started again"
     assert "rsimport.dask.enable(client)" in late
+
+
+BUILDERS = """
+import pathlib, signal
+import rsimport.dask._payload as payload
+packed = payload.packed_of
+
+
+def strange(artifact):
+    made, apart = packed(artifact)
+    return {**made, "needs": json.dumps({**json.loads(made["needs"]), "glibc": [99, 1]})}, apart
+
+
+import k
+payload.packed_of = strange
+rsimport.dask.enable(client)
+barrier = pathlib.Path(os.environ["BARRIER"])
+(barrier / "go").unlink()
+(barrier / "started").unlink()
+builders = ["builder1", "builder2"]
+for builder in builders:
+    on(builder, os.getpid)
+
+
+def compiler(nth):
+    while True:
+        found = (barrier / "started").read_text().split() if (barrier / "started").exists() else []
+        if len(found) >= nth:
+            return int(found[nth - 1])
+        time.sleep(0.01)
+
+
+killed = client.submit(k.value, workers=builders, pure=False)
+os.kill(compiler(1), signal.SIGKILL)
+show(lambda: killed.result(60))
+again = client.submit(k.value, workers=builders, pure=False)
+second = compiler(2)
+place = next(address for address, keys in client.processing().items() if again.key in keys)
+os.kill(client.run(os.getpid, workers=[place])[place], signal.SIGKILL)
+compiler(3)
+(barrier / "go").touch()
+show(lambda: again.result(60))
+print(second)
+"""
+
+
+def test_a_builder_that_is_killed_is_told_or_another_builds(client, cluster, project, barrier, only_compiled):
+    # All that it is built from lies in its folder, and so is sent.
+    path = project / "k"
+    manifest = (
+        package("k") + '[lib]\ncrate-type = ["cdylib"]\n[dependencies]\nbarrier = { path = "barrier" }\n'
+    )
+    write(path, {"Cargo.toml": manifest + dependency(Path("stub")) + "\n"})
+    write(path, {"src/lib.rs": "// rsimport\n" + barrier.wait + module(1)})
+    write(path / "barrier", BARRIER)
+    write(path / "stub", CRATE)
+    barrier.go()
+    cache = only_compiled(path)
+    for name in ("builder1", "builder2"):
+        cluster.worker(name, "builders", "--no-nanny", rust=True)
+    told, found, second = client(BUILDERS, RSIMPORT_CACHE_DIR=cache, BARRIER=str(barrier.folder))
+    assert "rsimport.RsimportError kernel k (" in told and "it cannot be built there" in told
+    assert found == "1", "another builds it"
+    assert gone([int(second)], 10), "the compiler ends with the worker that started it"
 
 
 IN_PROCESS = """
