@@ -79,13 +79,19 @@ class Reader:
         _, *parts = COMMAND.split(example.parsed[1])
         assert parts, "no line begins with `$ `"
         for command, wanted in zip(parts[::2], parts[1::2], strict=True):
+            # How much is told of a build that is long depends on how long it is.
+            quiet = {"RSIMPORT_PROGRESS": "false"} if "rsimport: " not in wanted else {}
             done = subprocess.run(
                 ["bash", "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+                env={
+                    **os.environ,
+                    **quiet,
+                    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                },
             )
             self.printed = done.stdout
             if done.returncode:

@@ -160,7 +160,7 @@ def test_whatever_stands_beside_a_function_is_seen_in_its_module(kernel, run, pi
     assert "double" in pieces()
 
 
-def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, pieces):
+def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, pieces, own_cache):
     warned = "/// Documented.\nfn helper() -> i64 { let unused = 1; 1 }\n" + VALUE
     path = kernel("k", long(warned))
     code = "import rsimport.import_hook, k; print(k.value())"
@@ -189,6 +189,8 @@ def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, pie
         and 'fn helper() -> i64 { "text" }' in diagnostic["rendered"]
     )
     assert "__rsimport" not in str(told) and "pub(super)" not in str(told)
+    # Nor has any of this had PyO3 compiled another way.
+    assert len([path for path in (own_cache / "v1/targets").iterdir() if path.is_dir()]) == 1
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,9 @@ fn run_half(task: &Task<'_>, view: &View, text: &str, observer: &mut dyn Observe
 fn run_compiler(task: &Task<'_>, view: &View, observer: &mut dyn Observer) -> Result<Built> {
     let way = Way::of(task, observer)?;
     let result = run_way(task, view, &way, observer);
-    let refused = result.as_ref().err().filter(|_| way.expander.is_some()).and_then(refusal);
+    // What is said of pieces says nothing of the text, which is compiled next.
+    let tells = way.expander.is_some() && !view.in_pieces;
+    let refused = result.as_ref().err().filter(|_| tells).and_then(refusal);
     let Some(whose) = refused else { return result };
     let quick = way.plan.clone();
     let built = run_way(task, view, &way.plain(task), observer)?;

@@ -41,7 +41,12 @@ mod socket {
     impl Server {
         /// Waits for compilers in a folder of the build's; nothing where there can be no socket or no thread.
         pub fn start(folder: &Path) -> Option<Server> {
-            let listener = with_name(folder, UnixListener::bind).ok()?;
+            let bind = |name: PathBuf| {
+                // That of an earlier attempt of the same build.
+                let _ = std::fs::remove_file(&name);
+                UnixListener::bind(name)
+            };
+            let listener = with_name(folder, bind).ok()?;
             let server = Server { folder: folder.to_path_buf() };
             thread::Builder::new().name("rsimport-expander".to_owned()).spawn(move || serve(&listener)).ok()?;
             Some(server)
@@ -145,5 +150,7 @@ mod tests {
         while connect().is_ok_and(|mut late| late.write_all(&[0; 4]).is_ok() && late.read(&mut [0; 4]).is_ok()) {
             std::thread::yield_now();
         }
+        // Whoever tries another way to build has the same folder.
+        assert!(Server::start(&folder).is_some());
     }
 }
