@@ -25,7 +25,7 @@ use crate::config::layers::Config;
 use crate::config::tier::Tier;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::expander::server::Server;
+use crate::expander::server::{SOCKET, Server};
 use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
 use crate::kernel::syntax;
@@ -142,6 +142,8 @@ impl Way {
         let plan = |macros| Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc, macros);
         let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
         let quick = quick.filter(|quick| !is_refused(cache, work, quick));
+        // That of an earlier attempt of the same build.
+        cache.remove_file(&task.staging.path().join(SOCKET));
         let quick = quick.and_then(|quick| Some((quick, Some(Server::start(task.staging.path())?))));
         let (plan, expander) = quick.unwrap_or_else(|| (plan(None), None));
         note_use(cache, &plan.dependency_set);

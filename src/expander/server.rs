@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Names the folder of the socket to those that are started for the build.
 pub const VARIABLE: &str = "RSIMPORT_EXPANDER";
 
+/// The name of the socket. It stays when the expander goes, and while it is there, there can be no other.
+pub const SOCKET: &str = "expander";
+
 /// An expander that is there.
 #[derive(Debug)]
 pub struct Server {
@@ -30,7 +33,7 @@ mod socket {
     use std::path::{Path, PathBuf};
     use std::thread;
 
-    use super::Server;
+    use super::{SOCKET, Server};
     use crate::expander::expand::answer;
 
     /// More than this no compiler asks.
@@ -41,12 +44,7 @@ mod socket {
     impl Server {
         /// Waits for compilers in a folder of the build's; nothing where there can be no socket or no thread.
         pub fn start(folder: &Path) -> Option<Server> {
-            let bind = |name: PathBuf| {
-                // That of an earlier attempt of the same build.
-                let _ = std::fs::remove_file(&name);
-                UnixListener::bind(name)
-            };
-            let listener = with_name(folder, bind).ok()?;
+            let listener = with_name(folder, UnixListener::bind).ok()?;
             let server = Server { folder: folder.to_path_buf() };
             thread::Builder::new().name("rsimport-expander".to_owned()).spawn(move || serve(&listener)).ok()?;
             Some(server)
@@ -63,7 +61,7 @@ mod socket {
     /// The name of a socket may have no more than 107 bytes, and that of a folder may have many.
     fn with_name<T>(folder: &Path, work: impl FnOnce(PathBuf) -> io::Result<T>) -> io::Result<T> {
         let folder = File::open(folder)?;
-        work(format!("/proc/self/fd/{}/expander", folder.as_raw_fd()).into())
+        work(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()).into())
     }
 
     fn serve(listener: &UnixListener) {
@@ -151,6 +149,8 @@ mod tests {
             std::thread::yield_now();
         }
         // Whoever tries another way to build has the same folder.
+        assert!(Server::start(&folder).is_none());
+        std::fs::remove_file(folder.join(SOCKET)).unwrap();
         assert!(Server::start(&folder).is_some());
     }
 }
