@@ -74,6 +74,11 @@ impl Source {
         Source::open(path, &self.module)
     }
 
+    /// Is this what messages call the kernel's own file? They name a cell by its label.
+    pub fn is_file(&self, name: &str) -> bool {
+        Path::new(name) == self.path || Cell::of(&self.path).is_some_and(|cell| cell.label == name)
+    }
+
     /// The file's name without its folder, for messages.
     pub fn name(&self) -> String {
         if let Some(cell) = Cell::of(&self.path) {

@@ -180,7 +180,7 @@ pub fn move_places(diagnostics: &mut [Diagnostic], mut moved: impl FnMut(&str, u
 /// Is a diagnostic about what the user wrote, and not about the module that was generated below his last line?
 pub fn is_users(source: &Source, diagnostic: &Diagnostic) -> bool {
     diagnostic.line <= Some(source.text.lines().count())
-        || diagnostic.file.as_deref().map(Path::new) != Some(&source.path)
+        || !diagnostic.file.as_ref().is_some_and(|file| source.is_file(file))
 }
 
 /// The crates that a kernel declares, as its code calls them.
@@ -198,6 +198,7 @@ fn declared_crates(source: &Source) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::cell::FOLDER_FILE;
 
     fn source() -> Source {
         Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: String::new(), manifest: None }
@@ -216,23 +217,30 @@ mod tests {
 
     #[test]
     fn the_generated_module_is_blamed_only_where_the_users_lines_are_in_order() {
-        let source = Source { text: "fn f() {}\nfn g() {}\n".into(), ..source() };
-        let at = |line| Diagnostic {
-            level: "error".into(),
-            code: None,
-            message: String::new(),
-            file: Some("/k/a.rs".into()),
-            line: Some(line),
-            column: Some(1),
-            ansi: String::new(),
-        };
-        let check = |lines: &[usize], kept: &[usize]| {
-            let error = compile_error(&source, lines.iter().map(|line| at(*line)).collect());
+        let cell = tempfile::tempdir().unwrap();
+        let cell = cell.path().join("cells/notebook/a.rs");
+        std::fs::create_dir_all(cell.parent().unwrap()).unwrap();
+        std::fs::write(cell.with_file_name(FOLDER_FILE), "/k").unwrap();
+        let check = |path: &Path, file: &str, lines: &[usize], kept: &[usize]| {
+            let source = Source { text: "fn f() {}\nfn g() {}\n".into(), path: path.into(), ..source() };
+            let at = |line: &usize| Diagnostic {
+                level: "error".into(),
+                code: None,
+                message: String::new(),
+                file: Some(file.into()),
+                line: Some(*line),
+                column: Some(1),
+                ansi: String::new(),
+            };
+            let error = compile_error(&source, lines.iter().map(at).collect());
             let found: Vec<usize> = error.diagnostics.iter().filter_map(|d| d.line).collect();
-            assert_eq!(found, kept, "{lines:?}");
+            assert_eq!(found, kept, "{lines:?} of {file}");
         };
-        check(&[2, 3], &[2]);
-        check(&[3], &[3]);
+        for (path, file) in [(Path::new("/k/a.rs"), "/k/a.rs"), (&*cell, "<cell a>")] {
+            check(path, file, &[2, 3], &[2]);
+            check(path, file, &[3], &[3]);
+        }
+        check(&cell, "<cell b>", &[2, 3], &[2, 3]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub fn hint(source: &Source, errors: &[&Diagnostic]) -> Option<String> {
     let errors: Vec<(String, String, &str)> = errors
         .iter()
         .map(|error| {
-            let line = error.line.filter(|_| error.file.as_deref() == source.path.to_str());
+            let line = error.line.filter(|_| error.file.as_ref().is_some_and(|file| source.is_file(file)));
             let line = line.and_then(|line| source.text.lines().nth(line.checked_sub(1)?)).unwrap_or_default();
             (without_paths(&error.message), without_paths(&error.rendered()), line)
         })
