@@ -123,8 +123,9 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
             assert anchor in _anchors(path), target
 
 
-def test_every_path_that_the_map_names_exists() -> None:
-    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_that_a_map_names_exists(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
     named = re.findall(
         r"`((?:src|rsimport|docs|tests|pytests|benchmarks|kernels|templates|scripts)/[\w./-]*)`", text
     )
