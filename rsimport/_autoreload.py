@@ -54,6 +54,8 @@ class Auto:
             if is_rust and called(loader.kernel) != loader.kernel:
                 continue  # It may be just this cell that mends it.
             dates, said = self.failed.get(loader.kernel, (None, ""))
+            if said and not os.path.exists(loader.kernel):
+                continue  # Nobody needs to hear again and again of a kernel that was removed.
             if dates is not None and dates == _dates(dates):
                 # It would only fail again.
                 print(f"{module.__name__} stays as it was: {said}", file=sys.stderr)

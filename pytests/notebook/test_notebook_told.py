@@ -103,6 +103,12 @@ def test_what_does_not_compile_is_told_before_each_cell_until_it_is_mended(shell
     shell.run("edit('WRONG', '222')")
     capsys.readouterr()
     assert shell.run("k.value()") == 222 and capsys.readouterr().err == ""
+    path.unlink()
+    shell.run("None")
+    assert "k stays as it was" in capsys.readouterr().err
+    write(project, {"other.py": ""})
+    shell.run("None")
+    assert capsys.readouterr().err == ""  # One that was removed is told once.
     # A cell has told it itself.
     shell.run("%%rsimport -n c\n" + USE + value(1))
     shell.fails("%%rsimport -n c\n" + USE + value("WRONG"))
