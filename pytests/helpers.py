@@ -85,9 +85,9 @@ def snapshot(folder: Path) -> dict[str, str]:
     return found
 
 
-def rlibs(cache: Path, crate: str) -> dict[str, int]:
+def rlibs(cache: Path, crate: str) -> dict[Path, int]:
     """The compiled copies of a dependency in a cache, with the moment each was written."""
-    return {str(path): path.stat().st_mtime_ns for path in cache.rglob(f"lib{crate}-*.rlib")}
+    return {path: path.stat().st_mtime_ns for path in cache.rglob(f"lib{crate}-*.rlib")}
 
 
 def wait_for(path: Path, seconds: float = LIMIT) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import snapshot, value, write
+from helpers import rlibs, snapshot, value, write
 
 TELL = """
 import rsimport, rsimport.import_hook
@@ -125,6 +125,29 @@ def test_a_link_of_another_user_does_not_lead_to_the_cache(stub_kernel, run, tmp
     assert run(TELL, env=environment).out.startswith(f"1 {link}")
     os.chown(link, 4242, 4242, follow_symlinks=False)
     assert f"{link} is a link of another user's" in run(TELL, env=environment).out
+
+
+def test_a_cache_that_lies_elsewhere_now_compiles_no_dependency_again(kernel, look, own_cache, tmp_path):
+    def compiled(cache):
+        return {path.relative_to(cache): stamp for path, stamp in rlibs(cache, "*").items()}
+
+    kernel("k", value(1))
+    assert look()[:2] == (1, True)
+    copy = tmp_path / "copy"
+    shutil.copytree(own_cache, copy, symlinks=True)
+    for path in copy.rglob("*"):
+        # As archives have it.
+        os.utime(path, (int(path.lstat().st_mtime),) * 2, follow_symlinks=False)
+    before = compiled(copy)
+    assert before.keys() == compiled(own_cache).keys() and any("pyo3-" in path.name for path in before)
+    assert look(env={"RSIMPORT_CACHE_DIR": str(copy)})[:2] == (1, False)
+    kernel("k", value(2))
+    assert look(env={"RSIMPORT_CACHE_DIR": str(copy)})[:2] == (2, True) and compiled(copy) == before
+    moved = shutil.move(own_cache, tmp_path / "moved")
+    kernel("k", value(3))
+    assert look(env={"RSIMPORT_CACHE_DIR": str(copy)})[:2] == (3, True) and compiled(copy) == before
+    assert look(env={"RSIMPORT_CACHE_DIR": str(moved)})[:2] == (3, True)
+    assert compiled(moved).keys() == before.keys()
 
 
 def test_many_processes_make_one_cache(stub_kernel, start, empty_cache):

@@ -102,13 +102,17 @@ in_this_crate!(f);
 
 
 def both(path: Path, *flags: str) -> tuple[list[str], list[Any]]:
-    """What is made of a kernel by the engine's macros and by PyO3's own, and what is said of it."""
+    """What is made of a kernel by the engine's macros and by PyO3's own, and what is said of it.
+
+    For that, dependencies have only to be checked.
+    """
     texts, said, targets = [], [], set()
     for fast in (True, False):
         kernel = Kernel(path, {"fast_macros": fast, "progress": False})
         file = Path(kernel.project.work, "made")
         file.unlink(missing_ok=True)
-        run = kernel.run("rustc", flags=["-o", str(file), *flags], unstable=True)
+        made = ["-o", str(file), *flags]
+        run = kernel.run("rustc", flags=made, unstable=True, profile="check")
         lines = [json.loads(line) for line in run.output if line.startswith("{")]
         said.append(_seen([line["message"] for line in lines if line["reason"] == "compiler-message"]))
         texts.append(file.read_text(encoding="utf-8") if file.exists() and run.success else "")

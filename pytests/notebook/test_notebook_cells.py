@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import block, package, snapshot, value, write
+from helpers import block, package, rlibs, snapshot, value, write
 from notebooks import HELPER, MODULE, USE
 
 import rsimport
@@ -75,10 +75,13 @@ def test_diagnostics_name_the_cell_and_count_lines_as_the_notebook_does(
         assert "cells" not in str(error), str(error)
 
 
-def test_an_error_in_a_cell_leaves_the_old_names(shell):
+def test_an_error_in_a_cell_leaves_the_old_names_and_what_was_compiled(own_cache, shell):
     shell.run("%%rsimport -n k\n" + USE + value(1))
+    before = rlibs(own_cache, "*")
     shell.fails("%%rsimport -n k\n" + USE + value("WRONG"))
+    shell.fails("%%rsimport -n k -f\n" + USE + value("WRONG"))
     assert shell.run("import k; value(), k.value()") == (1, 1)
+    assert before and rlibs(own_cache, "*") == before
 
 
 def test_a_fault_in_a_cells_own_block_names_its_line(shell):

@@ -23,6 +23,8 @@ const FURTHER: [&str; 8] =
     ["cells", "origins", "arrived", "texts", "house", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
 /// Metadata larger than this is not written, and what is larger was not written by us.
 pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
+/// When a file was written that is to be older than all others: in September 2001.
+const LONG_AGO: Duration = Duration::from_secs(1_000_000_000);
 
 /// The opened cache.
 #[derive(Debug, Clone)]
@@ -197,6 +199,16 @@ impl Cache {
             Ok(())
         })();
         written.map_err(|e| self.unwritable(&e))
+    }
+
+    /// Writes a file that is older than whatever was made of it, so that its content alone says what it is.
+    pub fn write_undated(&self, path: &Path, content: &[u8]) -> Result<()> {
+        self.write(path, content)?;
+        let dated = (|| -> io::Result<()> {
+            let (file, long_ago) = (fs::File::open(path)?, UNIX_EPOCH + LONG_AGO);
+            if file.metadata()?.modified()? == long_ago { Ok(()) } else { file.set_modified(long_ago) }
+        })();
+        dated.map_err(|e| self.unwritable(&e))
     }
 
     /// Writes a script that can be started.

@@ -160,7 +160,7 @@ impl Way {
     /// The call that was recorded for the plan, if it can be repeated.
     fn recipe(&self, task: &Task<'_>) -> Option<Recipe> {
         let recipe = task.cache.kept::<Recipe>("recipes", &self.plan.recipe);
-        recipe.filter(|recipe| !task.config.settings.force_rebuild && recipe.holds())
+        recipe.filter(|recipe| !task.config.settings.force_rebuild && recipe.holds(task.cache.root()))
     }
 
     /// The glue of a kernel, to be compiled as the recorded call compiles the kernel.

@@ -36,6 +36,7 @@ pub fn build(
     let library = cache.take(&built, staging)?;
     let own_flags: Vec<String> = flags(job, staging);
     let recorded = Recorded {
+        cache: cache.root(),
         record: staging.path(),
         root: job.view.root(),
         own_flags: &own_flags,

@@ -18,7 +18,7 @@ use crate::kernel::crates::PYO3;
 use crate::kernel::source::Source;
 use crate::rustc::toolchain::Identity;
 
-/// The folder of the stand-in in a target folder.
+/// The folder of the stand-in in a generated package.
 pub const FOLDER: &str = "rsimport-macros";
 /// Features of PyO3 that change what its macros make or what its build scripts say, by what their names begin with.
 const OTHER: [&str; 3] = ["abi3", "experimental-", "nightly"];
@@ -63,8 +63,8 @@ impl Macros {
     }
 
     /// What cargo is told, as `--config` takes it.
-    pub fn configs(&self, target: &Path) -> impl Iterator<Item = String> {
-        let folder = Value::from(target.join(FOLDER).to_string_lossy().into_owned());
+    pub fn configs(&self, package: &Path) -> impl Iterator<Item = String> + use<> {
+        let folder = Value::from(package.join(FOLDER).to_string_lossy().into_owned());
         [format!("patch.crates-io.pyo3-macros.path={folder}")].into_iter().chain(self.configs.clone())
     }
 

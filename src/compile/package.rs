@@ -61,14 +61,16 @@ impl Package<'_> {
         Ok(package)
     }
 
-    /// Writes what stands in the place of PyO3's macros, where something does.
+    /// Writes what stands in the place of PyO3's macros, where something does. Cargo names a package below the one that it
+    /// builds by its place in that, and takes it for compiled if it is old enough: so every kernel has one of its own,
+    /// all share what was compiled of it, and nothing is compiled again in a cache that was moved.
     fn write_stand_in(&self) -> Result<()> {
         if self.job.plan.macros.is_none() {
             return Ok(());
         }
-        let folder = self.target.join(macros::FOLDER);
-        self.cache.write(&folder.join("Cargo.toml"), stand_in::manifest().as_bytes())?;
-        self.cache.write(&folder.join("lib.rs"), stand_in::TEXT.as_bytes())
+        let folder = self.job.package().join(macros::FOLDER);
+        self.cache.write_undated(&folder.join("Cargo.toml"), stand_in::manifest().as_bytes())?;
+        self.cache.write_undated(&folder.join("lib.rs"), stand_in::TEXT.as_bytes())
     }
 
     /// A command of cargo's on it.
@@ -80,7 +82,7 @@ impl Package<'_> {
     pub fn command_into(&self, results: &Path, subcommand: &str) -> Command {
         let mut command = self.toolchain.cargo(subcommand);
         command.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(results);
-        for config in self.job.plan.macros.iter().flat_map(|macros| macros.configs(&self.target)) {
+        for config in self.job.plan.macros.iter().flat_map(|macros| macros.configs(&self.job.package())) {
             command.arg("--config").arg(config);
         }
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
@@ -185,7 +187,6 @@ impl Package<'_> {
         let forced = self.job.forced && errors.peek().is_some() && errors.all(others);
         if (damaged || program || forced) && self.target.is_dir() {
             self.cache.remove(&self.target)?;
-            self.write_stand_in()?;
             return Ok(true);
         }
         Ok(false)

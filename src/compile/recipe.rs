@@ -62,6 +62,8 @@ const FLEETING: [&str; 7] =
 /// A compiler call with holes for what differs from kernel to kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
+    /// The cache in which it was recorded.
+    cache: PathBuf,
     rustc: PathBuf,
     folder: PathBuf,
     /// Arguments without crate name, source, output folder and the flags of one build.
@@ -78,6 +80,8 @@ pub struct Recipe {
 
 /// What a recorded call was given that the next call will be given anew.
 pub struct Recorded<'a> {
+    /// The cache for which it was recorded.
+    pub cache: &'a Path,
     /// The folder that the recorder wrote to.
     pub record: &'a Path,
     /// The crate root.
@@ -138,7 +142,8 @@ impl Recipe {
             .filter(|path| path.is_absolute() && path.is_file())
             .filter_map(stamped)
             .collect();
-        Some(Recipe { rustc, folder, arguments, environment, libraries, inputs: Vec::new(), text: String::new() })
+        let (inputs, text) = (Vec::new(), String::new());
+        Some(Recipe { cache: recorded.cache.into(), rustc, folder, arguments, environment, libraries, inputs, text })
     }
 
     /// The processor time of the recorded call, in seconds.
@@ -152,9 +157,10 @@ impl Recipe {
         said.lines().nth(1)?.split_whitespace().map(parsed).sum()
     }
 
-    /// Is everything that the call needs still what it was?
-    pub fn holds(&self) -> bool {
-        self.libraries.iter().all(|library| stamped(library.0.clone()).as_ref() == Some(library))
+    /// Is everything that the call needs still what it was? A cache that was copied says where it was copied from.
+    pub fn holds(&self, cache: &Path) -> bool {
+        self.cache == cache
+            && self.libraries.iter().all(|library| stamped(library.0.clone()).as_ref() == Some(library))
             && self.inputs.iter().filter(|input| !is_whose(input)).all(|input| input.holds(Path::new("/")))
     }
 
@@ -267,6 +273,7 @@ mod tests {
         .unwrap();
         std::fs::write(folder.join("folder"), "/w\n").unwrap();
         Recipe::read(&Recorded {
+            cache: folder,
             record: folder,
             root: Path::new("/k/a.rs"),
             own_flags: &["-Lown".to_owned()],
@@ -281,7 +288,7 @@ mod tests {
         assert_eq!(recipe.arguments[..4], ["--edition=2024", "-C", "opt-level=3", "--extern"]);
         assert_eq!(recipe.arguments.len(), 5);
         assert_eq!(recipe.environment, [("CARGO_PKG_NAME".to_owned(), "rsimport-kernel".to_owned())]);
-        assert!(recipe.holds());
+        assert!(recipe.holds(folder.path()));
     }
 
     #[test]
@@ -302,7 +309,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let recipe = recorded(folder.path()).unwrap();
         std::fs::write(folder.path().join("libpyo3.rlib"), "another").unwrap();
-        assert!(!recipe.holds());
+        assert!(!recipe.holds(folder.path()));
     }
 
     #[test]
@@ -312,6 +319,7 @@ mod tests {
         std::fs::write(folder.path().join("arguments"), "/bin/rustc\0--crate-na").unwrap();
         assert_eq!(
             Recipe::read(&Recorded {
+                cache: folder.path(),
                 record: folder.path(),
                 root: Path::new("/k/a.rs"),
                 own_flags: &[],

@@ -43,6 +43,11 @@ impl Cell {
     }
 }
 
+/// Is a file of which rustc speaks a cell or a text? What macros of the compiler's make it calls by such names too.
+pub fn is_label(file: &str) -> bool {
+    ["<cell ", "<kernel "].iter().any(|start| file.starts_with(start))
+}
+
 /// Calls a cell by its name in an error about it.
 pub fn named(mut error: Error) -> Error {
     if let Some((kernel, cell)) = error.kernel.as_deref().and_then(|kernel| Some((kernel, Cell::of(kernel)?))) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use cargo_metadata::diagnostic::{Diagnostic as Message, DiagnosticLevel, DiagnosticSpan};
 
 use crate::error::{Diagnostic, Error, Kind};
+use crate::kernel::cell::is_label;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::rustc::{hints, missing_crates};
@@ -57,7 +58,8 @@ fn users_own(span: &DiagnosticSpan) -> &DiagnosticSpan {
 pub fn is_of_others(file: &str) -> bool {
     let file = file.replace('\\', "/");
     let parts = ["/registry/src/", "/git/checkouts/", "/lib/rustlib/"];
-    file.starts_with("/rustc/") || file.starts_with('<') || parts.iter().any(|part| file.contains(part))
+    let made = file.starts_with('<') && !is_label(&file);
+    file.starts_with("/rustc/") || made || parts.iter().any(|part| file.contains(part))
 }
 
 /// rustc's code for a library of which it cannot read the metadata.
@@ -271,6 +273,13 @@ mod tests {
         ] {
             assert_eq!(of(text), whole);
         }
+    }
+
+    #[test]
+    fn what_stands_in_angle_brackets_is_the_users_if_it_is_a_cell_or_a_text() {
+        let others = ["<quote expansion>", "<anon>", "/rustc/hash/library/core/src/panic.rs"];
+        assert!(others.iter().all(|file| is_of_others(file)));
+        assert!(!["<cell step>", "<kernel step>", "/k/a.rs"].iter().any(|file| is_of_others(file)));
     }
 
     #[test]
