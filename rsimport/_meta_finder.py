@@ -45,7 +45,7 @@ class LastFinder:
             return None  # In a clone the engine is missing, without which there is nothing to look with.
         try:
             return find(fullname, path, LastFinder)
-        except ModuleNotFoundError as exc:
+        except ImportError as exc:
             exc.__traceback__ = None
             raise
 
