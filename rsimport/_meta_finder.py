@@ -39,6 +39,9 @@ class LastFinder:
     ) -> ModuleSpec | None:
         if fullname.startswith("rsimport."):
             return None
+        from rsimport import _keep_own_code
+
+        _keep_own_code()
         try:
             from rsimport._missing import find
         except ImportError:
