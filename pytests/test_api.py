@@ -107,7 +107,15 @@ def test_imp_from_filepath_loads_any_file(kernel, run, project, marker, argument
 
 def test_imp_from_filepath_takes_a_crate(crate, run, project):
     crate("k", value(3), folder=project / "sub", marker=False)
-    assert run("import rsimport; print(rsimport.imp_from_filepath('sub/k').value())").out == "3"
+    for path in ("sub/k", "sub/k/Cargo.toml", "sub/k/src/lib.rs"):
+        assert run(f"import rsimport; print(rsimport.imp_from_filepath({path!r}).value())").out == "3"
+
+
+def test_a_file_without_its_suffix_is_told_the_one_that_is_there(kernel, project):
+    path = kernel("k", value(1))
+    with pytest.raises(rsimport.ConfigError) as caught:
+        rsimport.imp_from_filepath(project / "k")
+    assert caught.value.hint == f"did you mean {path}?"
 
 
 def test_imp_from_filepath_gives_the_new_text_after_an_edit(kernel, run):

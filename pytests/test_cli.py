@@ -275,6 +275,19 @@ def test_what_no_import_finds_is_told_by_build_watch_and_doctor(cli, kernel):
     assert ". is a folder without a marked src/lib.rs" in bad.stderr
 
 
+def test_files_that_belong_to_a_crate_stand_for_it_and_others_are_no_kernels(cli, crate, project):
+    crate("c", value(1), marker=False)
+    write(project, {"own.py": "x = 1\n", "text.rs.txt": "// rsimport\n"})
+    for named in ("c", "c/Cargo.toml", "c/src/lib.rs"):
+        seen = cli("build", named)
+        assert seen.returncode == 0 and "c.cpython" in seen.out, seen.text
+    assert "c/src/lib.rs is no kernel" in cli("doctor", "c").stderr
+    for verb in ("build", "doctor"):
+        seen = cli(verb, "own.py")
+        assert seen.returncode == 1 and "no .rs file" in seen.stderr and "first line" not in seen.stderr
+    assert "rename it to text.rs" in cli("doctor", "text.rs.txt").stderr
+
+
 def test_doctor_without_rust_exits_with_1_and_says_what_to_do(cli, tmp_path):
     seen = cli("doctor", env=without_rust(tmp_path / "bare"))
     assert seen.returncode == 1 and "rustup" in seen.text and "Traceback" not in seen.text

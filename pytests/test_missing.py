@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+from helpers import write
 
 from rsimport import _marker
 
@@ -23,6 +24,18 @@ FILES = {
     "escape.rs": "\x1b[31mred\n",
     "pkg/__init__.py": "",
     "pkg/inner.rs": "// rsimports\n",
+    "pkg/near.py": "from . import inner\n",
+    "two words.rs": "// rsimport\n",
+    "note.rs.txt": "// rsimport\n",
+    "my-crate/Cargo.toml": "",
+    "my-crate/src/lib.rs": "// rsimport\n",
+    "plain_crate/Cargo.toml": "",
+    "plain_crate/src/lib.rs": "use pyo3::prelude::*;\n",
+    "program/Cargo.toml": "",
+    "program/src/main.rs": "fn main() {}\n",
+    "spare/inner.rs": "",
+    "listed/__init__.py": "__all__ = ['inner']\n",
+    "listed/inner.rs": "",
 }
 SAID = {
     "plain": "its first line is `fn f() {}`, not `// rsimport`",
@@ -38,14 +51,28 @@ SAID = {
     "escape": "its first line is `\\x1b[31mred`",
     "utf16": "it is UTF-16, and Rust is UTF-8",
     "pkg.inner": "its first line is `// rsimports`",
+    "two_words": "hint: rename it to two_words.rs",
+    "note": "hint: rename it to note.rs",
+    "my_crate": "hint: rename it to my_crate, or call rsimport.imp_from_filepath(",
+}
+NAMES = {
+    "from pkg import inner": ("'pkg' (", "its first line is `// rsimports`"),
+    "import pkg.near": ("'pkg' (", "its first line is `// rsimports`"),
+    "from spare import inner": ("'spare' (unknown location)", "it is empty"),
+    "from plain_crate import add": (
+        "'plain_crate' (",
+        "src/lib.rs is no kernel: its first line is `use pyo3::",
+    ),
+    "from program import add": ("'program' (", "it has no src/lib.rs"),
+    "from pkg import nothing": ("'pkg' (", None),
+    "__import__('pkg', fromlist=['inner']).inner": ("module 'pkg' has no attribute 'inner'", None),
+    "from listed import *": ("module 'listed' has no attribute 'inner'", None),
 }
 
 
 @pytest.fixture
 def files(project):
-    (project / "pkg").mkdir()
-    for name, text in FILES.items():
-        (project / name).write_text(text)
+    write(project, FILES)
     (project / "utf16.rs").write_text("// rsimport\n", encoding="utf-16")
 
 
@@ -70,6 +97,28 @@ print(json.dumps(told))
         assert rest[-1].startswith("hint: ")
     assert told["nothing"] == "No module named 'nothing'"
     assert told["pkg.nothing"] == "No module named 'pkg.nothing'"
+
+
+def test_a_name_that_is_imported_from_a_package_is_told_as_well(files, run):
+    code = f"""
+import json, traceback, rsimport.import_hook
+told = {{}}
+for statement in {list(NAMES)!r}:
+    try:
+        exec(statement)
+    except (ImportError, AttributeError) as error:
+        frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        assert not [frame for frame in frames if "rsimport" in frame or "frozen" in frame], frames
+        told[statement] = str(error), getattr(error, "name", None), type(error).__name__
+print(json.dumps(told))
+"""
+    told = json.loads(run(code).out)
+    for statement, (first, more) in NAMES.items():
+        text, name, kind = told[statement]
+        assert first in text.splitlines()[0] and (more is None) == (len(text.splitlines()) == 1), text
+        if more is not None:
+            assert (name, kind) == (first[1:].partition("'")[0], "ImportError")
+            assert more in text and "\nhint: " in text
 
 
 def test_a_marked_file_without_the_hook_says_how_it_is_switched_on(kernel, run):

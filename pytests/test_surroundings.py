@@ -258,3 +258,35 @@ def test_a_kernel_with_very_many_warnings_is_built_once(kernel, run, own_cache):
     assert [run(tell).out for _ in range(2)] == [f"True {said}", f"False {said}"]
     for path in (own_cache / "v1").rglob("*.json"):
         assert path.stat().st_size < 512 * 1024, path
+
+
+CHECKED = """
+import sys, types
+from importlib.machinery import PathFinder, SourceFileLoader
+{first}
+sys.modules["typeguard"] = types.ModuleType("typeguard")
+class Checked(SourceFileLoader):
+    def exec_module(self, module):
+        changed.append(module.__name__)
+        super().exec_module(module)
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader.__class__ = Checked
+        return spec
+changed = []
+sys.meta_path.insert(0, Finder)
+import rsimport.import_hook, k
+print(k.value(), *sorted(name for name in changed if name.partition(".")[0] == "rsimport"))
+"""
+
+
+@pytest.mark.parametrize(
+    "first", ["", "import rsimport.import_hook"], ids=["it is first", "the hook is first"]
+)
+def test_what_checks_the_types_of_all_modules_leaves_ours_alone(stub_kernel, run, first):
+    stub_kernel(5)
+    own = [] if first else ["rsimport"]
+    assert run(CHECKED.format(first=first)).out.split() == ["5", *own, "rsimport._own_code"]

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import sys
 
-from rsimport._meta_finder import LastFinder, MetaFinder
+
+def _keep_own_code() -> None:
+    """Has rsimport's own modules loaded as they are where there may be something that changes all modules."""
+    if "beartype.claw" in sys.modules or "typeguard" in sys.modules:
+        from rsimport._own_code import go_first
+
+        go_first()
+
+
+_keep_own_code()
+
+from rsimport._meta_finder import LastFinder, MetaFinder  # noqa: E402
 
 # Type checkers take this name for true. Importing it from typing would take longer than all the rest.
 TYPE_CHECKING = False
@@ -75,6 +86,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    _keep_own_code()
     home = _HOMES.get(name) or ("_errors" if name.endswith("Error") else "_api")
     value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
     return value

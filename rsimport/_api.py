@@ -157,7 +157,11 @@ def _find(fullname: str, settings: dict[str, object]) -> KernelLoader:
 def at(path: str | os.PathLike[str], fullname: str | None, settings: dict[str, object]) -> KernelLoader:
     """The loader of a kernel file or crate folder."""
     kernel = os.path.abspath(path)
+    if not kernel.endswith(".rs") or kernel.endswith("lib.rs"):
+        kernel = _crate_of(kernel)
     if fullname is None:
+        if not kernel.endswith(".rs"):
+            _check(kernel)
         base = os.path.basename(kernel)
         fullname = base if os.path.isdir(kernel) else os.path.splitext(base)[0]
         if "." in fullname:
@@ -166,6 +170,26 @@ def at(path: str | os.PathLike[str], fullname: str | None, settings: dict[str, o
                 f"{kernel}: {fullname!r} cannot be the name of a module", hint=hint, kernel=kernel
             )
     return KernelLoader(fullname, kernel, settings)
+
+
+def _crate_of(path: str) -> str:
+    """The crate whose Cargo.toml or src/lib.rs this is; anything else is what it is."""
+    folder, base = os.path.split(path)
+    above, inner = os.path.split(folder)
+    if (inner, base) == ("src", "lib.rs") and os.path.isfile(os.path.join(above, "Cargo.toml")):
+        return above
+    return folder if base == "Cargo.toml" else path
+
+
+def _check(path: str) -> None:
+    """A kernel whose name is to be the module's is a `.rs` file or a folder."""
+    if os.path.isdir(path):
+        return
+    if os.path.isfile(path):
+        hint = "a kernel is a .rs file, or the folder of a crate"
+        raise ConfigError(f"{path} is no .rs file", hint=hint, kernel=path)
+    if os.path.isfile(path + ".rs"):
+        raise ConfigError(f"there is no {path}", hint=f"did you mean {path}.rs?", kernel=path)
 
 
 def _load(loader: KernelLoader) -> ModuleType:

@@ -15,7 +15,7 @@ from rsimport import _api, _engine, _new
 from rsimport._cli_options import given, option_of, setting_options
 from rsimport._cli_output import complain, show
 from rsimport._errors import ConfigError, RsimportError
-from rsimport._marker import advice
+from rsimport._marker import advice, is_crate
 from rsimport._python import ABI
 
 if TYPE_CHECKING:
@@ -300,7 +300,8 @@ def bench(
 
 
 def _build(path: str, settings: dict[str, Any]) -> list[Report]:
-    if not os.path.isdir(path) or _engine.crate_source(path):
+    # A crate that is named itself needs no marker, as a file does not.
+    if not os.path.isdir(path) or is_crate(path):
         return [_api.report(path, settings)]
     reports = _api.build_all(path, **settings)
     if not reports:
@@ -311,7 +312,9 @@ def _build(path: str, settings: dict[str, Any]) -> list[Report]:
 
 def _notes(paths: Sequence[str]) -> list[str]:
     """What keeps files that were named from being imported; they are built all the same."""
-    found = [advice(path) for path in paths if os.path.isfile(path)]
+    found = [
+        advice(path) for path in paths if (path.endswith(".rs") and os.path.isfile(path)) or is_crate(path)
+    ]
     return [f"note: no import finds it: {problem}\nhint: {hint}" for problem, hint in filter(None, found)]
 
 

@@ -17,7 +17,7 @@ from rsimport._editor import above, head, mark
 from rsimport._errors import ConfigError
 from rsimport._finder import install
 from rsimport._loader import KernelLoader
-from rsimport._marker import advice
+from rsimport._marker import advice, is_crate
 from rsimport._python import ABI
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def examine(settings: dict[str, object], files: Sequence[str] = ()) -> list[Find
 
 def _file(path: str) -> Finding:
     """Would an import find it?"""
-    found = advice(path) if os.path.isfile(path) else None
+    found = advice(path) if os.path.isfile(path) or is_crate(path) else None
     if found is not None:
-        return Finding(path, False, found[0], found[1])
+        return Finding(path, False, *found)
     source = path if os.path.isfile(path) else _engine.crate_source(os.path.abspath(path))
     if source is None:
         problem = f"{path} is a folder without a marked src/lib.rs"

@@ -6,7 +6,7 @@ import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 
-from rsimport import _engine
+from rsimport import _engine, _keep_own_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,8 +131,10 @@ class KernelLoader(ExtensionFileLoader):
             module = self.name.rpartition(".")[2]
             try:
                 self.artifact = _engine.lookup(self.kernel, module, ABI, self.settings)
-                if self.artifact is None and self.takes_libraries and (beside := _beside()) is not None:
-                    self.artifact = beside.matching(self)
+                if self.artifact is None:
+                    _keep_own_code()
+                    if self.takes_libraries and (beside := _beside()) is not None:
+                        self.artifact = beside.matching(self)
                 if self.artifact is None:
                     from rsimport._build import build
 

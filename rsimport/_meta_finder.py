@@ -39,13 +39,16 @@ class LastFinder:
     ) -> ModuleSpec | None:
         if fullname.startswith("rsimport."):
             return None
+        from rsimport import _keep_own_code
+
+        _keep_own_code()
         try:
             from rsimport._missing import find
         except ImportError:
             return None  # In a clone the engine is missing, without which there is nothing to look with.
         try:
             return find(fullname, path, LastFinder)
-        except ModuleNotFoundError as exc:
+        except ImportError as exc:
             exc.__traceback__ = None
             raise
 

@@ -16,7 +16,7 @@ from rsimport._loader import KernelLoader, hidden
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from typing import Any
 
@@ -24,35 +24,37 @@ _own: dict[str, KernelFinder] = {}
 """Finders for folders in which another hook's finder looks."""
 
 _listed: dict[str, tuple[float, dict[str, str]]] = {}
-"""The Rust files of folders, by the names by which one might ask for them."""
+"""What `_sources` has found."""
 
 
 @hidden
 def find(fullname: str, path: Sequence[str] | None, last: Any) -> ModuleSpec | None:
     """The kernel of this name, if there is one after all; `last` is the finder that asks.
 
-    Raises ModuleNotFoundError, as the import is about to, where a hint can be given with it.
+    Raises the ImportError that Python is about to raise, where a hint can be given with it.
     """
-    tail = fullname.rpartition(".")[2]
-    near = None
+    parent, _, tail = fullname.rpartition(".")
+    near = name = None
     for folder, finder in _folders(path):
         if is_installed() and type(finder) is not KernelFinder:
             spec = _finder(folder).find_spec(fullname)
             if spec is not None and isinstance(spec.loader, KernelLoader):
                 return spec
-        near = near or _rust_files(folder, finder).get(_plain(tail))
+        if near is None and (near := _sources(folder, finder).get(_plain(tail))) is not None:
+            name = tail
+        elif near is None and parent in sys.modules and _file_of(parent) is None:
+            near = _crate(folder)  # Its folder is a namespace, in which nothing is.
     # A pipe or a device is no file that somebody has forgotten to mark, and reading it might not end.
-    if near is not None and os.path.isfile(near) and _is_asked_by_an_import():
+    is_readable = near is not None and (os.path.isfile(near) or _crate(near) is not None)
+    if near is not None and is_readable and (failure := _failure()) is not None:
         from rsimport._marker import advice
 
-        found = advice(near, tail)
+        found = advice(near, name)
         if found is None and not is_installed():
             why = f"{near} is a kernel, and the import hook is not on"
             found = why, "call rsimport.install() before the import"
         if found is not None and not _is_known_to_others(fullname, path, last):
-            # Nothing but the text differs from what Python raises next.
-            text = "No module named {!r}\n{}\nhint: {}".format(fullname, *map(_engine.shown, found))
-            raise ModuleNotFoundError(text, name=fullname)
+            raise failure(fullname, "\n{}\nhint: {}".format(*map(_engine.shown, found)))
     return None
 
 
@@ -81,35 +83,89 @@ def _finder(folder: str) -> KernelFinder:
     return _own[folder]
 
 
-def _rust_files(folder: str, finder: object) -> dict[str, str]:
+def _sources(folder: str, finder: object) -> dict[str, str]:
+    """Rust files and crates in a folder, by the names by which one might ask for them."""
     try:
         date = os.stat(folder).st_mtime
         before = _listed.get(folder)
         if before is None or before[0] != date:
             names = finder._path_cache if isinstance(finder, FileFinder) else os.listdir(folder)  # type: ignore[attr-defined]
-            rust = [name for name in names if name[-3:] in (".rs", ".RS", ".Rs")]
-            # Of several, the one that is called exactly so.
-            found = {_plain(name[:-3]): os.path.join(folder, name) for name in sorted(rust, key=_oddity)}
+            found = {
+                _plain(name): os.path.join(folder, name) for name in names if _may_be_a_crate(folder, name)
+            }
+            # Of several files, the one that is called exactly so.
+            rust = sorted((name for name in names if name.endswith(_SUFFIXES)), key=_oddity)
+            found.update((_stem(name), os.path.join(folder, name)) for name in rust)
             before = _listed[folder] = date, found
     except OSError:
         return {}
     return before[1]
 
 
+_SUFFIXES = (".rs", ".RS", ".Rs", ".rs.txt")
+
+
+def _may_be_a_crate(folder: str, name: str) -> bool:
+    # One that is called as a module is would have been found, if only as a namespace.
+    return ("-" in name or " " in name) and "." not in name and _crate(os.path.join(folder, name)) is not None
+
+
+def _crate(folder: str) -> str | None:
+    """The folder, if there is a crate in it."""
+    return folder if os.path.isfile(os.path.join(folder, "Cargo.toml")) else None
+
+
 def _plain(name: str) -> str:
-    return name.replace("-", "_").lower()
+    from rsimport._marker import plain
+
+    return plain(name).lower()
+
+
+def _stem(name: str) -> str:
+    return _plain(os.path.splitext(name.removesuffix(".txt"))[0])
 
 
 def _oddity(name: str) -> tuple[bool, str]:
-    return name == _plain(name[:-3]) + ".rs", name
+    return name == _stem(name) + ".rs", name
 
 
-def _is_asked_by_an_import() -> bool:
-    """Whoever only asks whether there is such a module, with importlib.util.find_spec, is to be told that
-    there is none, without an exception.
+def _file_of(module: str) -> str | None:
+    return getattr(sys.modules.get(module), "__file__", None)
+
+
+def _failure() -> Callable[[str, str], ImportError] | None:
+    """What the import that asks is about to raise, to which something can be added.
+
+    Whoever only asks whether there is such a module, with importlib.util.find_spec or by a list of names for
+    __import__(), is to be told that there is none, without an exception.
     """
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_name != "_find_spec":
         frame = frame.f_back  # type: ignore[assignment]
-    asking = frame.f_back if frame is not None else None
-    return asking is not None and asking.f_code.co_name == "_find_and_load_unlocked"
+    for name in ("_find_spec", "_find_and_load_unlocked", "_find_and_load"):
+        if frame is None or frame.f_code.co_name != name:
+            return None
+        frame = frame.f_back  # type: ignore[assignment]
+    asking = (
+        frame.f_back if frame is not None and frame.f_code.co_name == "_call_with_frames_removed" else None
+    )
+    if asking is None or asking.f_code.co_name != "_handle_fromlist":
+        return _no_module
+    # `from package import name`, where Python ignores that there is no module, and then finds no such name.
+    from opcode import opmap
+
+    statement = asking.f_back
+    if statement is None or asking.f_locals.get("recursive"):
+        return None
+    return _no_name if statement.f_code.co_code[statement.f_lasti] == opmap["IMPORT_NAME"] else None
+
+
+def _no_module(fullname: str, more: str) -> ImportError:
+    return ModuleNotFoundError(f"No module named {fullname!r}{more}", name=fullname)
+
+
+def _no_name(fullname: str, more: str) -> ImportError:
+    parent, _, tail = fullname.rpartition(".")
+    file = _file_of(parent)
+    text = f"cannot import name {tail!r} from {parent!r} ({file or 'unknown location'}){more}"
+    return ImportError(text, name=parent, path=file)

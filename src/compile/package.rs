@@ -87,6 +87,8 @@ impl Package<'_> {
         }
         // Nothing is written into the user's folders, wherever his configuration has builds written to.
         command.env("CARGO_BUILD_BUILD_DIR", &self.target);
+        // Its report is about all that is in the folder, other kernels too, and names packages that nobody has written.
+        command.env("CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY", "never");
         if !self.toolchain.start.configs.is_empty() {
             // A file that is named on the command line beats the environment.
             let own = toml::Value::from(self.target.to_string_lossy().into_owned());

@@ -15,6 +15,7 @@ pub mod paste;
 pub mod missing_crates;
 pub mod symptom;
 pub mod pyo3_types;
+pub mod pyo3_attributes;
 pub mod pyo3_hints;
 pub mod rust_hints;
 pub mod hints;

@@ -1,6 +1,7 @@
 //! PyO3's stumbling stones: how it wants things, and how they were called in its older versions.
 
 use crate::rustc::paste;
+use crate::rustc::pyo3_attributes::{FUNCTION, SIGNATURE, attribute, base_class, option, quoted, receiver};
 use crate::rustc::pyo3_types::{argument, error, native_type, result};
 use crate::rustc::symptom::Case;
 use crate::rustc::symptom::In::{Message, Text};
@@ -10,9 +11,7 @@ use crate::similar::similar;
 
 const PYMODULE: &str =
     "since PyO3 0.21 a module comes as `m: &Bound<'_, PyModule>`: fn NAME(m: &Bound<'_, PyModule>) -> PyResult<()>";
-const SIGNATURE: &str = "defaults stand below #[pyfunction]: #[pyo3(signature = (a, b=1))]";
 const INTO: &str = "since PyO3 0.23 `IntoPyObject` does what `IntoPy` and `ToPyObject` did: `x.into_pyobject(py)?` converts, #[derive(IntoPyObject)] implements it";
-const FUNCTION: &str = "#[pymethods] above the `impl` exposes its functions, and #[new] marks the constructor, which takes no `self`: fn new(x: f64) -> Self";
 
 const OWNS: &str = "an object of Python owns what it holds: `String` in place of `&str`, `Vec<T>` in place of `&[T]`, `Py<T>` in place of `Bound<'py, T>`";
 
@@ -21,6 +20,8 @@ pub const TABLE: &[Row] = &[
     // PyO3's stumbling stones.
     (Message, "`&PyModule: From<", Words(PYMODULE)),
     (Message, "found for reference `&PyModule`", Words(PYMODULE)),
+    (Message, "pyclass `{}` cannot be subclassed", Words("write #[pyclass(subclass)] above `@`")),
+    (Message, "`{}` cannot be used as the return value for `#[new]`", Of(base_class)),
     (Message, "`{}` cannot be used as a Python function argument", Of(argument)),
     (Message, "bound `for<'a> {}: FromPyObject<", Of(argument)),
     (Message, "bound `{}: FromPyObject<", Of(argument)),
@@ -78,7 +79,35 @@ pub const TABLE: &[Row] = &[
         Words("put all methods into one `#[pymethods] impl @`, or give pyo3 the feature \"multiple-pymethods\""),
     ),
     (Message, "'self' cannot be moved out of", Words("take `&self`, or `&mut self` to change the object")),
-    (Message, "unexpected receiver", Words(FUNCTION)),
+    (
+        Message,
+        "duplicate definitions with name `__pymethod___new__",
+        Words("a class has one #[new]; let further ones be a #[staticmethod] that returns `Self`"),
+    ),
+    (
+        Message,
+        "`<{} as PyClass>::Frozen == False`",
+        Words(
+            "a frozen class is never changed: leave `frozen` away, or take `&self` and keep what changes in a `Mutex` or an atomic",
+        ),
+    ),
+    (
+        Message,
+        "IntoPyCallbackOutput<",
+        Words(
+            "Python asks for one type here: `__len__` returns a `usize`, `__bool__` and `__contains__` a `bool`, `__hash__` a `u64`",
+        ),
+    ),
+    (
+        Message,
+        "is not supported in `trait`s or `impl`s",
+        Words(
+            "write #[pymethods] above the `impl`, and no #[pyfunction] in it: a function without `self` is a #[staticmethod]",
+        ),
+    ),
+    (Message, "expected identifier", Of(quoted)),
+    (Message, "expected string literal", Of(quoted)),
+    (Message, "unexpected receiver", Of(receiver)),
     (Message, "mismatched types", Of(constructor)),
     (Text, "{} between threads safely", Of(threads)),
     (Message, "bound `{}: PyClass` is not satisfied", Words("write #[pyclass] above `struct @`")),
@@ -87,7 +116,7 @@ pub const TABLE: &[Row] = &[
     (Message, "the `?` operator can only be applied", Of(wrapped_alone)),
     (Message, "parameter defaults are not supported", Words(SIGNATURE)),
     (Message, "cannot find attribute `args`", Words(SIGNATURE)),
-    (Message, "expected one of: `name`, `pass_module`, `signature`", Words(SIGNATURE)),
+    (Message, "expected one of: `", Of(option)),
     (
         Message,
         "cannot find attribute `text_signature`",
@@ -247,27 +276,6 @@ fn wrapped_alone(case: &Case<'_>) -> Option<String> {
 fn wrapped_name(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("wrap_pyfunction!(").or_else(|| line.split_once("wrap_pymodule!("))?;
     Some(rest.split([',', ')']).next()?.trim())
-}
-
-fn attribute(case: &Case<'_>) -> Option<String> {
-    let known = [
-        "pyfunction",
-        "pyclass",
-        "pymethods",
-        "pymodule",
-        "pyo3",
-        "new",
-        "staticmethod",
-        "classmethod",
-        "classattr",
-        "pymodule_export",
-        "pymodule_init",
-    ];
-    let name = case.found[0];
-    if known[..4].contains(&name) {
-        return Some("`use pyo3::prelude::*;` at the head of the file makes it known".to_owned());
-    }
-    similar(name, known).map(|meant| format!("did you mean #[{meant}]?"))
 }
 
 /// A method that wants the proof that the interpreter is held.

@@ -25,6 +25,8 @@ pub const TABLE: &[Row] = &[
     (Message, "no method named `gen{}` found", Words("since rand 0.9 it is called `random@`")),
     (Message, "found module `rand::rng`", Words("`rand::rng()` needs rand = \"0.9\" or newer")),
     // Rust for users of Python.
+    (Text, "declared on the method `sum`", Words("say of what type the sum is: `.sum::<f64>()`")),
+    (Text, "declared on the method `product`", Words("say of what type the product is: `.product::<f64>()`")),
     (Text, "the item is gated behind the `{}` feature", Of(feature)),
     (Text, "imported here, but it is only a trait, without a derive macro", Of(derive_feature)),
     (

@@ -129,9 +129,24 @@ fn nothing(source: &Source, surface: &Surface) -> Error {
             "{}: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]",
             source.path.display()
         ))
-        .hint("put #[pyfunction] above a function that Python is to call; `rsimport new NAME` writes an example"),
+        .hint(match class_meant(&source.text) {
+            Some(class) => format!("#[pymethods] makes no class: write #[pyclass] above `{class}`"),
+            None => "put #[pyfunction] above a function that Python is to call; `rsimport new NAME` writes an example"
+                .to_owned(),
+        }),
     };
     error.kernel(&source.path)
+}
+
+/// The type that has methods for Python and is no class of Python's.
+fn class_meant(text: &str) -> Option<&str> {
+    let (_, methods) = text.split_once("#[pymethods]")?;
+    methods
+        .split_once("impl ")?
+        .1
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+        .filter(|name| !name.is_empty())
 }
 
 /// The statement that adds something to the module `m`.
