@@ -1,4 +1,4 @@
-"""Short kernels of functions: an edit compiles the user's text alone, and nobody can tell."""
+"""Short kernels: an edit compiles the user's text alone, and nobody can tell."""
 
 from __future__ import annotations
 
@@ -109,18 +109,208 @@ counts({"1": [1, 2], "41": b"ab"}) | counts({"x": [1, 2]}) | counts({"1": [1]}) 
 state(5) | state(6) | panics([1], 0) | panics([1], 1) | panics([1], -1) | panics("x", 1)
 native_address() > 0
 """
-CALLS = [call.strip() for line in TABLE.strip().splitlines() for call in line.split("|")]
+
+CLASSES = """
+//! Forms of classes.
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use pyo3::prelude::*;
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::types::{PyDict, PyType};
+
+static ALIVE: AtomicI64 = AtomicI64::new(0);
+
+/// A counter of words.
+///
+/// With a "quoted" text.
+#[pyclass(module = "words", name = "Words", get_all, subclass, weakref, dict)]
+#[derive(Debug, Default, PartialEq)]
+struct Counter {
+    /// What it is called.
+    label: String,
+    /// How many.
+    #[pyo3(set)]
+    total: u64,
+    seen: Vec<u32>,
+}
+
+mod inner {
+    pub struct Hidden(pub i64);
+}
+
+#[pyclass(frozen)]
+pub struct Pair(inner::Hidden, f64);
+
+#[pyclass]
+struct Empty;
+
+#[pyclass]
+struct Fields {
+    #[pyo3(get, set, name = "x")]
+    first: f64,
+    #[pyo3(get)]
+    r#type: Option<String>,
+    secret: HashMap<String, i64>,
+    last: [u8; 2],
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Pair {
+    fn made(a: i64, b: f64) -> Pair {
+        ALIVE.fetch_add(1, Ordering::Relaxed);
+        Pair(inner::Hidden(a), b)
+    }
+}
+
+#[pymethods]
+impl Counter {
+    #[new]
+    #[pyo3(signature = (label = "none", *words, total = 0, **more))]
+    fn new(label: &str, words: Vec<String>, total: u64, more: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        if label == "bad" {
+            return Err(PyValueError::new_err("a bad label"));
+        }
+        let more = more.map_or(0, |more| more.len() as u64);
+        Ok(Counter { label: label.to_owned(), total: total + more, seen: words.iter().map(|w| w.len() as u32).collect() })
+    }
+
+    /// Take a word.
+    #[pyo3(text_signature = "($self, word)")]
+    fn add(&mut self, word: &str) -> u64 {
+        self.seen.push(word.len() as u32);
+        self.total += 1;
+        self.total
+    }
+
+    #[getter]
+    fn longest(&self) -> Option<u32> {
+        self.seen.iter().max().copied()
+    }
+
+    #[getter(short)]
+    fn get_short(&self) -> &str {
+        &self.label[..1]
+    }
+
+    #[setter]
+    fn set_short(&mut self, to: &str) -> PyResult<()> {
+        if to.is_empty() {
+            return Err(PyKeyError::new_err("empty"));
+        }
+        self.label = to.to_owned();
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &Self) -> u64 {
+        self.total += other.total;
+        self.total
+    }
+
+    fn same(&self, other: &Counter) -> bool {
+        self == other
+    }
+
+    fn pair(&self, by: f64) -> Pair {
+        Pair::made(self.total as i64, by)
+    }
+
+    #[staticmethod]
+    fn of(label: &str, more: Option<f64>) -> Option<Counter> {
+        more.map(|more| Counter { label: label.into(), total: more as u64, seen: vec![] })
+    }
+
+    #[classmethod]
+    fn whose(cls: &Bound<'_, PyType>, n: i32) -> PyResult<String> {
+        Ok(format!("{} {n}", cls.name()?))
+    }
+
+    fn borrowed<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        py.check_signals()?;
+        key.repr().map(Bound::into_any)
+    }
+
+    fn calls(&mut self, f: &Bound<'_, PyAny>) -> PyResult<u64> {
+        f.call0()?;
+        Ok(self.total)
+    }
+
+    fn __len__(&self) -> usize { self.seen.len() }
+    fn __getitem__(&self, at: usize) -> PyResult<u32> {
+        self.seen.get(at).copied().ok_or_else(|| pyo3::exceptions::PyIndexError::new_err("far"))
+    }
+    fn __repr__(&self) -> String { format!("{self:?}") }
+    fn __eq__(&self, other: &Self) -> bool { self == other }
+    fn panics(&self, at: usize) -> u32 { self.seen[at] }
+}
+
+#[pymethods]
+impl Pair {
+    #[new]
+    fn new(a: i64, b: f64) -> Self { Pair::made(a, b) }
+    fn sum(&self, scale: f64) -> f64 { (self.0.0 as f64 + self.1) * scale }
+    fn __add__(&self, other: &Pair) -> Pair { Pair::made(self.0.0 + other.0.0, self.1 + other.1) }
+    fn __hash__(&self) -> u64 { self.0.0 as u64 }
+    fn __bool__(&self) -> bool { self.0.0 != 0 }
+}
+
+#[pymethods]
+impl Fields {
+    #[new]
+    fn new() -> Self { Fields { first: 1.5, r#type: None, secret: HashMap::from([("k".to_owned(), 3)]), last: [1, 2] } }
+    fn get(&self, key: &str) -> Option<i64> { self.secret.get(key).copied() }
+    fn bytes(&self) -> [u8; 2] { self.last }
+}
+
+/// How many pairs there are.
+#[pyfunction]
+fn alive() -> i64 { ALIVE.load(Ordering::Relaxed) }
+
+#[pyfunction]
+fn both(a: &Counter, b: &Pair) -> Result<Pair, std::num::ParseIntError> {
+    let n: i64 = a.label.parse()?;
+    Ok(Pair::made(n, b.1))
+}
+#[pyfunction]
+fn change(a: &mut Counter) { a.total = 77; }
+"""
+
+TABLE_OF_CLASSES = """
+Words() | Words("w", "a", "bcd", total=5, q=1) | Words("bad") | Words(1) | Words("w", total=-1) | Words.__doc__
+Words.__text_signature__ | Words.__module__ | Words.__name__ | Words.__init__.__doc__ | Words.label.__doc__
+[name for name in dir(Words) if name[0] != "_"] | Words.add.__text_signature__ | Words.add.__doc__ | word.add("abc")
+word.add(1) | word.add() | word.longest | word.short | setattr(word, "short", "nine") | word.label
+setattr(word, "short", "") | setattr(word, "label", 1) | setattr(word, "total", 9) | setattr(word, "total", "x")
+word.total | word.seen | word.merge(word) | word.merge(other) | word.merge(Pair(1, 2)) | word.same(word)
+word.same(other) | word.pair(2.5).sum(2) | Words.of("x", None) | Words.of("x", 2) | Words.whose(3)
+word.borrowed({"a": 1}) | len(word) | list(word) | word[0] | word[99] | word == other | word != other
+word.panics(99) | word.calls(lambda: word.add("x")) | word.calls(lambda: 3) | word.more | setattr(word, "more", 3)
+type("Sub", (Words,), {"m": 1})("s").m | weakref.ref(word)() is word | word.__dict__ | pickle.dumps(word)
+Pair(3, 4.5).sum(2) | (Pair(1, 2) + Pair(3, 4)).sum(1) | Pair(1, 2) + 3 | hash(Pair(7, 0)) | bool(Pair(0, 1))
+Pair() | Pair("x", 1) | Pair.__doc__ | alive() | both(Words("12"), Pair(1, 2)).sum(1) | both(Words("x"), Pair(1, 2))
+both(word, word) | change(word) | word.total | change(3) | Empty() | Empty.__doc__ | Fields().x | Fields().type
+setattr(fields, "x", 2) | fields.x | setattr(fields, "x", "y") | delattr(fields, "x") | fields.get("k")
+fields.bytes() | fields.secret | setattr(fields, "type", "t") | [name for name in dir() if name[0] != "_"]
+type("Sub", (Pair,), {}) | [alive() for _ in range(2)] | gc.collect() * 0 | alive.__doc__
+"""
 
 PROGRAM = """
-import json, rsimport, rsimport.import_hook, k
+import gc, json, pickle, weakref, rsimport, rsimport.import_hook, k
 found = []
+names = dict(vars(k), dir=lambda *of: dir(*of) if of else dir(k), gc=gc, pickle=pickle, weakref=weakref)
+if hasattr(k, "Words"):
+    names |= dict(word=k.Words("w", "ab"), other=k.Words("o"), fields=k.Fields())
 for call in CALLS:
     try:
-        found.append(repr(eval(call, dict(vars(k), dir=lambda: dir(k)))))
+        found.append(repr(eval(call, names)))
     except BaseException as error:
         found.append(f"{type(error).__name__}: {error}")
 found.append([[export.name, export.signature] for export in rsimport.info(k).exports])
-found.append(rsimport.native(k).ctypes("native")(1.5))
+found.append(rsimport.native(k).ctypes("native")(1.5) if hasattr(k, "add") else None)
 print(json.dumps([rsimport.info(k).tier, found]))
 """
 
@@ -164,11 +354,20 @@ def is_halved(cache: Path) -> bool:
     return "__rsimport_fill" in staged[0].read_text()
 
 
-def test_every_form_of_a_function_is_the_same_in_two_halves(edit, own_cache):
-    program = PROGRAM.replace("CALLS", repr(CALLS))
-    whole, halves = edit(FORMS, program, prelude=False), edit(FORMS + "// edited", program, prelude=False)
+@pytest.mark.parametrize(
+    ("text", "table", "tier"),
+    [(FORMS, TABLE, "optimized"), (CLASSES, TABLE_OF_CLASSES, "fast")],
+    ids=["functions", "classes"],
+)
+def test_every_form_is_the_same_in_two_halves(edit, own_cache, text, table, tier):
+    calls = [call.strip() for line in table.strip().splitlines() for call in line.split(" | ")]
+    program = PROGRAM.replace("CALLS", repr(calls))
+    whole, halves = edit(text, program, prelude=False), edit(text + "// edited", program, prelude=False)
     assert is_halved(own_cache)
-    assert json.loads(halves.out) == json.loads(whole.out)
+    (_, expected), (found_tier, found) = json.loads(whole.out), json.loads(halves.out)
+    assert found_tier == tier
+    for call, one, other in zip([*calls, "exports", "native"], expected, found, strict=True):
+        assert one == other, call
     places = [re.findall(r"panicked at (k\.rs:\d+:\d+)", result.stderr) for result in (whole, halves)]
     assert places[0] == places[1] != []
 
@@ -188,6 +387,41 @@ def test_the_setting_leaves_everything_in_one_piece(tell, own_cache, monkeypatch
     monkeypatch.setenv("RSIMPORT_REUSE_GLUE", "false")
     assert tell(value(1)) == [1, "optimized", 0]
     assert tell(value(2)) == [2, "fast", 0]
+    assert not is_halved(own_cache)
+
+
+SUM = """
+#[pyclass]
+struct Sum {
+    parts: FIELD,
+}
+#[pymethods]
+impl Sum {
+    #[new]
+    fn new() -> Self {
+        Sum { parts: Default::default() }
+    }
+    fn size(&self) -> usize {
+        std::mem::size_of_val(&self.parts)
+    }
+}
+#[pyfunction]
+fn value(py: Python<'_>) -> PyResult<usize> {
+    RESULT
+}
+"""
+
+
+def test_a_class_keeps_its_glue_whatever_its_objects_are_made_of(tell, own_cache):
+    text = SUM.replace("RESULT", "py.check_signals()?;\n    Ok(Sum::new().size())")
+    assert tell(text.replace("FIELD", "u64")) == [8, "optimized", 0]
+    for size in (8, 16, 0):
+        assert tell(text.replace("FIELD", f"[u8; {size}]")) == [size, "fast", 0]
+        assert is_halved(own_cache)
+    assert len(list(own_cache.glob("v1/targets/*/glue/*"))) == 1
+    # Only PyO3's own class of it has objects in Python.
+    wanting = SUM.replace("RESULT", "Ok(Py::new(py, Sum::new())?.borrow(py).size())").replace("FIELD", "u32")
+    assert tell(wanting) == [4, "fast", 0]
     assert not is_halved(own_cache)
 
 

@@ -7,7 +7,7 @@ use crate::cache::gc::note_use;
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
 use crate::compile::cargo::build as cargo_build;
-use crate::compile::glue::Glue;
+use crate::compile::glue::Keeper;
 use crate::compile::instructions;
 use crate::compile::job::{Built, Job};
 use crate::compile::linkable;
@@ -34,6 +34,7 @@ use crate::rustc::diagnostics::disk_full;
 use crate::rustc::start::{Start, check_workspace};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::copies::{Form, readable};
+use crate::stage::glue::Glue;
 use crate::stage::view::View;
 
 /// So many builds of a kernel are made of the plain text where the compiler takes that and refuses the pieces.
@@ -164,9 +165,9 @@ impl Way {
     }
 
     /// The glue of a kernel, to be compiled as the recorded call compiles the kernel.
-    fn glue<'a>(&'a self, task: &'a Task<'a>, recipe: &'a Recipe, text: &'a str) -> Glue<'a> {
+    fn glue<'a>(&'a self, task: &'a Task<'a>, recipe: &'a Recipe, text: &'a str) -> Keeper<'a> {
         let Way { toolchain, plan, expander, .. } = self;
-        Glue { task, toolchain, plan, recipe, text, expander: expander.as_ref() }
+        Keeper { task, toolchain, plan, recipe, text, expander: expander.as_ref() }
     }
 }
 
@@ -178,20 +179,20 @@ pub fn prepare(task: &Task<'_>, observer: &mut dyn Observer) -> Result<bool> {
     }
     let view = View::of(source, &config.manifest, cache, work, Form::Halves { fast: config.settings.fast_calls })?;
     syntax::forget();
-    let Some(text) = &view.glue else { return Ok(false) };
+    let Some(half) = &view.glue else { return Ok(false) };
     let way = Way::of(task, observer)?;
     let Some(recipe) = &way.recipe(task) else { return Ok(false) };
-    Ok(way.glue(task, recipe, text).made(observer)?.is_some())
+    Ok(way.glue(task, recipe, &half.text).made(observer)?.is_some())
 }
 
 /// Compiles what the user wrote, for the other half of the kernel. `None` where that cannot be had, and an error that is
 /// not to be shown where the compiler makes no glue.
-fn run_half(task: &Task<'_>, view: &View, text: &str, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
-    let Task { source, cache, work, .. } = task;
+fn run_half(task: &Task<'_>, view: &View, half: &Glue, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
+    let Task { source, cache, work, tier, .. } = task;
     let way = &Way::of(task, observer)?;
     let Some(recipe) = &way.recipe(task) else { return Ok(None) };
     observer.progress(Phase::Kernel, 0, 1, &source.name());
-    let Some(library) = way.glue(task, recipe, text).made(observer)? else {
+    let Some(library) = way.glue(task, recipe, &half.text).made(observer)? else {
         return Ok(Some(Err(Error::new(Kind::Compile, "the glue does not compile".to_owned()))));
     };
     // There are no incremental data that would have to be where they were.
@@ -200,7 +201,9 @@ fn run_half(task: &Task<'_>, view: &View, text: &str, observer: &mut dyn Observe
     let flags = &task.half_flags(plan, view, &library);
     let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander: expander.as_ref() };
     let built = call.run(&scratch, observer)?;
-    Ok(built.map(|built| built.map(|built| Built { tier: Tier::Optimized, ..built })))
+    // What is reached by a detour is optimised without it in the background.
+    let tier = if half.has_classes { *tier } else { Tier::Optimized };
+    Ok(built.map(|built| built.map(|built| Built { tier, ..built })))
 }
 
 /// Compiles with PyO3's macros expanded here where that can be, and with PyO3's own where it cannot or went wrong.

@@ -21,14 +21,14 @@ use crate::rustc::toolchain::Toolchain;
 use crate::stage::glue::CRATE;
 
 /// Raised whenever glue of an older engine must not be used any more.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 /// What was unused for so long goes when another one is made.
 const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The date of the last use is renewed at most that often.
 const PRECISION: Duration = Duration::from_secs(3600);
 
 /// The glue of a kernel, for the recorded call with which the kernel is compiled.
-pub struct Glue<'a> {
+pub struct Keeper<'a> {
     /// The kernel.
     pub task: &'a Task<'a>,
     /// Where its compiler is.
@@ -43,7 +43,7 @@ pub struct Glue<'a> {
     pub expander: Option<&'a Server>,
 }
 
-impl Glue<'_> {
+impl Keeper<'_> {
     /// The library, if it is there and whole.
     pub fn found(&self) -> Option<PathBuf> {
         let folder = self.folder();
@@ -58,7 +58,7 @@ impl Glue<'_> {
 
     /// The library, made where it is not there; `None` where the compiler does not make it.
     pub fn made(&self, observer: &mut dyn Observer) -> Result<Option<PathBuf>> {
-        let Glue { task, toolchain, recipe, .. } = self;
+        let Keeper { task, toolchain, recipe, .. } = self;
         if let Some(library) = self.found() {
             return Ok(Some(library));
         }

@@ -19,7 +19,7 @@ use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
 use crate::kernel::syntax;
 use crate::paths::{followed, normal};
-use crate::stage::glue::{Halves, halves};
+use crate::stage::glue::{Glue, Halves, halves};
 use crate::stage::pymodule;
 use crate::stage::split::{LONG, pieces};
 
@@ -41,8 +41,8 @@ pub struct Staged {
     pub in_pieces: bool,
     /// Are there functions for fast calls?
     pub is_fast: bool,
-    /// The text of the glue, where that is a crate of its own.
-    pub glue: Option<String>,
+    /// The glue, where that is a crate of its own.
+    pub glue: Option<Glue>,
     /// What is told of the kernel before it is compiled.
     pub warnings: Vec<Diagnostic>,
 }

@@ -13,6 +13,7 @@ use crate::paths::followed;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{move_places, name_folder, unstage};
 use crate::stage::copies::{Form, Stage, Staged, computes_includes, stage};
+use crate::stage::glue::Glue;
 use crate::stage::links::{Links, surround};
 use crate::stage::places::Places;
 use crate::stage::pymodule;
@@ -30,8 +31,8 @@ pub struct View {
     pub in_pieces: bool,
     /// Are there functions for fast calls in the crate root?
     pub is_fast: bool,
-    /// The text of the glue, where that is a crate of its own.
-    pub glue: Option<String>,
+    /// The glue, where that is a crate of its own.
+    pub glue: Option<Glue>,
     /// What is told of the kernel before it is compiled.
     pub warnings: Vec<Diagnostic>,
 }
