@@ -1,4 +1,4 @@
-"""Draws docs/calls.svg, two subjects of what `benchmarks/calls.py --json docs/calls.json` measured."""
+"""Draws docs/calls.svg, four subjects of what `benchmarks/calls.py --json docs/calls.json` measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from bars import Bar, draw
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SHOWN = ("increment", "logistic")
+SHOWN = ("increment", "logistic", "change", "array")
 OURS = "rsimport"
 
 

@@ -477,25 +477,60 @@ def test_a_fast_call_can_be_told_by_its_place_in_a_panic(kernel, run):
     assert not passed_through("optimized", RSIMPORT_FAST_CALLS="false")
 
 
+STRICT = """
+/// Doc.
+#[pyfunction]
+fn half(x: f64) -> f64 {
+    x / 2.0
+}
+
+/// Doc.
+#[pyclass]
+struct Kept {
+    n: i64,
+}
+
+#[pymethods]
+impl Kept {
+    #[new]
+    fn new() -> Self {
+        Kept { n: 1 }
+    }
+
+    fn one(&self) -> i64 {
+        self.n
+    }
+
+    fn more(&mut self, by: i64) -> i64 {
+        self.n += by;
+        self.n
+    }
+}
+"""
+
+
 @pytest.mark.parametrize(
-    ("block", "head"),
+    ("block", "head", "fast"),
     [
-        ("", "#![forbid(unsafe_code, unused_imports)]\n"),
-        ('//! ```cargo\n//! [dependencies]\n//! pyo3 = "0.30"\n//! ```\n', ""),
+        ("", "#![forbid(unsafe_code, unused_imports)]\n", False),
+        ('//! ```cargo\n//! [dependencies]\n//! pyo3 = "0.30"\n//! ```\n', "", False),
         (
             "",
             "#![deny(warnings, unused, unsafe_code, missing_docs, unreachable_pub, trivial_casts)]\n"
             "#![deny(trivial_numeric_casts, unused_qualifications)]\n//! Documented.\n",
+            True,
         ),
     ],
     ids=["unsafe code is forbidden", "a PyO3 of its own", "warnings are denied"],
 )
-def test_a_kernel_that_is_strict_or_has_its_own_pyo3_compiles(kernel, run, block, head):
-    kernel(
-        "k",
-        head + "/// Doc.\n#[pyfunction]\nfn half(x: f64) -> f64 {\n    x / 2.0\n}",
-        block=block,
-        prelude=False,
-    )
-    program = "import rsimport.import_hook, k; print(k.half(3.0), k.half(x=5.0))"
-    assert run(program, env={"RSIMPORT_TIER": "optimized"}).out == "1.5 2.5"
+def test_a_kernel_that_is_strict_or_has_its_own_pyo3_compiles(kernel, run, block, head, fast):
+    kernel("k", head + STRICT, block=block, prelude=False)
+    program = """
+        import rsimport, rsimport.import_hook, k
+        print(k.half(3.0), k.half(x=5.0), k.Kept().one(), k.Kept().more(2))
+        with open(rsimport.info(k).path, "rb") as library:
+            text = library.read()
+        print([b"fastcall_" + name in text for name in (b"0_half", b"1_Kept_one", b"2_Kept_more")])
+    """
+    said = run(program, env={"RSIMPORT_TIER": "optimized"}).out.splitlines()
+    assert said == ["1.5 2.5 1 3", str([fast] * 3)]

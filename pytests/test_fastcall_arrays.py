@@ -272,7 +272,7 @@ PROGRAM = """
 def test_a_fast_call_with_arrays_cannot_be_told_from_another(kernel, run):
     lines = ("[dependencies]", 'numpy = "0.30"')
     off = ("[package.metadata.rsimport]", "fast_calls = false")
-    kernel("fast", KERNEL, block=block(*lines), prelude=False)
+    kernel("fast", "#![deny(warnings)]\n" + KERNEL, block=block(*lines), prelude=False)
     kernel("plain", KERNEL, block=block(*lines, *off), prelude=False)
     env = {"RSIMPORT_TIER": "optimized", "RUST_BACKTRACE": "0"}
 

@@ -30,6 +30,6 @@ class Contestant(ABC):
     def build(self, folder: Path) -> Any:
         """Compiles in an empty folder.
 
-        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step`, but for what
-        is in `cannot`. Any exception says why it takes no part.
+        Returns what has `increment`, `logistic`, `length` and `total`, and `Map` with `step` and `swap`, but
+        for what is in `cannot`. Any exception says why it takes no part.
         """

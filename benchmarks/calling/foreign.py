@@ -19,7 +19,7 @@ class Library(Contestant):
     """What is called is plain C."""
 
     flags = ("-O3", "-DNDEBUG")
-    cannot = MappingProxyType({"method": "C has no classes"})
+    cannot = MappingProxyType(dict.fromkeys(("method", "change"), "C has no classes"))
     arrays: str
     """How arrays are passed."""
 

@@ -18,6 +18,7 @@ class Numba(Contestant):
     notes = MappingProxyType(
         {
             "method": "@jitclass",
+            "change": "@jitclass",
             "array": "a loop over the values; declared for float64[::1], so that no other is compiled for",
         }
     )

@@ -30,6 +30,10 @@ class Map:
     def step(self, x: float) -> float:
         return self.r * x * (1.0 - x)
 
+    def swap(self, r: float) -> float:
+        before, self.r = self.r, r
+        return before
+
 
 def increment(i: int) -> int:
     return i + 1

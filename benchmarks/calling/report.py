@@ -32,6 +32,7 @@ METHOD = (
 _BARS = (
     ("logistic", "rsimport", AGAINST, 1.1),
     ("method", "rsimport", AGAINST, 1.3),
+    ("change", "rsimport", AGAINST, 1.3),
     ("array", "rsimport", "PyO3 by hand", 0.5),
 )
 

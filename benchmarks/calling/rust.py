@@ -39,6 +39,7 @@ class ByHand(Contestant):
     cannot = MappingProxyType(
         {
             "method": "a class is best left to PyO3",
+            "change": "a class is best left to PyO3",
             "array": "the crate numpy takes PyO3's objects",
         }
     )

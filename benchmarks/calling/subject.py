@@ -64,6 +64,13 @@ SUBJECTS = {
         {"x": X},
         expected=R * X * (1.0 - X),
     ),
+    "change": Subject(
+        "method swap(float), which changes the object",
+        "o.swap(r)",
+        lambda module: module.Map(R),
+        {"r": R},
+        expected=R,
+    ),
     "text": Subject("length(str)", "f(text)", attrgetter("length"), {"text": "logistic"}, expected=8),
     "array": Subject(
         "total(float64 array of 4)",

@@ -27,6 +27,9 @@ const PYTHONS: std::ops::RangeInclusive<u32> = 9..=15;
 /// Variables for PyO3's build scripts that change nothing here.
 const HARMLESS: [&str; 4] = ["PYO3_BUILD_EXTENSION_MODULE", "PYO3_CARGO_FILE", "PYO3_CONFIG_FILE", "PYO3_PYTHON"];
 
+/// In fewer units than cargo's sixteen PyO3 is less work, which is less time where few can be compiled at once.
+const FEW_UNITS: &str = "profile.release.package.pyo3.codegen-units=2";
+
 /// How the stand-in is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Macros {
@@ -54,7 +57,16 @@ impl Macros {
         if !known || theirs || features || told || cargo.target().is_some() || !is_known(table) {
             return None;
         }
-        Some(Macros { configs: scripts(python, rustc.host(), minor).unwrap_or_default() })
+        let mut configs = scripts(python, rustc.host(), minor).unwrap_or_default();
+        // Whoever says anything about a profile may mean PyO3 as well.
+        let in_profile = |name: &str| name.starts_with("CARGO_PROFILE_");
+        let in_variable = variables().iter().any(|(name, _)| name.to_str().is_some_and(in_profile));
+        let is_told = in_variable || cargo.has_profile() || table.contains_key("profile");
+        let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+        if !is_told && are_few(&online) {
+            configs.push(FEW_UNITS.to_owned());
+        }
+        Some(Macros { configs })
     }
 
     /// Names it for those who share what was compiled with it.
@@ -76,6 +88,12 @@ impl Macros {
             _ => drop(dependencies.insert("pyo3".to_owned(), exactly)),
         }
     }
+}
+
+/// Are these no more than two processors? How many of a machine's a process may use does not matter: all processes on it
+/// are to share what is compiled.
+fn are_few(online: &str) -> bool {
+    matches!(online.trim(), "0" | "0-1")
 }
 
 fn is_other(feature: &str) -> bool {
@@ -160,6 +178,13 @@ mod tests {
             ("[target.'cfg(unix)'.dependencies]\npyo3 = '0.30'", false),
         ] {
             assert_eq!(is_known(&block.parse().unwrap()), known, "{block}");
+        }
+    }
+
+    #[test]
+    fn only_a_small_machine_has_few_processors() {
+        for (online, few) in [("0\n", true), ("0-1\n", true), ("0-15\n", false), ("0,2-5\n", false), ("", false)] {
+            assert_eq!(are_few(online), few, "{online}");
         }
     }
 

@@ -3,6 +3,7 @@
 #include <boost/version.hpp>
 
 #include <string>
+#include <utility>
 
 #include "subjects.h"
 
@@ -12,6 +13,7 @@ struct Map {
     double r;
     explicit Map(double r) : r(r) {}
     double step(double x) const { return logistic(1, r, x); }
+    double swap(double other) { return std::exchange(r, other); }
 };
 
 static size_t size(const std::string &text) { return text.size(); }
@@ -36,7 +38,7 @@ BOOST_PYTHON_MODULE(crossings)
 {
     py::def("increment", &increment);
     py::def("logistic", &logistic);
-    py::class_<Map>("Map", py::init<double>()).def("step", &Map::step);
+    py::class_<Map>("Map", py::init<double>()).def("step", &Map::step).def("swap", &Map::swap);
     py::def("length", &size);
     py::def("total", &total_of);
     py::scope().attr("version") = BOOST_LIB_VERSION;

@@ -32,6 +32,13 @@ static PyObject *total_of(PyObject *values)
     return NULL;
 }
 
+static PyObject *swap(PyObject *self, double r)
+{
+    double before = ((Map *)self)->r;
+    ((Map *)self)->r = r;
+    return PyFloat_FromDouble(before);
+}
+
 /* METH_O: one argument, as it is. */
 
 static PyObject *increment_o(PyObject *module, PyObject *argument)
@@ -61,6 +68,15 @@ static PyObject *step_o(PyObject *self, PyObject *argument)
         return NULL;
     }
     return PyFloat_FromDouble(logistic(1, ((Map *)self)->r, x));
+}
+
+static PyObject *swap_o(PyObject *self, PyObject *argument)
+{
+    double r = PyFloat_AsDouble(argument);
+    if (r == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    return swap(self, r);
 }
 
 /* METH_FASTCALL: a C array of arguments. */
@@ -105,6 +121,11 @@ static PyObject *step_fastcall(PyObject *self, PyObject *const *arguments, Py_ss
     return counted(count, 1) ? step_o(self, arguments[0]) : NULL;
 }
 
+static PyObject *swap_fastcall(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    return counted(count, 1) ? swap_o(self, arguments[0]) : NULL;
+}
+
 /* METH_VARARGS: a tuple, which is taken apart by a format. */
 
 static PyObject *increment_varargs(PyObject *module, PyObject *arguments)
@@ -142,6 +163,12 @@ static PyObject *step_varargs(PyObject *self, PyObject *arguments)
     return PyArg_ParseTuple(arguments, "d", &x) ? PyFloat_FromDouble(logistic(1, ((Map *)self)->r, x)) : NULL;
 }
 
+static PyObject *swap_varargs(PyObject *self, PyObject *arguments)
+{
+    double r;
+    return PyArg_ParseTuple(arguments, "d", &r) ? swap(self, r) : NULL;
+}
+
 static PyMethodDef functions[] = {
     {"increment_o", increment_o, METH_O, NULL},
     {"length_o", length_o, METH_O, NULL},
@@ -157,12 +184,21 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMethodDef methods_o[] = {{"step", step_o, METH_O, NULL}, {NULL, NULL, 0, NULL}};
-static PyMethodDef methods_fastcall[] = {
-    {"step", (PyCFunction)(void (*)(void))step_fastcall, METH_FASTCALL, NULL},
+static PyMethodDef methods_o[] = {
+    {"step", step_o, METH_O, NULL},
+    {"swap", swap_o, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
-static PyMethodDef methods_varargs[] = {{"step", step_varargs, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods_fastcall[] = {
+    {"step", (PyCFunction)(void (*)(void))step_fastcall, METH_FASTCALL, NULL},
+    {"swap", (PyCFunction)(void (*)(void))swap_fastcall, METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static PyMethodDef methods_varargs[] = {
+    {"step", step_varargs, METH_VARARGS, NULL},
+    {"swap", swap_varargs, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
 
 static int map_init(PyObject *self, PyObject *arguments, PyObject *keywords)
 {

@@ -22,6 +22,11 @@ cdef class Map:
     def step(self, double x):
         return self.r * x * (1.0 - x)
 
+    def swap(self, double r):
+        cdef double before = self.r
+        self.r = r
+        return before
+
 
 def length(str text not None):
     return len(text)

@@ -37,6 +37,10 @@ impl Map {
     fn step(&self, x: f64) -> f64 {
         logistic(1, self.r, x)
     }
+
+    fn swap(&mut self, r: f64) -> f64 {
+        std::mem::replace(&mut self.r, r)
+    }
 }
 
 #[pyfunction]

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include <string_view>
+#include <utility>
 
 #include "subjects.h"
 
@@ -11,6 +12,7 @@ namespace py = pybind11;
 struct Map {
     double r;
     double step(double x) const { return logistic(1, r, x); }
+    double swap(double other) { return std::exchange(r, other); }
 };
 
 PYBIND11_MODULE(crossings, module)
@@ -19,7 +21,8 @@ PYBIND11_MODULE(crossings, module)
     module.def("logistic", &logistic);
     py::class_<Map>(module, "Map")
         .def(py::init([](double r) { return Map{r}; }))
-        .def("step", &Map::step);
+        .def("step", &Map::step)
+        .def("swap", &Map::swap);
     module.def("length", [](std::string_view text) { return text.size(); });
     module.def(
         "total",

@@ -233,7 +233,8 @@
         unsafe { remove(array, true) }
     }
 
-    #[inline]
+    // Both are called by two functions, and compiled with every kernel.
+    #[inline(never)]
     unsafe fn add(array: *mut PyArrayObject, writes: bool) -> c_int {
         // SAFETY: the lists hold what was added and not removed, and nobody else reads them meanwhile.
         unsafe {
@@ -265,7 +266,7 @@
     }
 
     /// Removes the borrow that was added with this very array. Its shape may have changed meanwhile.
-    #[inline]
+    #[inline(never)]
     unsafe fn remove(array: *mut PyArrayObject, writes: bool) {
         // SAFETY: as above.
         unsafe {
@@ -299,9 +300,9 @@
     #[cold]
     unsafe fn grow(borrows: &mut Borrows) {
         let (old, count) = (borrows.lists, borrows.last + 1);
-        (borrows.lists, borrows.last) = (lists(8 * count), 8 * count - 1);
         // SAFETY: there are so many old lists, and each borrow is in one of them.
         unsafe {
+            (borrows.lists, borrows.last) = (lists(8 * count), 8 * count - 1);
             let mut at = 0;
             while at < count {
                 let mut borrow = *old.add(at);
@@ -318,7 +319,6 @@
     }
 
     /// Whose memory it is, at the end of the chain of arrays that show parts of others.
-    #[inline]
     unsafe fn base_of(array: *mut PyArrayObject) -> *mut PyObject {
         let mut object = array.cast::<PyObject>();
         // SAFETY: an array holds its base, and the caller an array.
@@ -336,7 +336,6 @@
         }
     }
 
-    #[inline]
     unsafe fn part_of(array: *mut PyArrayObject) -> Part {
         // SAFETY: an array has as many extents and strides as dimensions.
         unsafe {

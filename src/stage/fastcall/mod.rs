@@ -212,8 +212,10 @@ impl Written<'_> {
             statics.push_str(&format!("{cfg}static TURN_{own}: Turn = Turn::new(0); "));
             conditions.push(format!("self::is_ours(&TURN_{own})"));
         }
-        let patterns: String = (0..all).map(|n| format!("Some(x{n}), ")).collect();
-        conditions.push(format!("let ({patterns}) = ({reads})"));
+        if all > 0 {
+            let patterns: String = (0..all).map(|n| format!("Some(x{n}), ")).collect();
+            conditions.push(format!("let ({patterns}) = ({reads})"));
+        }
         let body =
             conditions.iter().rev().fold(self.called(), |inner, condition| format!("if {condition} {{ {inner} }}"));
         // SAFETY: (of the text that is written) Python gives as many arguments as it says.
