@@ -279,6 +279,39 @@ def test_pickling_costs_nothing_where_nobody_pickles(kernel, run):
     assert run(program).out.splitlines() == ["-", "False False", "-"]
 
 
+RAY = """
+import inspect
+def _make_remote(function, options):
+    if not inspect.isfunction(function):
+        raise TypeError("must be applied to either a function or a class")
+    return function, str(inspect.signature(function))
+"""
+
+REMOTE = """
+    import pickle, sys
+    if sys.argv[1] == "before":
+        import ray
+    import rsimport.import_hook, k
+    import ray
+    from ray._private import worker
+    function, signature = worker._make_remote(k.add, {})
+    print(function(1), function.__name__, function.__module__, signature)
+    try:
+        worker._make_remote(len, {})
+    except TypeError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ray_takes_functions_of_kernels_whichever_is_imported_first(shared, run, tmp_path, when):
+    # As Ray does it: benchmarks/ray_and_spark.py has the real one.
+    write(tmp_path, {"ray/__init__.py": "from . import _private\n", "ray/_private/worker.py": RAY})
+    write(tmp_path, {"ray/_private/__init__.py": "from . import worker\nimport multiprocessing.process\n"})
+    out = run(["-c", textwrap.dedent(REMOTE), when], cwd=shared, env={"PYTHONPATH": str(tmp_path)}).out
+    assert out.splitlines() == ["2 add k (x)", "must be applied to either a function or a class"]
+
+
 THING = """
 #[pyclass]
 struct Thing;

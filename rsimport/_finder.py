@@ -120,10 +120,10 @@ class KernelFinder(FileFinder):
             file = os.path.join(self.path, tail + ".rs")
             if _engine.marked(file):
                 return KernelLoader(fullname, file, current_settings(), file).spec()
-        if fullname == "multiprocessing" and spec is not None:
-            from rsimport._serving import accompany_when_loaded
+        if fullname in ("multiprocessing", "ray") and spec is not None:
+            from rsimport._serving import attend_when_loaded
 
-            accompany_when_loaded(spec)
+            attend_when_loaded(spec)
         return spec
 
     def kernels(self) -> list[str]:

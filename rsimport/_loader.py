@@ -397,6 +397,8 @@ def attend() -> None:
     if not _attending and "multiprocessing.process" in sys.modules:
         _attending = True
         _later("_workers").accompany()
+    if "ray" in sys.modules:
+        _later("_ray").adopt()
 
 
 def _forked() -> None:

@@ -93,8 +93,8 @@ def is_inherited(name: str, content: bytes) -> bool:
     return address is not None and address[1] == content
 
 
-def accompany_when_loaded(spec: ModuleSpec) -> None:
-    """Sees to child processes as soon as multiprocessing has been imported, which this is the spec of."""
+def attend_when_loaded(spec: ModuleSpec) -> None:
+    """Sees to worker processes as soon as what makes them has been imported, which this is the spec of."""
     loader: Any = spec.loader
 
     class Loader(type(loader)):  # type: ignore[misc]
