@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from helpers import LIMIT, wait_for
 
@@ -23,7 +23,9 @@ if CHROMIUM is None:
     pytest.skip("no browser is installed: apt-get install chromium", allow_module_level=True)
 
 playwright = pytest.importorskip("playwright.sync_api")
-pytest.importorskip("jupyterlab")
+# It takes seconds to import, which most workers never need.
+if find_spec("jupyterlab") is None:
+    pytest.skip("JupyterLab is not installed", allow_module_level=True)
 
 MILLISECONDS = int(LIMIT * 1000)
 PICTURES = os.environ.get("DOCS_PICTURES")
@@ -44,6 +46,8 @@ fn value() -> i64 {
 @pytest.fixture
 def lab(project: Path, tmp_path: Path, shared_cache: Path) -> Iterator[str]:
     """The address of an empty notebook in a JupyterLab of this test's own."""
+    import nbformat
+
     sheet = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%load_ext rsimport")])
     sheet.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(sheet, project / "a.ipynb")

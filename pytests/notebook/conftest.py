@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 from notebooks import Shell
 
 import rsimport
@@ -44,6 +42,9 @@ def shell(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
 @pytest.fixture
 def notebook(project: Path) -> Callable[..., list[list[Any]]]:
     """Runs cells in a real kernel, and tells what outputs each of them is left with."""
+    # It takes seconds to import, which most workers never need.
+    import nbformat
+    from nbclient import NotebookClient
 
     def run_cells(*cells: str) -> list[list[Any]]:
         sheet = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

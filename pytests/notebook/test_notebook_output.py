@@ -6,7 +6,6 @@ import re
 import sys
 from typing import Any
 
-import nbformat
 import pytest
 from helpers import REPOSITORY, block, line_of, value, write
 from notebooks import HELPER, USE, fresh
@@ -105,6 +104,7 @@ def test_progress_leaves_nothing_behind_that_can_be_seen(notebook, kernel):
 
 def test_the_example_notebook_runs_and_draws(notebook):
     path = REPOSITORY / "examples" / "notebook.ipynb"
+    nbformat = pytest.importorskip("nbformat")
     stored = nbformat.read(path, 4)
     nbformat.validate(stored)
     code = [cell for cell in stored.cells if cell.cell_type == "code"]

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from rsimport.toolbox.stubs._model import Module
 
 QUICK = ["-Copt-level=0", "-Cdebuginfo=0"]
-"""Flags for the kernel itself, which nobody runs. What it depends on is as always, and compiled already."""
+"""Flags for the kernel itself, which nobody runs."""
+QUICK_PROFILE = ("lto='off'", "codegen-units=256", "package.'*'.opt-level=0")
+"""The same for what it depends on, so that the kernels with other profiles share it too."""
 
 
 def stubs_of(place: Place, settings: dict[str, object]) -> Stubs:
@@ -37,12 +39,9 @@ def stubs_of(place: Place, settings: dict[str, object]) -> Stubs:
 def library_of(place: Place, settings: dict[str, object]) -> str:
     """A library of a kernel in which PyO3 has left what it knows."""
     kernel = Kernel(place.kernel, settings, pyo3_features=["experimental-inspect"])
-    arguments = [
-        "--crate-type=cdylib",
-        "--config",
-        f"profile.{kernel.project.profile}.package.pyo3.opt-level=0",
-    ]
-    run = kernel.run("rustc", arguments, QUICK)
+    profile = kernel.project.profile
+    quick = [f"--config=profile.{profile}.{line}" for line in QUICK_PROFILE]
+    run = kernel.run("rustc", ["--crate-type=cdylib", *quick], QUICK)
     if run.failure is not None:
         raise run.failure
     if run.library is None:
