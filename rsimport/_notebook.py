@@ -71,6 +71,16 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         registered.__self__.leave()
 
 
+def _explain_syntax(result: Any) -> None:
+    """Says why a cell was no Python in which Rust begins further down."""
+    if isinstance(result.error_before_exec, SyntaxError):
+        lines = str(result.info.raw_cell).strip().splitlines()
+        if not lines[0].startswith("%%") and any(line.startswith(f"%%{MAGIC}") for line in lines):
+            say(
+                f"%%{MAGIC} has to be the first line of its cell: move what stands above it into another cell"
+            )
+
+
 class Magic:
     """The magics of one shell."""
 
@@ -88,12 +98,14 @@ class Magic:
         """Installs the import hook, and all that the shell is to know of Rust."""
         shell, events = self.shell, self.shell.events
         events.register("pre_run_cell", self._note_input)
+        events.register("post_run_cell", _explain_syntax)
         self.undo = [
             install().uninstall,
             inspect_rust(shell),
             colour_cells(shell, MAGIC),
             complete(shell),
             partial(events.unregister, "pre_run_cell", self._note_input),
+            partial(events.unregister, "post_run_cell", _explain_syntax),
             self.auto.stop,
         ]
 

@@ -55,11 +55,17 @@ def elsewhere(error: CompileError, own: str) -> str | None:
     return "\n".join(hints) or None
 
 
+_FOR_IPYTHON = re.compile(r"\s*(%%?[a-z]|![^\[(])")
+
+_PYTHON = re.compile(r"(import|from) \w|(?!pub\b)[a-zA-Z_][\w.]*(\(| = )")
+"""What no item of Rust begins with: an import, a call, an assignment."""
+
+
 def no_rust(error: CompileError, text: str) -> str | None:
-    """A hint, if rustc does not understand a line that is written for IPython."""
+    """A hint, if rustc does not understand a line that is written for IPython or for Python."""
     for found in error.diagnostics:
         line = text.splitlines()[found.line - 2 : found.line - 1] if found.line else []
-        if found.code is None and line and re.match(r"\s*(%%?[a-z]|![^\[(])", line[0]):
+        if found.code is None and line and (_FOR_IPYTHON.match(line[0]) or _PYTHON.match(line[0])):
             return f"all below %%rsimport is Rust; move `{line[0].strip()}` into a cell of its own"
     return None
 

@@ -143,6 +143,12 @@ def test_a_line_for_ipython_within_rust_is_called_so(shell, line):
     assert hint == f"all below %%rsimport is Rust; move `{line}` into a cell of its own"
 
 
+@pytest.mark.parametrize("line", ["value()", "x = k.value()", "import numpy as np", "from k import value"])
+def test_python_below_rust_is_called_so(shell, line):
+    hint = shell.fails(f"%%rsimport -n k\n{USE}{value(1)}\n{line}").hint
+    assert hint == f"all below %%rsimport is Rust; move `{line}` into a cell of its own"
+
+
 @pytest.mark.parametrize("above", ["\n\n", "%%time\n", "\n%%time\n", ""])
 def test_lines_above_the_magic_count(shell, above, capsys):
     cell = f"{above}%%rsimport -n k\n{USE}{value('WRONG')}"
@@ -150,6 +156,14 @@ def test_lines_above_the_magic_count(shell, above, capsys):
     shell.ip.run_cell(cell)
     seen = capsys.readouterr()
     assert f"<cell k>:{line}: kernel `k`" in seen.out + seen.err
+
+
+@pytest.mark.parametrize("above", ["import os", "!ls", "x = 1\n"])
+def test_what_stands_above_the_magic_is_told(shell, above, capsys):
+    shell.ip.run_cell(f"{above}\n%%rsimport -n k\n{USE}{value(1)}")
+    assert "%%rsimport has to be the first line of its cell" in capsys.readouterr().err
+    shell.ip.run_cell("x = (\n")
+    assert "rsimport" not in capsys.readouterr().err
 
 
 def test_loading_installs_the_hook_and_unloading_takes_only_its_own(project, kernel, monkeypatch):
