@@ -50,6 +50,7 @@ lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python kernels
 	cd pytests && ../$(BIN)/stubtest rsimport._engine
 
 format: $(VENV)/tools ## format everything
@@ -95,10 +96,8 @@ faults: $(VENV)/installed $(VENV)/tools ## kill builds, fill disks, set limits f
 	cd pytests && ../$(BIN)/python -m faults --minutes $(MINUTES) --seed $(SEED)
 
 types: $(VENV)/installed $(VENV)/tools ## have every type checker that is there look at the stubs of many kernels
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[types]"
-	$(BIN)/pyright --pythonpath $(BIN)/python kernels
 	cd pytests && ../$(BIN)/stubtest rsimport.kernels --allowlist stubtest_allowed.txt
-	cd pytests && PATH="$(abspath $(BIN)):$$PATH" ../$(BIN)/python checkers.py ../kernels checked big_kernels --user checked/user.py
+	cd pytests && ../$(BIN)/python checkers.py ../kernels checked big_kernels --user checked/user.py
 
 docs: $(VENV)/installed ## write what is generated: the reference, and tables and pictures of the figures measured last
 	$(BIN)/python scripts/reference.py

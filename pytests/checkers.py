@@ -3,13 +3,15 @@
     python checkers.py KERNEL... [--user PROGRAM]
 
 mypy has to find nothing in them, for the oldest Python that is supported and for the running one, nor pyright
-if it is installed, nor may stubtest find a difference to the modules as the import hook loads them. A program
-that uses them has to have an error on every line behind `# wrong on purpose`, and no other.
+if it is there with the Node that runs it, nor may stubtest find a difference to the modules as the import
+hook loads them. A program that uses them has to have an error on every line behind `# wrong on purpose`, and
+no other.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -65,7 +67,8 @@ def check(kernels: list[Path], user: Path | None, folder: Path, versions: Sequen
     checkers: list[list[object]] = [
         [*python, "mypy", "--strict", "--python-version", version] for version in versions
     ]
-    if (pyright := shutil.which("pyright")) is not None:
+    beside = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    if shutil.which("node") and (pyright := shutil.which("pyright", path=beside)) is not None:
         checkers.append([pyright, "--pythonpath", sys.executable])
     for checker in checkers:
         command = [str(part) for part in [*checker, "."]]

@@ -246,6 +246,20 @@ def test_doctor_finds_everything(cli):
     assert all(word in said for word in ("cargo", "rustc", "linker", "cache", "hook"))
 
 
+def test_a_misspelled_variable_is_told_once_by_each_command_and_import(cli, kernel, run):
+    kernel("k", value(1))
+    meant = "did you mean RSIMPORT_PROFILE?"
+    env = {"RSIMPORT_PROFIL": "dev", "RSIMPORT_LIKE_NOTHING": "1"}
+    for command, code in [(["build", "k.rs"], 0), (["settings"], 0), (["doctor"], 1)]:
+        seen = cli(*command, env=env)
+        assert (seen.returncode, seen.stderr.count(meant)) == (code, 1), seen.text
+        assert ("RSIMPORT_LIKE_NOTHING sets nothing" in seen.out) == (command == ["doctor"])
+    program = "import rsimport.import_hook, k, rsimport; rsimport.imp('k'); print(k.value())"
+    seen = run(program, env=env)
+    assert seen.out == "1" and seen.stderr.count(meant) == 1 and "LIKE_NOTHING" not in seen.stderr
+    assert "RSIMPORT_" not in run(program, env={"RSIMPORT_PROFIL": ""}).stderr
+
+
 @pytest.mark.parametrize(
     ("text", "variable", "why"),
     [

@@ -165,9 +165,14 @@ def at(path: str | os.PathLike[str], fullname: str | None, settings: dict[str, o
         base = os.path.basename(kernel)
         fullname = base if os.path.isdir(kernel) else os.path.splitext(base)[0]
         if "." in fullname:
-            hint = "rename it, or give another name with fullname="
+            import shlex
+
+            name = fullname.replace(".", "_")
+            better = os.path.join(os.path.dirname(kernel), base.replace(fullname, name))
             raise ConfigError(
-                f"{kernel}: {fullname!r} cannot be the name of a module", hint=hint, kernel=kernel
+                f"{kernel}: {fullname!r} cannot be the name of a module",
+                hint=f'{shlex.join(["mv", kernel, better])}  # or, in Python, fullname="{name}"',
+                kernel=kernel,
             )
     return KernelLoader(fullname, kernel, settings)
 

@@ -93,8 +93,12 @@ TOOLBOX: dict[str, str] = {
     """,
 )
 @click.version_option(_engine.__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Import Rust kernels: a .rs file whose first line is `// rsimport` becomes a Python module."""
+    # `doctor` has that among its findings.
+    for problem in _engine.misspelled() if ctx.invoked_subcommand != "doctor" else ():
+        click.echo(_engine.shown(f"warning: {problem}", lines=True), err=True)
 
 
 @cli.command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import sys
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -70,7 +71,7 @@ def _editor() -> list[Finding]:
     if said is None:
         # Another tool has written it; whether kernels are in it is not for rsimport to say.
         return [Finding("editor", True, f"{file} is not rsimport's")]
-    again = f"rsimport ide {os.path.relpath(os.path.dirname(file))}"
+    again = f"rsimport ide {shlex.quote(os.path.relpath(os.path.dirname(file)))}"
     stale = [kernel for kernel, known in said["kernels"].items() if mark(kernel) != known]
     if stale:
         return [Finding("editor", False, f"{file} does not know {stale[0]} as it is", again)]

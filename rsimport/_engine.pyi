@@ -55,6 +55,7 @@ __all__ = [
     "lock_project",
     "lookup",
     "marked",
+    "misspelled",
     "module_files",
     "note",
     "outline",
@@ -553,6 +554,9 @@ def lock_project(folder: str, kernel: str, module: str, abi: str, settings: _Giv
 
 def checks(settings: _Given) -> list[Check]:
     """What a build needs, and whether it is there."""
+
+def misspelled() -> list[str]:
+    """What is wrong with environment variables that were meant to set something, told once in a process."""
 
 def templates() -> dict[str, dict[str, str]]:
     """The files of each template: pattern of the name to text, both with NAME for the kernel's name."""

@@ -17,6 +17,7 @@ use crate::config::abi::{Python, check_tag};
 use crate::config::ancestors::{Ancestors, Ignored};
 use crate::config::environment::Environment;
 use crate::config::layers::{Config, Overrides, declared_settings};
+use crate::config::misspelled::Misspelled;
 use crate::config::tier::Tier;
 use crate::digest::CLOCK_LAG;
 use crate::digest::Digest;
@@ -97,9 +98,17 @@ pub struct Resolved {
     pub tiers: &'static [Tier],
     /// What stands in folders above it and decides nothing.
     pub ignored: Vec<Ignored>,
+    /// Variables that were meant to decide something.
+    pub misspelled: Vec<Misspelled>,
 }
 
 impl Resolved {
+    /// Tells of what decides nothing and looks as if it did, once in a process.
+    pub(crate) fn tell_of_the_ignored(&self, observer: &mut dyn Observer) {
+        Ignored::tell(&self.ignored, observer);
+        Misspelled::tell(&self.misspelled, observer);
+    }
+
     /// The lock file that cargo has made for the kernel, or the one from which new kernels start.
     pub(crate) fn lock(&self) -> String {
         let of = |tier| self.cache.work(&identity(&self.source, tier)).join("package/Cargo.lock");
@@ -150,7 +159,7 @@ pub fn key(request: &Request) -> Result<String> {
 /// The warm path: finds the artifact of a kernel. Starts no process, takes no lock, needs no toolchain.
 pub fn lookup(request: &Request, observer: &mut dyn Observer) -> Result<Option<Artifact>> {
     let resolved = resolve(request)?;
-    Ignored::tell(&resolved.ignored, observer);
+    resolved.tell_of_the_ignored(observer);
     if resolved.config.settings.force_rebuild {
         return Ok(None);
     }
@@ -179,7 +188,7 @@ pub fn claim(request: &Request, observer: &mut dyn Observer) -> Result<bool> {
 /// Finds the artifact of a kernel, or builds it.
 pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) -> Result<Artifact> {
     let first = resolve(request)?;
-    Ignored::tell(&first.ignored, observer);
+    first.tell_of_the_ignored(observer);
     first.cache.prepare()?;
     let tier = wanted(&first);
     let identity = identity(&first.source, tier);
@@ -274,7 +283,8 @@ pub fn resolve(request: &Request) -> Result<Resolved> {
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo, &environment);
     let tiers = Tier::of(&source, &config, cargo.has_profile(), fingerprint.value("cargo environment"));
-    Ok(Resolved { source, config, cargo, cache, fingerprint, tiers, ignored: ancestors.ignored })
+    let (ignored, misspelled) = (ancestors.ignored, Misspelled::of(&environment));
+    Ok(Resolved { source, config, cargo, cache, fingerprint, tiers, ignored, misspelled })
 }
 
 /// Looks for an artifact in these tiers, the first of which is the best.

@@ -112,6 +112,7 @@ def test_a_fix_is_refused_and_bad_input_is_told_in_a_line(cli: Cli, project: Pat
         (["doc", "gone.rs"], 2, "does not exist"),
         (["test", "gone.rs"], 2, "does not exist"),
         (["expand", "gone.rs::f"], 2, "does not exist"),
+        (["test", "k.rs", "other.rs"], 2, "other.rs is no part of a test's name"),
         (["asm", "gone.rs::f"], 2, "does not exist"),
         (["fmt", "gone.rs"], 2, "does not exist"),
     ]:
@@ -119,7 +120,7 @@ def test_a_fix_is_refused_and_bad_input_is_told_in_a_line(cli: Cli, project: Pat
         assert (seen.returncode, words in seen.stderr) == (code, True), (arguments, seen.text)
         assert "Traceback" not in seen.text
     seen = cli("check", "k.rs", env=without_rust(project / "bin"))
-    assert seen.returncode == 1 and "cargo was not found" in seen.stderr and "hint: " in seen.stderr
+    assert seen.returncode == 1 and "error: cargo was not found\nhint: " in seen.stderr
 
 
 def test_a_kernel_in_a_folder_that_cannot_be_written_to_is_checked(

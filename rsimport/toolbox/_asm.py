@@ -20,7 +20,7 @@ from rsimport._api import at
 from rsimport._cli_options import given, setting_options
 from rsimport._errors import RsimportError, ToolchainError
 from rsimport._python import ABI
-from rsimport.toolbox._verb import Verb, kernel, near
+from rsimport.toolbox._verb import Verb, kernel, near, pasted
 
 MISSING = {
     "darwin": "xcode-select --install",
@@ -185,8 +185,10 @@ def _nothing(name: str, functions: list[Function], artifact: _engine.Artifact, p
         )
     if written:
         why = "the compiler has put it into those that call it, or nobody calls it"
-        return RsimportError(f"{where}: {why}", hint=f"rsimport asm {near(path)} lists those that there are")
-    return RsimportError(where, hint=f"rsimport asm {near(path)} lists those that there are")
+        return RsimportError(
+            f"{where}: {why}", hint=f"`rsimport asm {pasted(path)}` lists those that there are"
+        )
+    return RsimportError(where, hint=f"`rsimport asm {pasted(path)}` lists those that there are")
 
 
 def _disassembly(tool: str, artifact: _engine.Artifact, function: Function, further: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -173,6 +174,8 @@ class Project:
             "[tool.maturin]",
             f'module-name = "{self.module}.{found.library}"',
             'python-source = "python"',
+            # Outside of a repository nothing else keeps what was built, and environments, out of an sdist.
+            'exclude = ["dist/**", ".venv/**"]',
         ]
         features = list(found.features)
         if found.old:
@@ -206,7 +209,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
         what = "exists and is not empty" if folder.is_dir() else "is a file"
         raise ConfigError(f"{folder} {what}", hint="name a folder that does not exist yet")
     if not folder.parent.is_dir():
-        raise ConfigError(f"{folder}: there is no folder {folder.parent}", hint=f"mkdir -p {folder.parent}")
+        raise ConfigError(
+            f"{folder}: there is no folder {folder.parent}",
+            hint=shlex.join(["mkdir", "-p", str(folder.parent)]),
+        )
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as own:
         made = Path(own) / "made"
         made.mkdir()

@@ -16,7 +16,7 @@ from rsimport._cli_output import complain
 from rsimport._errors import RsimportError
 from rsimport._python import ABI
 from rsimport._streams import is_coloured
-from rsimport.toolbox._verb import Verb, kernels, near, tell
+from rsimport.toolbox._verb import Verb, kernels, near, pasted, tell
 
 
 @click.command(
@@ -60,7 +60,7 @@ def _format(path: str, check: bool, behind: list[str], settings: dict[str, Any])
         changed = not check and _text(loader.kernel) != before
         tell(f"{near(path)}: {'formatted' if changed else 'in order'}")
     elif check and not errors:
-        complain(f"{near(path)} is not formatted\nhint: rsimport fmt {near(path)}")
+        complain(f"{near(path)} is not formatted\nhint: rsimport fmt {pasted(path)}")
     else:
         complain(f"rustfmt has not formatted {near(path)}")
     return 0 if success else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from contextlib import suppress
@@ -59,7 +60,7 @@ def command(path: str, out: str | None, flycheck: bool, **options: Any) -> int:
     if os.path.exists(file) and said is None:
         raise ConfigError(
             f"{file} was not written by rsimport and is left alone",
-            hint=f"rsimport ide {path} --out rsimport-{NAME}",
+            hint=f"rsimport ide {shlex.quote(path)} --out rsimport-{NAME}",
         )
     kernels = _engine.kernels(root)
     if os.path.isfile(path) and os.path.abspath(path) not in kernels:
@@ -89,12 +90,16 @@ def build(
     known: dict[str, int] = {}
     sysroot = ""
     problems = 0
+    complained: set[str] = set()
     for path in kernels:
         try:
             kernel = Kernel(path, settings, own_macros=True)
             failure = crates.add(kernel)
         except RsimportError as exc:
-            complain(exc)
+            # Where there is no cargo, it is missing for each of them.
+            if str(exc) not in complained:
+                complain(exc)
+            complained.add(str(exc))
             problems += 1
             continue
         # One that does not compile is what an editor is for.
@@ -209,5 +214,5 @@ def _sharing(file: str, root: str, *, elsewhere: bool) -> list[str]:
         if ignored.is_file() and NAME in ignored.read_text(encoding="utf-8", errors="replace"):
             return []
         if (folder / ".git").exists():
-            return [f"hint: it names paths of this machine: echo {NAME} >> {ignored}"]
+            return [f"hint: it names paths of this machine: echo {NAME} >> {shlex.quote(str(ignored))}"]
     return []

@@ -12,7 +12,7 @@ from rsimport._cli_output import complain
 from rsimport._errors import RsimportError
 from rsimport.toolbox._check import warnings
 from rsimport.toolbox._harness import Harness, ended, waited
-from rsimport.toolbox._verb import Verb, kernels, near
+from rsimport.toolbox._verb import Verb, kernels, near, pasted
 
 
 @click.command(
@@ -57,6 +57,8 @@ def command(
     they are compiled as cargo compiles tests: without optimisation, and with all checks.
     """
     settings = given(options)
+    if (second := next((text for text in filters if text.endswith(".rs")), None)) is not None:
+        raise click.BadParameter(f"{second} is no part of a test's name; name one kernel, or a folder.")
     found = kernels([path])
     if doc:
         from rsimport.toolbox._doctests import run as run_examples
@@ -83,6 +85,6 @@ def _test(path: str, arguments: list[str], settings: dict[str, Any], release: bo
     code = waited(harness.start(arguments))
     how = ended(code)
     if how is not None:
-        hint = f"`rsimport test {near(path)} -- --test-threads=1` shows in which test"
+        hint = f"`rsimport test {pasted(path)} -- --test-threads=1` shows in which test"
         complain(f"the tests of {near(path)} ended with {how}\nhint: {hint}")
     return 0 if code == 0 else 1

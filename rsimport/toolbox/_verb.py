@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,6 +87,11 @@ def near(path: str) -> str:
     """A path as seen from here, where it lies here or below."""
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative
+
+
+def pasted(path: str) -> str:
+    """The same as a word of a shell's, for a hint that is to be pasted."""
+    return shlex.quote(near(path))
 
 
 def plural(count: int, what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def _maturin() -> str:
         found = next(filter(os.path.isfile, scripts), None)
     found = found or shutil.which("maturin")
     if found is None:
-        hint = f"{sys.executable} -m pip install 'maturin>=1.16,<2'"
+        hint = f"{shlex.quote(sys.executable)} -m pip install 'maturin>=1.16,<2'"
         raise ToolchainError("a wheel is built by maturin, which was not found", hint=hint)
     return found
 

@@ -32,7 +32,7 @@ use crate::kernel::syntax;
 use crate::observer::{Observer, Phase};
 use crate::rustc::diagnostics::disk_full;
 use crate::rustc::start::{Start, check_workspace};
-use crate::rustc::toolchain::{Identity, Toolchain};
+use crate::rustc::toolchain::{Identity, NO_CARGO, Toolchain};
 use crate::stage::copies::{Form, readable};
 use crate::stage::glue::Glue;
 use crate::stage::view::View;
@@ -139,7 +139,13 @@ impl Way {
     /// The one with macros that are expanded here, where that can be and was not refused; else cargo's own.
     fn of(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Way> {
         let Task { source, config, cache, work, .. } = task;
-        let (toolchain, rustc) = tools(source, config, cache, observer)?;
+        let (toolchain, rustc) = tools(source, config, cache, observer).map_err(|mut error| {
+            // Of a tool nobody wants to hear that; an import would have done without cargo.
+            if error.message == NO_CARGO {
+                error.message.push_str(", and this kernel is not in the cache yet");
+            }
+            error
+        })?;
         let plan = |macros| Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc, macros);
         let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
         let quick = quick.filter(|quick| !is_refused(cache, work, quick));

@@ -9,5 +9,6 @@ pub mod trust;
 pub mod ancestors;
 pub mod profile;
 pub mod layers;
+pub mod misspelled;
 pub mod abi;
 pub mod tier;

@@ -8,6 +8,7 @@ use crate::kernel::block::frontmatter;
 use crate::kernel::cell::{Cell, folder_of};
 use crate::kernel::last_read;
 use crate::limits::{failed, is_out_of_files};
+use crate::paths::quoted;
 
 /// How much of a file is looked at for the marker.
 const HEAD: u64 = 64 * 1024;
@@ -189,8 +190,26 @@ pub fn check_module_name(path: &Path, module: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::config(format!("{}: {module:?} cannot be the name of a Rust module for Python", path.display()))
-        .hint("use ASCII letters, digits and underscores: rename the file, or give another name with fullname=")
+        .hint(match path.file_stem() {
+            Some(stem) if stem == module => {
+                let better = renamed(path, module);
+                let name = better.file_stem().unwrap_or_default().to_string_lossy();
+                format!("mv {} {}  # or, in Python, fullname=\"{name}\"", quoted(path), quoted(&better))
+            }
+            _ => "use ASCII letters, digits and underscores".to_owned(),
+        })
         .kernel(path))
+}
+
+/// A file or folder under the nearest name that a module can have.
+fn renamed(path: &Path, module: &str) -> PathBuf {
+    let words = module.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = words.collect::<Vec<_>>().join("_");
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        name = format!("kernel_{name}").trim_end_matches('_').to_owned();
+    }
+    let named = path.with_file_name(name);
+    path.extension().map_or_else(|| named.clone(), |extension| named.with_extension(extension))
 }
 
 /// Where a manifest says that its library is; broken TOML is left for cargo to report.
@@ -229,5 +248,20 @@ mod tests {
             assert_eq!(check_module_name(Path::new("x.rs"), name).is_ok(), good, "{name}");
         }
         assert!(check_module_name(Path::new("x.rs"), "").is_err());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_a_module_is_to_be_renamed() {
+        for (file, module, hint) in [
+            ("a/my-step.rs", "my-step", "mv a/my-step.rs a/my_step.rs  # or, in Python, fullname=\"my_step\""),
+            ("größer als.rs", "größer als", "mv 'größer als.rs' gr_er_als.rs  # or, in Python, fullname=\"gr_er_als\""),
+            ("3d.rs", "3d", "mv 3d.rs kernel_3d.rs  # or, in Python, fullname=\"kernel_3d\""),
+            ("ß.rs", "ß", "mv 'ß.rs' kernel.rs  # or, in Python, fullname=\"kernel\""),
+            ("my-crate", "my-crate", "mv my-crate my_crate  # or, in Python, fullname=\"my_crate\""),
+            ("step.rs", "my-step", "use ASCII letters, digits and underscores"),
+        ] {
+            let error = check_module_name(Path::new(file), module).unwrap_err();
+            assert_eq!(error.hint.as_deref(), Some(hint));
+        }
     }
 }

@@ -25,6 +25,7 @@ use crate::compile::symbol;
 use crate::config::ancestors::Ancestors;
 use crate::config::environment::Environment;
 use crate::config::layers::Config;
+use crate::config::misspelled::Misspelled;
 use crate::config::settings::{Settings, table};
 use crate::digest::Digest;
 use crate::engine::{self, Request};
@@ -56,8 +57,8 @@ mod _engine {
     #[pymodule_export]
     use super::{
         Artifact, Check, Diagnostic, Export, Follower, Named, Origin, Setting, address, build, capsule, checks, claim,
-        crate_source, discard_images, image, kernels, key, lacking, lookup, marked, note, outline, recall, settings,
-        settings_table, shown, templates, warm, write_cell,
+        crate_source, discard_images, image, kernels, key, lacking, lookup, marked, misspelled, note, outline, recall,
+        settings, settings_table, shown, templates, warm, write_cell,
     };
 
     #[pymodule_export]
@@ -368,6 +369,13 @@ fn checks(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Vec<Check>> 
         .into_iter()
         .map(|check| Check { name: check.name, ok: check.ok, detail: check.detail, hint: check.hint })
         .collect())
+}
+
+/// Variables that were meant to set something and do not, of which nothing has been said in this process.
+#[pyfunction]
+fn misspelled() -> Vec<String> {
+    let found = Misspelled::of(&Environment::now());
+    found.iter().filter(|one| one.is_news()).map(Misspelled::text).collect()
 }
 
 /// The templates of `rsimport new`: name, then file name and text with NAME for the module's name.

@@ -28,6 +28,8 @@ const FOREIGN: [&str; 8] = [
 
 /// The oldest Rust that builds kernels: the first with edition 2024, and the one that PyO3 needs.
 pub const MINIMUM: &str = "1.85";
+/// What is said where there is no cargo.
+pub const NO_CARGO: &str = "cargo was not found";
 /// What to paste where there is no Rust, or one that is too old.
 pub const INSTALL: &str = if cfg!(windows) {
     "this installs it: winget install Rustlang.Rustup"
@@ -76,7 +78,7 @@ impl Toolchain {
             || executable(&home()?.join(".cargo/bin/cargo")),
         ];
         let cargo = lookups.iter().find_map(|lookup| lookup()).ok_or_else(|| {
-            Error::toolchain("cargo was not found, and this kernel is not in the cache yet")
+            Error::toolchain(NO_CARGO)
                 .hint(format!("{INSTALL}\n(if it is installed already, put the folder of cargo into PATH)"))
         })?;
         let beside = || executable(&cargo.with_file_name("rustc"));

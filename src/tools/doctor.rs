@@ -6,6 +6,8 @@ use crate::cache::entries::entries;
 use crate::cache::layout::Cache;
 use crate::cache::owner::stranger;
 use crate::config::ancestors::Ancestors;
+use crate::config::environment::Environment;
+use crate::config::misspelled::Misspelled;
 use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::paths::quoted;
@@ -54,6 +56,13 @@ pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
     });
     for ignored in Ancestors::of(folder, None).ignored.into_iter().chain(Start::of(folder, None).ignored) {
         checks.push(bad("configuration", Error::config(ignored.to_string()).hint(ignored.hint())));
+    }
+    for strange in Misspelled::of(&Environment::now()) {
+        // What is like no setting may be somebody else's.
+        checks.push(match strange.meant {
+            Some(_) => bad("settings", Error::config(strange.problem()).hint(strange.hint())),
+            None => good("settings", strange.problem()),
+        });
     }
     checks.push(good("Python headers", "not needed".to_owned()));
     let cache = Cache::open(settings).and_then(|cache| cache.check_writable().map(|()| cache));

@@ -24,7 +24,7 @@ pub fn item(text: &str, path: &str) -> Result<String> {
     }
     syntax::forget();
     if found.is_empty() {
-        let error = Error::config(format!("there is no item {path} in it"));
+        let error = Error::config(format!("the kernel has no item `{path}`"));
         let near = crate::similar::similar(path, names.iter().map(String::as_str));
         return Err(match near {
             Some(near) => error.hint(format!("did you mean {near}?")),

@@ -20,7 +20,6 @@ use crate::compile::package::Package;
 use crate::compile::plan::{MARK, Plan};
 use crate::compile::refusals::{is_refused, refusal, refuse};
 use crate::config::abi::Python;
-use crate::config::ancestors::Ignored;
 use crate::config::tier::Tier;
 use crate::digest::{CLOCK_LAG, Digest};
 use crate::engine::{Request, Resolved, resolve};
@@ -126,7 +125,7 @@ impl Project {
     pub fn open(request: &Request, python: &Python, wishes: Wishes, observer: &mut dyn Observer) -> Result<Project> {
         let resolved = resolve(request)?;
         let Resolved { source, config, cargo, cache, fingerprint, .. } = &resolved;
-        Ignored::tell(&resolved.ignored, observer);
+        resolved.tell_of_the_ignored(observer);
         cache.prepare()?;
         let (toolchain, rustc) = tools(source, config, cache, observer)?;
         let work = cache.work(&name(&resolved));
@@ -315,7 +314,10 @@ impl Project {
                 package.keep_versions()?;
             } else {
                 own.extend(output.said_of_kernel().cloned());
-                run.failure = Some(self.view.restored(package.failure(output)));
+                let mut failure = package.failure(output);
+                // What rustc says of its own options was written here, as for `expand`.
+                failure.diagnostics.retain(|said| said.level == "error" || said.file.is_some());
+                run.failure = Some(self.view.restored(failure));
             }
             if let Some(program) = run.executable().filter(|_| run.success) {
                 run.program = Some(self.kept(program)?);
