@@ -443,10 +443,7 @@ impl CountMinSketch {
         let Ok(other) = other.cast::<Self>() else {
             return Ok(py.NotImplemented().into_bound(py));
         };
-        slf.get().counts(py)?.check(other.get().counts(py)?)?;
-        let sketch = pickling::duplicate(slf)?;
-        sketch.get().merge(other, None)?;
-        Ok(sketch.into_any())
+        Ok(pickling::joined(slf, other)?.into_any())
     }
 
     fn __ior__(&self, other: &Bound<'_, Self>) -> PyResult<()> {
@@ -501,13 +498,7 @@ impl CountMinSketch {
     ) -> PyResult<()> {
         let counts = slf.get().counts(slf.py());
         // SAFETY: the view is the caller's, and waits to be filled; the sketch keeps its counters.
-        let filled =
-            counts.and_then(|counts| unsafe { counts.lend(slf.clone().into_any(), view, flags) });
-        if filled.is_err() && !view.is_null() {
-            // SAFETY: the view can be written; one that is refused has no owner.
-            unsafe { (*view).obj = std::ptr::null_mut() };
-        }
-        filled
+        unsafe { counts::lend(counts, slf.clone().into_any(), view, flags) }
     }
 }
 

@@ -706,8 +706,8 @@ def unpack(content: str, data: bytes) -> str:
 def write_source(content: str, files: list[tuple[str, bytes]]) -> str:
     """Writes the files of a kernel that came from elsewhere into the cache; returns their folder."""
 
-def own_files(kernel: str, inputs: list[str]) -> list[tuple[str, bytes]]:
-    """The files of a kernel that lie in its own folder, by their places in it."""
+def own_files(artifact: Artifact, kernel: str, abi: str, settings: _Given) -> list[tuple[str, bytes]]:
+    """The files of a kernel that lie in its own folder, by their places in it, and its lock file."""
 
 def bundle(artifact: Artifact, kernel: str, abi: str, settings: _Given, folder: str) -> None:
     """Adds the artifact of a kernel to a cache that is made to be shared."""

@@ -1,5 +1,6 @@
 //! Many keys in one call: lists and other iterables here, arrays in `array.rs` and `arrow.rs`.
 
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyException, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
@@ -291,14 +292,17 @@ pub fn listed<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     Ok(items.clone())
 }
 
-/// Weights, which are all known before the first key is counted.
-fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
+/// Weights, which are all known before the first key is counted. Those of an array are read without an object for each.
+pub fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
+    if let Some(read) = array_of_ints(weights)? {
+        return Ok(read);
+    }
     let weights = listed(weights)?.try_iter()?.enumerate();
     let read = |(n, weight): (usize, PyResult<Bound<'_, PyAny>>)| {
         let weight = weight?;
         weight.extract::<u64>().map_err(|error| {
             if error.is_instance_of::<PyOverflowError>(weight.py()) {
-                PyOverflowError::new_err(format!("weight {n} is negative or beyond 64 bits"))
+                no_weight(n)
             } else if error.is_instance_of::<PyTypeError>(weight.py()) {
                 PyTypeError::new_err(format!("weight {n}: {}", error.value(weight.py())))
             } else {
@@ -307,4 +311,38 @@ fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
         })
     };
     weights.map(read).collect()
+}
+
+/// The ints of whatever gives NumPy an array of ints, as columns of pyarrow, pandas and polars do if none is missing.
+fn array_of_ints(weights: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u64>>> {
+    let py = weights.py();
+    let Some(method) = weights.getattr_opt("__array__")? else {
+        return Ok(None);
+    };
+    // Whatever is wrong with it is said of the item that it is about.
+    let Ok(array) = method.call0() else {
+        return Ok(None);
+    };
+    let kind = array.getattr("dtype")?.getattr("kind")?;
+    let wide = match kind.extract::<char>()? {
+        'i' => "=i8",
+        'u' => "=u8",
+        _ => return Ok(None),
+    };
+    if array.getattr("ndim")?.extract::<usize>()? != 1 {
+        return Ok(None);
+    }
+    let array = array.call_method1("astype", (wide,))?;
+    if wide == "=u8" {
+        return PyBuffer::<u64>::get(&array)?.to_vec(py).map(Some);
+    }
+    let read = PyBuffer::<i64>::get(&array)?.to_vec(py)?;
+    let read = read.into_iter().enumerate();
+    read.map(|(n, weight)| u64::try_from(weight).map_err(|_| no_weight(n)))
+        .collect::<PyResult<_>>()
+        .map(Some)
+}
+
+fn no_weight(n: usize) -> PyErr {
+    PyOverflowError::new_err(format!("weight {n} is negative or beyond 64 bits"))
 }

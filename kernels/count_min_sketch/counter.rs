@@ -6,14 +6,19 @@ use super::keys::Probe;
 
 /// A counter of 32 or 64 bits, at zero where all its bytes are; the ordering of accesses is the lock's business.
 pub trait Counter {
+    /// What it is where nobody shares it: it lies in memory in the same way.
+    type Plain: Copy;
     const FULL: u64;
     const SIZE: usize;
     fn get(&self) -> u64;
     /// Expects at most `FULL`.
     fn set(&self, value: u64);
+    /// The sum, or a full counter.
+    fn sum(one: Self::Plain, other: Self::Plain) -> Self::Plain;
 }
 
 impl Counter for AtomicU32 {
+    type Plain = u32;
     const FULL: u64 = u32::MAX as u64;
     const SIZE: usize = 4;
 
@@ -26,9 +31,15 @@ impl Counter for AtomicU32 {
     fn set(&self, value: u64) {
         self.store(value as u32, Relaxed);
     }
+
+    #[inline(always)]
+    fn sum(one: Self::Plain, other: Self::Plain) -> Self::Plain {
+        one.saturating_add(other)
+    }
 }
 
 impl Counter for AtomicU64 {
+    type Plain = u64;
     const FULL: u64 = u64::MAX;
     const SIZE: usize = 8;
 
@@ -40,6 +51,11 @@ impl Counter for AtomicU64 {
     #[inline(always)]
     fn set(&self, value: u64) {
         self.store(value, Relaxed);
+    }
+
+    #[inline(always)]
+    fn sum(one: Self::Plain, other: Self::Plain) -> Self::Plain {
+        one.saturating_add(other)
     }
 }
 
@@ -105,6 +121,26 @@ pub fn raise<C: Counter>(cells: &[C], shape: (usize, usize), probe: Probe, count
 pub fn absorb<C: Counter>(mine: &[C], theirs: &[C], weight: u64) {
     for (cell, more) in mine.iter().zip(theirs) {
         saturate(cell, more.get().saturating_mul(weight));
+    }
+}
+
+/// Sets counters to the sums of those at the same places, many at a time, as no atomic can be.
+///
+/// # Safety
+///
+/// Nobody changes any of them meanwhile, and nobody else knows of the first yet.
+pub unsafe fn sum<C: Counter>(target: &[C], one: &[C], other: &[C]) {
+    let len = target.len().min(one.len()).min(other.len());
+    // SAFETY: they are as long, and the same in memory; the rest is the caller's promise.
+    let (target, one, other) = unsafe {
+        (
+            std::slice::from_raw_parts_mut(target.as_ptr().cast_mut().cast::<C::Plain>(), len),
+            std::slice::from_raw_parts(one.as_ptr().cast::<C::Plain>(), len),
+            std::slice::from_raw_parts(other.as_ptr().cast::<C::Plain>(), len),
+        )
+    };
+    for ((target, &one), &other) in target.iter_mut().zip(one).zip(other) {
+        *target = C::sum(one, other);
     }
 }
 

@@ -68,7 +68,7 @@ impl Counts {
     /// # Safety
     ///
     /// `view` is null or can be written, and `owner` keeps these counts alive.
-    pub unsafe fn lend(
+    unsafe fn lend(
         &self,
         owner: Bound<'_, PyAny>,
         view: *mut ffi::Py_buffer,
@@ -121,6 +121,26 @@ impl Counts {
         unsafe { view.write(filled) };
         Ok(())
     }
+}
+
+/// Fills a view of the counters of `owner`, or leaves it without an owner.
+///
+/// # Safety
+///
+/// As that of `Counts::lend`.
+pub unsafe fn lend(
+    counts: PyResult<&Counts>,
+    owner: Bound<'_, PyAny>,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> PyResult<()> {
+    // SAFETY: the caller's promise.
+    let filled = counts.and_then(|counts| unsafe { counts.lend(owner, view, flags) });
+    if filled.is_err() && !view.is_null() {
+        // SAFETY: the view can be written; one that is refused has no owner.
+        unsafe { (*view).obj = null_mut() };
+    }
+    filled
 }
 
 fn refuse(text: &'static str) -> PyResult<()> {

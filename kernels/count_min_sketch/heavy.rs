@@ -4,16 +4,19 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::PyTypeInfo;
+use std::ffi::c_int;
+
 use pyo3::exceptions::PyValueError;
-use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyType};
+use pyo3::{PyTypeInfo, ffi, prelude::*};
 
 use super::arrow::{Chunks, Given};
-use super::batch::{given, listed};
-use super::keys::{Hasher, Keys, Probe};
-use super::table::Table;
+use super::batch::{given, listed, read_weights};
+use super::counts::{self, Counts};
+use super::keys::{Keys, Probe};
+use super::options::Options;
+use super::pickling::{self, Lent};
 use super::{bounds, saved};
 
 const MAX_K: usize = 1 << 20;
@@ -37,8 +40,7 @@ pub struct HeavyHitters {
     /// Number of keys to find.
     #[pyo3(get)]
     k: usize,
-    table: Table,
-    hasher: Hasher,
+    counts: Counts,
     kept: Mutex<Kept>,
 }
 
@@ -56,10 +58,16 @@ impl HeavyHitters {
         if !(1..=MAX_K).contains(&k) {
             return Err(PyValueError::new_err("k must be 1 to 2**20"));
         }
+        let options = Options {
+            width: width.unwrap_or(1024.max(64 * k)),
+            depth,
+            conservative: true,
+            counter_bits: 64,
+            seed,
+        };
         Ok(Self {
             k,
-            table: Table::new(py, width.unwrap_or(1024.max(64 * k)), depth, true, true)?,
-            hasher: Hasher::new(Keys::Any, seed),
+            counts: Counts::new(py, Keys::Any, options, false)?,
             kept: Mutex::default(),
         })
     }
@@ -67,19 +75,19 @@ impl HeavyHitters {
     /// Counters in a row of the sketch.
     #[getter]
     fn width(&self) -> usize {
-        self.table.width
+        self.counts.table.width
     }
 
     /// Number of rows of the sketch.
     #[getter]
     fn depth(&self) -> usize {
-        self.table.depth
+        self.counts.table.depth
     }
 
     /// Sum of all counts inserted.
     #[getter]
     fn total(&self) -> u64 {
-        self.table.total()
+        self.counts.table.total()
     }
 
     /// Add `count` occurrences of `key`.
@@ -87,7 +95,7 @@ impl HeavyHitters {
     /// Raises OverflowError if `count` is negative or needs more than 64 bits.
     #[pyo3(signature = (key, count = 1))]
     fn insert(&self, key: &Bound<'_, PyAny>, count: u64) -> PyResult<()> {
-        let probe = self.hasher.key(key)?;
+        let probe = self.counts.hasher.key(key)?;
         self.count_in(key.py(), probe, count, || Ok(key.clone().unbind()))
     }
 
@@ -106,11 +114,9 @@ impl HeavyHitters {
         weights: Option<&Bound<'_, PyAny>>,
         column: Option<&str>,
     ) -> PyResult<()> {
-        let mut weights = weights
-            .map(|weights| listed(weights)?.try_iter())
-            .transpose()?;
+        let mut weights = weights.map(read_weights).transpose()?.map(Vec::into_iter);
         let mut weight = || match &mut weights {
-            Some(weights) => weights.next().ok_or_else(unequal)??.extract(),
+            Some(weights) => weights.next().ok_or_else(unequal),
             None => Ok(1),
         };
         let (items, given) = given(items, column)?;
@@ -125,26 +131,26 @@ impl HeavyHitters {
             None => {
                 for (n, key) in listed(&items)?.try_iter()?.enumerate() {
                     let key = key?;
-                    let probe = self.hasher.item(n, &key)?;
+                    let probe = self.counts.hasher.item(n, &key)?;
                     self.count_in(py, probe, weight()?, || Ok(key.unbind()))?;
                 }
             }
         }
-        match weights.and_then(|mut weights| weights.next()) {
-            Some(_) => Err(unequal()),
-            None => Ok(()),
+        match weights.is_some_and(|weights| weights.len() > 0) {
+            true => Err(unequal()),
+            false => Ok(()),
         }
     }
 
     /// Estimate how often `key` was inserted: never too low.
     fn count(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
-        Ok(self.table.estimate(self.hasher.key(key)?))
+        Ok(self.counts.table.estimate(self.counts.hasher.key(key)?))
     }
 
     /// Return (lower, upper): the count of `key` is not above `upper`, and not below `lower` with
     /// probability 1 - exp(-depth).
     fn bounds(&self, key: &Bound<'_, PyAny>) -> PyResult<(u64, u64)> {
-        Ok(bounds(&self.table, self.hasher.key(key)?))
+        Ok(bounds(&self.counts.table, self.counts.hasher.key(key)?))
     }
 
     /// Return the `n` most frequent keys, `k` if not given, as (key, count), highest count first.
@@ -175,29 +181,39 @@ impl HeavyHitters {
     /// Raises ValueError if the widths, depths or seeds differ.
     fn merge(&self, py: Python<'_>, other: &Bound<'_, Self>) -> PyResult<()> {
         let other = other.get();
-        let shape = |h: &Self| (h.table.width, h.table.depth, h.hasher.seed);
+        let shape = |h: &Self| {
+            (
+                h.counts.table.width,
+                h.counts.table.depth,
+                h.counts.hasher.seed,
+            )
+        };
         if shape(self) != shape(other) {
             let text = format!("cannot merge {} into {}", other.__repr__(), self.__repr__());
             return Err(PyValueError::new_err(text));
         }
         let theirs = other.remembered(py);
-        self.table.merge(py, &other.table, 1);
+        self.counts.table.merge(py, &other.counts.table, 1);
         for (probe, key) in self.remembered(py).into_iter().chain(theirs) {
-            self.offer(py, probe, self.table.estimate(probe), || Ok(key))?;
+            self.offer(py, probe, self.counts.table.estimate(probe), || Ok(key))?;
         }
         Ok(())
     }
 
     /// Forget everything that was inserted.
     fn clear(&self, py: Python<'_>) {
-        self.table.clear(py);
+        self.counts.table.clear(py);
         let old = std::mem::take(&mut *self.lock(py));
         // Dropped with the lock open: the end of a key may run Python code.
         drop(old);
     }
 
     fn __repr__(&self) -> String {
-        let (width, depth, seed) = (self.table.width, self.table.depth, self.hasher.seed);
+        let (width, depth, seed) = (
+            self.counts.table.width,
+            self.counts.table.depth,
+            self.counts.hasher.seed,
+        );
         format!("HeavyHitters({}, {width}, {depth}, seed={seed})", self.k)
     }
 
@@ -206,45 +222,77 @@ impl HeavyHitters {
         let object = PyAny::type_object(slf.py()).call_method1("__sizeof__", (slf,))?;
         let heavy = slf.get();
         let kept = heavy.lock(slf.py()).memory();
-        Ok(object.extract::<usize>()? + heavy.table.memory() + kept)
+        Ok(object.extract::<usize>()? + heavy.counts.table.memory() + kept)
     }
 
     /// Pickle as the bytes of the sketch and the keys.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, State<'py>)> {
         let (py, heavy) = (slf.py(), slf.get());
-        let keys = heavy
-            .remembered(py)
-            .into_iter()
-            .map(|(_, key)| key)
-            .collect();
-        let bytes = saved::write(py, &heavy.table, &heavy.hasher)?;
-        Ok((slf.get_type().getattr("_restore")?, (heavy.k, bytes, keys)))
+        let bytes = saved::write(py, &heavy.counts.table, &heavy.counts.hasher)?;
+        let state = (heavy.k, bytes, heavy.objects(py), None);
+        Ok((slf.get_type().getattr("_restore")?, state))
     }
 
+    /// Pickle from protocol 5 on without a copy of the counters, which can stay out of the pickle.
+    fn __reduce_ex__<'py>(
+        slf: &Bound<'py, Self>,
+        protocol: i32,
+    ) -> PyResult<(Bound<'py, PyAny>, State<'py>)> {
+        if !pickling::lends(protocol) {
+            return Self::__reduce__(slf);
+        }
+        let heavy = slf.get();
+        let (header, cells) = pickling::lent(slf.as_any(), &heavy.counts)?;
+        let state = (heavy.k, header, heavy.objects(slf.py()), Some(cells));
+        Ok((slf.get_type().getattr("_restore")?, state))
+    }
+
+    /// Make one of what was pickled.
     #[classmethod]
+    #[pyo3(signature = (k, data, keys, cells = None))]
     fn _restore(
         cls: &Bound<'_, PyType>,
         k: usize,
         data: &[u8],
         keys: Vec<Py<PyAny>>,
+        cells: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let saved = saved::read(data)?;
+        let lent = cells.map(Lent::of).transpose()?;
+        let saved = match &lent {
+            Some(lent) => saved::parse(data, lent.bytes())?,
+            None => saved::read(data)?,
+        };
         let options = saved.options;
         if saved.keys != Keys::Any || !options.conservative || options.counter_bits != 64 {
             return Err(PyValueError::new_err("no saved sketch of heavy hitters"));
         }
         let py = cls.py();
         let heavy = Self::new(py, k, Some(options.width), options.depth, options.seed)?;
-        heavy.table.restore(py, saved.total, saved.cells);
+        heavy.counts.table.restore(py, saved.total, saved.cells);
         for key in keys {
-            let probe = heavy.hasher.key(key.bind(py))?;
-            heavy.offer(py, probe, heavy.table.estimate(probe), || Ok(key))?;
+            let probe = heavy.counts.hasher.key(key.bind(py))?;
+            heavy.offer(py, probe, heavy.counts.table.estimate(probe), || Ok(key))?;
         }
         Ok(heavy)
     }
+
+    /// Lends the counters, of format Q and shape (depth, width), for reading only.
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
+        // SAFETY: the view is the caller's, and waits to be filled; the object keeps its counters.
+        unsafe { counts::lend(Ok(&slf.get().counts), slf.clone().into_any(), view, flags) }
+    }
 }
 
-type State<'py> = (usize, Bound<'py, PyBytes>, Vec<Py<PyAny>>);
+type State<'py> = (
+    usize,
+    Bound<'py, PyBytes>,
+    Vec<Py<PyAny>>,
+    Option<Bound<'py, PyAny>>,
+);
 
 impl HeavyHitters {
     fn count_chunks(
@@ -253,7 +301,7 @@ impl HeavyHitters {
         chunks: &Chunks,
         weight: &mut impl FnMut() -> PyResult<u64>,
     ) -> PyResult<()> {
-        chunks.each(&self.hasher, |probe, column, n| {
+        chunks.each(&self.counts.hasher, |probe, column, n| {
             self.count_in(py, probe, weight()?, || Ok(column.object(py, n)?.unbind()))
         })?;
         py.check_signals()
@@ -266,10 +314,10 @@ impl HeavyHitters {
         count: u64,
         key: impl FnOnce() -> PyResult<Py<PyAny>>,
     ) -> PyResult<()> {
-        let turn = self.table.turn_attached(py);
-        self.table.add(&turn, probe, count);
+        let turn = self.counts.table.turn_attached(py);
+        self.counts.table.add(&turn, probe, count);
         drop(turn);
-        self.offer(py, probe, self.table.estimate(probe), key)
+        self.offer(py, probe, self.counts.table.estimate(probe), key)
     }
 
     /// Remembers a key if its count is high enough. It is only made then.
@@ -293,6 +341,13 @@ impl HeavyHitters {
         self.kept
             .lock_py_attached(py)
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn objects(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        self.remembered(py)
+            .into_iter()
+            .map(|(_, key)| key)
+            .collect()
     }
 
     fn remembered(&self, py: Python<'_>) -> Vec<(Probe, Py<PyAny>)> {

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 
 use super::CountMinSketch;
+use super::counts::Counts;
 use super::dropin::{class, takes};
 use super::keys::Keys;
 use super::options::Options;
@@ -43,17 +44,32 @@ pub fn reduce_ex<'py>(
         // That of a subclass, which `object` would have called.
         return slf.call_method0("__reduce__");
     }
-    // The counters lie in memory as in the saved bytes only where the lowest byte comes first.
-    if protocol < 5 || cfg!(target_endian = "big") {
+    if !lends(protocol) {
         return Ok(reduce(slf)?.into_pyobject(py)?.into_any());
     }
-    let counts = slf.get().counts(py)?;
-    let header = PyBytes::new(py, &saved::header(&counts.table, &counts.hasher));
-    let cells = py.import("pickle")?.call_method1("PickleBuffer", (slf,))?;
+    let (header, cells) = lent(slf.as_any(), slf.get().counts(py)?)?;
     let restore = slf.get_type().getattr("_restore")?;
     Ok((restore, (header, cells), state(slf)?)
         .into_pyobject(py)?
         .into_any())
+}
+
+/// Can counters stay out of a pickle? They lie in memory as in the saved bytes only where the lowest byte comes first.
+pub fn lends(protocol: i32) -> bool {
+    protocol >= 5 && cfg!(target_endian = "little")
+}
+
+/// All of a sketch but its counters, and these as a buffer of their owner, which is not copied.
+pub fn lent<'py>(
+    owner: &Bound<'py, PyAny>,
+    counts: &Counts,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyAny>)> {
+    let py = owner.py();
+    let header = PyBytes::new(py, &saved::header(&counts.table, &counts.hasher));
+    let cells = py
+        .import("pickle")?
+        .call_method1("PickleBuffer", (owner,))?;
+    Ok((header, cells))
 }
 
 /// A sketch of what either of the two has put into a pickle.
@@ -65,22 +81,31 @@ pub fn restore<'py>(
     let Some(cells) = cells else {
         return restored(cls, &saved::read(data)?);
     };
-    let buffer = PyUntypedBuffer::get(cells)?;
-    if !buffer.is_c_contiguous() {
-        return Err(PyValueError::new_err("the pickled counters lie apart"));
+    let lent = Lent::of(cells)?;
+    restored(cls, &saved::parse(data, lent.bytes())?)
+}
+
+/// What an object of a pickle lends.
+pub struct Lent(PyUntypedBuffer);
+
+impl Lent {
+    pub fn of(cells: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let buffer = PyUntypedBuffer::get(cells)?;
+        if !buffer.is_c_contiguous() {
+            return Err(PyValueError::new_err("the pickled counters lie apart"));
+        }
+        Ok(Self(buffer))
     }
-    let (first, len) = (
-        buffer.buf_ptr().cast_const().cast::<u8>(),
-        buffer.len_bytes(),
-    );
-    let bytes = if len == 0 {
-        &[]
-    } else {
-        // SAFETY: a contiguous buffer has so many bytes, which stay as long as it is held. Where Python
-        // code writes to them meanwhile, one or the other count is read, as with NumPy's own functions.
-        unsafe { std::slice::from_raw_parts(first, len) }
-    };
-    restored(cls, &saved::parse(data, bytes)?)
+
+    pub fn bytes(&self) -> &[u8] {
+        let first = self.0.buf_ptr().cast_const().cast::<u8>();
+        match self.0.len_bytes() {
+            0 => &[],
+            // SAFETY: a contiguous buffer has so many bytes, which stay as long as it is held. Where Python
+            // code writes to them meanwhile, one or the other count is read, as with NumPy's own functions.
+            len => unsafe { std::slice::from_raw_parts(first, len) },
+        }
+    }
 }
 
 /// The attributes that a subclass has, as `copy` and `pickle` would ask for them.
@@ -119,18 +144,26 @@ pub fn remake<'py>(cls: &Bound<'py, PyType>, data: &[u8]) -> PyResult<Bound<'py,
     Ok(sketch.into_any())
 }
 
-/// A sketch with the same counts and attributes.
-pub fn duplicate<'py>(slf: &Bound<'py, CountMinSketch>) -> PyResult<Bound<'py, CountMinSketch>> {
-    let (py, counts) = (slf.py(), slf.get().counts(slf.py())?);
-    let other = without_init(&slf.get_type(), counts.hasher.keys, counts.options())?;
+/// A sketch with the counts of two, and the attributes of the first.
+pub fn joined<'py>(
+    one: &Bound<'py, CountMinSketch>,
+    other: &Bound<'py, CountMinSketch>,
+) -> PyResult<Bound<'py, CountMinSketch>> {
+    let (py, counts) = (one.py(), one.get().counts(one.py())?);
     let theirs = other.get().counts(py)?;
-    theirs.table.merge(py, &counts.table, 1);
-    if let Some(attributes) = slf.getattr_opt("__dict__")? {
-        other
+    counts.check(theirs)?;
+    let sketch = without_init(&one.get_type(), counts.hasher.keys, counts.options())?;
+    let target = sketch.get().counts(py)?;
+    // SAFETY: the sketch was made here.
+    unsafe {
+        target.table.become_sum(py, &counts.table, &theirs.table);
+    }
+    if let Some(attributes) = one.getattr_opt("__dict__")? {
+        sketch
             .getattr("__dict__")?
             .call_method1("update", (attributes,))?;
     }
-    Ok(other)
+    Ok(sketch)
 }
 
 /// An empty sketch of a class, whose own `__new__` and `__init__` are passed over.

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
-use super::counter::{Counter, absorb, bump, fill, full, least, lower, own, raise, saturate};
+use super::counter::{Counter, absorb, bump, fill, full, least, lower, own, raise, saturate, sum};
 use super::keys::Probe;
 
 /// A slip of the keyboard shall raise an error, not exhaust the machine.
@@ -202,15 +202,7 @@ impl Table {
 
     /// Adds `weight` times the counts of a table of the same shape.
     pub fn merge(&self, py: Python<'_>, other: &Table, weight: u64) {
-        other.detached.fetch_add(1, Relaxed);
-        self.detach(py, || {
-            // Always in the order of addresses, so that two merges in opposite directions do not
-            // wait for each other.
-            let (first, second) = match std::ptr::from_ref(self).cmp(&std::ptr::from_ref(other)) {
-                Less => (self.turn(), other.turn()),
-                Equal => (self.turn(), None),
-                Greater => (other.turn(), self.turn()),
-            };
+        self.with(py, other, || {
             saturate(&self.total, other.total().saturating_mul(weight));
             saturate(&self.ceiling, other.ceiling.get().saturating_mul(weight));
             match (&self.cells, &other.cells) {
@@ -218,9 +210,53 @@ impl Table {
                 (Cells::Wide(mine), Cells::Wide(theirs)) => absorb(mine, theirs, weight),
                 _ => unreachable!("tables of unequal counters are not merged"),
             }
-            drop((first, second));
+        });
+    }
+
+    /// Sets this table to the sum of two of the same shape.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else knows of this table yet.
+    pub unsafe fn become_sum(&self, py: Python<'_>, one: &Table, other: &Table) {
+        one.with(py, other, || {
+            for table in [one, other] {
+                self.grow(table.total());
+            }
+            self.ceiling
+                .set(one.ceiling.get().saturating_add(other.ceiling.get()));
+            // SAFETY: whoever changes the counters of the two has to wait, and of these nobody knows.
+            unsafe {
+                match (&self.cells, &one.cells, &other.cells) {
+                    (Cells::Narrow(mine), Cells::Narrow(one), Cells::Narrow(other)) => {
+                        sum(mine, one, other)
+                    }
+                    (Cells::Wide(mine), Cells::Wide(one), Cells::Wide(other)) => {
+                        sum(mine, one, other)
+                    }
+                    _ => unreachable!("tables of unequal counters are not merged"),
+                }
+            }
+        });
+    }
+
+    /// Does work without the GIL while nobody else changes this table or another one.
+    fn with<R: Send>(&self, py: Python<'_>, other: &Table, work: impl FnOnce() -> R + Send) -> R {
+        other.detached.fetch_add(1, Relaxed);
+        let found = self.detach(py, || {
+            // Always in the order of addresses, so that two of these in opposite directions do not
+            // wait for each other.
+            let turns = match std::ptr::from_ref(self).cmp(&std::ptr::from_ref(other)) {
+                Less => (self.turn(), other.turn()),
+                Equal => (self.turn(), None),
+                Greater => (other.turn(), self.turn()),
+            };
+            let found = work();
+            drop(turns);
+            found
         });
         other.detached.fetch_sub(1, Relaxed);
+        found
     }
 
     /// Halves all counts, rounding down.

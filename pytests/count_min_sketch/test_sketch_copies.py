@@ -140,6 +140,19 @@ class TestPickledOutOfBand:
         del sketch, other
         assert buffer.raw().nbytes > 0
 
+    def test_heavy_hitters_come_back_the_same(self, kernel: ModuleType) -> None:
+        heavy = kernel.HeavyHitters(2, width=500)
+        heavy.insert_many(["a", "b", "a", ("c", 1), "b", "b"])
+        buffers: list[Any] = []
+        data = pickle.dumps(heavy, 5, buffer_callback=buffers.append)
+        assert len(data) < 400 and [buffer.raw().nbytes for buffer in buffers] == [500 * 5 * 8]
+        again = [pickle.loads(data, buffers=[given]) for given in (buffers[0], bytes(heavy))]
+        again += [pickle.loads(pickle.dumps(heavy, protocol)) for protocol in (2, 5)]
+        for other in again:
+            assert other.top() == heavy.top() and bytes(other) == bytes(heavy)
+            other.insert("d", 9)
+            assert other.top(1) == [("d", 9)] and heavy.count("d") == 0
+
     def test_what_does_not_fit_raises_an_error(self, kernel: ModuleType) -> None:
         numpy = pytest.importorskip("numpy")
         restore, (header, counters) = filled(kernel.CountMinSketch).__reduce_ex__(5)[:2]

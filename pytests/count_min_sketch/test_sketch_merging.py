@@ -35,6 +35,7 @@ class TestMerge:
         left, right = new(50, 2), new(50, 2)
         left.insert("a", FULL - 1)
         right.insert("a", 2)
+        assert (left | right).count("a") == FULL and (left | right).total == FULL + 1
         left.merge(right)
         assert left.count("a") == FULL
 

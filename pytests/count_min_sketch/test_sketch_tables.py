@@ -183,11 +183,22 @@ def test_items_that_lead_out_of_a_dictionary_raise_an_error(
 
 
 def test_weights_are_arrays_of_every_kind(kernel: ModuleType) -> None:
-    for weights in (pa.array([3, 4]), pandas().Series([3, 4]), polars().Series([3, 4]), memoryview(b"\3\4")):
+    columns = (
+        pa.array([3, 4]),
+        pa.chunked_array([[3], [4]]),
+        pandas().Series([3, 4]),
+        polars().Series([3, 4]),
+    )
+    for weights in (*columns, memoryview(b"\3\4")):
         sketch, heavy = kernel.CountMinSketch(100, 2), kernel.HeavyHitters(2)
         sketch.insert_many(pa.array(["a", "b"]), weights)
         heavy.insert_many(["a", "b"], weights)
         assert (sketch.count("a"), sketch.count("b")) == (heavy.count("a"), heavy.count("b")) == (3, 4)
+    for sketch in (kernel.CountMinSketch(100, 2), kernel.HeavyHitters(2)):
+        for wrong, error in ((pa.array([3, -4]), OverflowError), (pa.array([3, None]), TypeError)):
+            with pytest.raises(error, match="weight 1"):
+                sketch.insert_many(["a", "b"], wrong)
+        assert sketch.total == 0
 
 
 def test_columns_of_other_types_are_taken_as_objects(kernel: ModuleType) -> None:

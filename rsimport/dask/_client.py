@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from functools import partial
-from threading import RLock
+from threading import RLock, Thread
 
 from rsimport import _engine
 from rsimport._arrival import Kernel
@@ -69,7 +70,7 @@ class Session:
         """Registers the plugins, and sends what is loaded."""
         try:
             await self.client.register_plugin(Shelf())
-            await self._put(self._loaded(), shown=True)
+            await self._put(self._loaded(), shown=True, wait=True)
             await self.client.register_plugin(Kernels())
         except BaseException as exc:
             self.end()
@@ -110,7 +111,7 @@ class Session:
         except Exception as exc:
             _warn(loader, exc)
 
-    async def _put(self, loaders: list[KernelLoader], *, shown: bool) -> None:
+    async def _put(self, loaders: list[KernelLoader], *, shown: bool, wait: bool = False) -> None:
         all_of_them = {loader.find_artifact().content: loader for loader in loaders}
         new = {content: loader for content, loader in all_of_them.items() if content not in self.sent}
         # As plain texts: the name of a loader may lead to it.
@@ -120,13 +121,32 @@ class Session:
         try:
             # They may have to be compiled for another CPU, and this is an event loop.
             loop = asyncio.get_running_loop()
-            made = [partial(payload_of, loader, self.target_cpu) for loader in new.values()]
+            made = [partial(payload_of, loader, self.target_cpu, wait=wait) for loader in new.values()]
             payloads = [await loop.run_in_executor(None, make) for make in made]
             if payloads or names:
-                await getattr(self.client.scheduler, f"{NAME}_put")(kernels=payloads, names=names)
+                await self._send(payloads, names)
         except BaseException:
             self.sent.difference_update(new)
             raise
+        for payload in payloads:
+            if payload["coming"]:
+                follow = partial(self._follow, new[payload["content"]], payload, loop)
+                Thread(target=follow, daemon=True).start()
+
+    async def _send(self, kernels: list[dict[str, Any]], names: dict[str, str]) -> None:
+        await getattr(self.client.scheduler, f"{NAME}_put")(
+            kernels=kernels, names=names, client=self.client.id
+        )
+
+    def _follow(self, loader: KernelLoader, payload: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+        """Sends the optimised build of what was built fast, for which workers wait. Here nobody does."""
+        payload = {**payload, "coming": False}
+        try:
+            payload = payload_of(loader, self.target_cpu, progress=False)
+        except Exception as exc:
+            _warn(loader, exc)
+        with suppress(RuntimeError):  # The client may have been closed meanwhile.
+            asyncio.run_coroutine_threadsafe(self._send([payload], {}), loop)
 
     def _loaded(self) -> list[KernelLoader]:
         found = []

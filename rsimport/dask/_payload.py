@@ -25,33 +25,57 @@ TRAVELLING = ("profile", "target_cpu", "rustflags", "features", "toolchain", "fa
 """The settings that decide what is compiled."""
 
 
-def payload_of(loader: KernelLoader, target_cpu: str | None) -> dict[str, Any]:
-    """Everything about one content of a kernel that a cluster may need, as plain data."""
+def payload_of(
+    loader: KernelLoader, target_cpu: str | None, *, wait: bool = True, **settings: object
+) -> dict[str, Any]:
+    """Everything about one content of a kernel that a cluster may need, as plain data.
+
+    What is sent is optimised, and compiled for `target_cpu`. Without `wait`, what is not there yet is left
+    out: the artifact is `coming`. `settings` are for the build.
+    """
     name, tail = str.__str__(loader.name), loader.name.rpartition(".")[2]
     artifact = loader.find_artifact()
-    source, missing = None, ""
-    artifacts = []
+    found: dict[str, Any] = {"name": name, "content": artifact.content, "artifacts": [], "coming": False}
+    found.update(source=None, missing="")
     try:
-        source = _source_of(loader, artifact, tail, target_cpu)
-        if target_cpu is not None:
-            # What is loaded here is for this CPU alone.
-            from rsimport._build import build
-
-            artifact = build(loader.kernel, tail, {**loader.settings, "target_cpu": target_cpu})
+        found["source"] = _source_of(loader, artifact, tail, target_cpu)
+        if target_cpu is not None or artifact.tier == "fast":
+            if not wait:
+                return {**found, "coming": True}
+            settings = {**loader.settings, **settings, "tier": "optimized"}
+            artifact = _sent_artifact(loader, artifact, tail, target_cpu, settings)
     except RsimportError as exc:
-        missing = exc.message
+        found["missing"] = exc.message
     with suppress(RsimportError):  # An artifact that has just been removed from the cache can be built again.
         packed, apart = packed_of(artifact)
-        artifacts.append(packed)
+        found["artifacts"].append(packed)
         if apart:
-            source, missing = None, f"it is built from {', '.join(apart)}, outside of the kernel's folder"
-    return {
-        "name": name,
-        "content": loader.find_artifact().content,
-        "artifacts": artifacts,
-        "source": source,
-        "missing": missing,
-    }
+            missing = f"it is built from {', '.join(apart)}, outside of the kernel's folder"
+            found.update(source=None, missing=missing)
+    return found
+
+
+def _sent_artifact(
+    loader: KernelLoader,
+    artifact: Artifact,
+    tail: str,
+    target_cpu: str | None,
+    settings: dict[str, object],
+) -> Artifact:
+    """The optimised build of what was built fast or for this CPU alone."""
+    from rsimport._build import build
+
+    if target_cpu is not None:
+        settings["target_cpu"] = target_cpu
+    made = build(loader.kernel, tail, settings)
+    _check(loader, artifact, tail)
+    return made
+
+
+def _check(loader: KernelLoader, artifact: Artifact, tail: str) -> None:
+    now = _engine.lookup(loader.kernel, tail, ABI, loader.settings)
+    if now is None or now.content != artifact.content:
+        raise RsimportError(f"{loader.source} was changed after it was loaded")
 
 
 def packed_of(artifact: Artifact) -> tuple[dict[str, Any], list[str]]:
@@ -75,10 +99,8 @@ def unpacked(packed: dict[str, Any]) -> bytes:
 
 
 def _source_of(loader: KernelLoader, artifact: Artifact, tail: str, target_cpu: str | None) -> dict[str, Any]:
-    files = _engine.own_files(loader.kernel, artifact.inputs)
-    now = _engine.lookup(loader.kernel, tail, ABI, loader.settings)
-    if now is None or now.content != artifact.content:
-        raise RsimportError(f"{loader.source} was changed after it was loaded")
+    files = _engine.own_files(artifact, loader.kernel, ABI, loader.settings)
+    _check(loader, artifact, tail)
     effective = _engine.settings(loader.kernel, loader.settings)
     settings = {name: effective[name] for name in TRAVELLING}
     if target_cpu is not None:

@@ -24,6 +24,13 @@ ROOM = 1 << 30
 """Bytes that artifacts may take in the scheduler's memory."""
 
 
+_NOTHING: dict[str, Any] = {"source": None, "missing": "", "coming": None, "served": 0}
+"""What is known of a content of which only the name is known. `coming` is the client that is compiling it."""
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
 def _size(known: dict[str, Any]) -> int:
     return sum(len(packed["data"]) for packed in known["artifacts"].values())
 
@@ -52,18 +59,25 @@ class Shelf(SchedulerPlugin):
     def __reduce__(self) -> tuple[object, ...]:
         return Shelf, ()
 
-    async def put(self, kernels: list[dict[str, Any]], names: dict[str, str]) -> None:
+    async def put(
+        self, kernels: list[dict[str, Any]], names: dict[str, str], client: str | None = None
+    ) -> None:
         """Keeps what is known of contents, and has the workers told what names mean from now on."""
         for given in kernels:
-            empty = {"name": given["name"], "artifacts": {}, "source": None, "missing": "", "served": 0}
-            known = self.kernels.setdefault(given["content"], empty)
+            content = given["content"]
+            known = self.kernels.setdefault(content, {**_NOTHING, "name": given["name"], "artifacts": {}})
+            if given.get("coming"):
+                known["coming"] = client
+            elif known["coming"] is not None:
+                known["coming"] = None
+                if self.names.get(known["name"]) == content:
+                    names = {known["name"]: content, **names}
             known["artifacts"].update((packed["digest"], packed) for packed in given["artifacts"])
             if given.get("source") is not None:
                 known["source"], known["missing"] = given["source"], ""
             elif known["source"] is None:
                 known["missing"] = given.get("missing") or known["missing"]
-        async with self.changed:
-            self.changed.notify_all()
+        await self._tell()
         self.names.update(names)
         self._make_room()
         if names:
@@ -86,11 +100,15 @@ class Shelf(SchedulerPlugin):
 
     async def find(self, content: str, patience: float = 0) -> dict[str, Any] | None:
         """What there is of a content, without the data. A client may be about to send it."""
-        if content not in self.kernels and patience:
+
+        def is_here() -> bool:
+            known = self.kernels.get(content)
+            return known is not None and (known["coming"] is None or bool(known["artifacts"]))
+
+        if patience and not is_here():
             async with self.changed:
-                arrived = self.changed.wait_for(lambda: content in self.kernels)
                 with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(arrived, min(patience, PATIENCE))
+                    await asyncio.wait_for(self.changed.wait_for(is_here), min(patience, PATIENCE))
         known = self.kernels.get(content)
         if known is None:
             return None
@@ -99,6 +117,7 @@ class Shelf(SchedulerPlugin):
         ]
         return {
             "artifacts": artifacts,
+            "coming": not is_here(),
             "has_source": known["source"] is not None,
             "missing": known["missing"],
         }
@@ -118,6 +137,20 @@ class Shelf(SchedulerPlugin):
     async def told(self) -> dict[str, str]:
         """What names mean, for a worker that has just come."""
         return self.names
+
+    def remove_client(self, scheduler: Scheduler, client: str) -> None:
+        """Nobody waits for what a client that is gone was about to send."""
+        for known in self.kernels.values():
+            if known["coming"] == client:
+                known["coming"] = None
+        task = asyncio.ensure_future(self._tell())
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+    async def _tell(self) -> None:
+        """Has those look who wait for something that is to come."""
+        async with self.changed:
+            self.changed.notify_all()
 
     async def report(self) -> list[dict[str, Any]]:
         """What is kept, for whoever asks for the status."""

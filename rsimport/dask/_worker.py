@@ -141,7 +141,7 @@ def bring(worker: Worker, kernel: Kernel, why: list[str], *, build: bool) -> Art
                 came("was on the host")
             return artifact
         try:
-            how = _fetch(worker, content, why)
+            how = _fetch(worker, content, why, wait=build)
             if how is None and build:
                 how = _build(worker, kernel, content, tail, why)
         except (OSError, asyncio.TimeoutError) as exc:
@@ -159,10 +159,13 @@ def bring(worker: Worker, kernel: Kernel, why: list[str], *, build: bool) -> Art
         return artifact
 
 
-def _fetch(worker: Worker, content: str, why: list[str]) -> str | None:
+def _fetch(worker: Worker, content: str, why: list[str], *, wait: bool) -> str | None:
     """Fetches an artifact that fits from the scheduler, and says so."""
     accept = _engine.settings(None, {})["accept"]
-    found = _ask(worker, "find", content=content, patience=WAIT)
+    found = _ask(worker, "find", content=content, patience=WAIT if wait else 0)
+    while wait and accept in ("any", "artifact") and found is not None and found["coming"]:
+        # Its client is optimising it. One that goes away is not waited for.
+        found = _ask(worker, "find", content=content, patience=WAIT)
     if found is None:
         why.append("its client has not sent it: rsimport.dask.enable(client) does")
         return None

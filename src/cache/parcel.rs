@@ -14,6 +14,9 @@ use crate::freshness::machine::Glibc;
 /// The folder of the cache in which sources lie that came from elsewhere, by content.
 pub const ARRIVED: &str = "arrived";
 
+/// The lock file that comes along with a kernel that has none of its own.
+pub const LOCK: &str = "Cargo.lock";
+
 /// What a library needs of a machine that is to load it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
@@ -127,6 +130,13 @@ pub fn write_source(cache: &Cache, content: &str, files: &[(String, Vec<u8>)]) -
     Ok(folder)
 }
 
+/// The lock file with which a kernel was built where it came from, if it came from elsewhere and is a file: of one that lies
+/// in a folder of a user's own, no other file there is looked at.
+pub fn lock_of(cache: &Cache, kernel_folder: &Path) -> Option<String> {
+    let arrived = cache.layout().join(ARRIVED);
+    kernel_folder.starts_with(&arrived).then(|| std::fs::read_to_string(kernel_folder.join(LOCK)).ok()).flatten()
+}
+
 /// An input that is not in the kernel's own folder, by its name.
 fn apart(input: &Input) -> Option<String> {
     if let Input::Variable { name, value } = input {
@@ -218,5 +228,9 @@ mod tests {
         for name in ["../x", "/x", "", "a/../../x"] {
             assert!(written(name).is_err(), "{name}");
         }
+        let folder = written(LOCK).unwrap();
+        assert_eq!(lock_of(&cache, &folder).as_deref(), Some("text"));
+        std::fs::write(root.path().join(LOCK), "the user's").unwrap();
+        assert_eq!(lock_of(&cache, root.path()), None);
     }
 }

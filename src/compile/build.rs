@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cache::gc::note_use;
 use crate::cache::layout::Cache;
 use crate::cache::lock::Lock;
+use crate::cache::parcel;
 use crate::compile::cargo::build as cargo_build;
 use crate::compile::glue::Keeper;
 use crate::compile::instructions;
@@ -146,7 +147,7 @@ impl Way {
             }
             error
         })?;
-        let plan = |macros| Plan::of(source, config, task.cargo, task.cpu, task.python, &rustc, macros);
+        let plan = |macros| Way::plan(task, &rustc, macros);
         let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
         let quick = quick.filter(|quick| !is_refused(cache, work, quick));
         // That of an earlier attempt of the same build.
@@ -157,9 +158,19 @@ impl Way {
         Ok(Way { toolchain, rustc, plan, expander })
     }
 
+    /// The plan. A kernel that came with its versions has a recorded call of its own: others may have newer ones.
+    fn plan(task: &Task<'_>, rustc: &Identity, macros: Option<Macros>) -> Plan {
+        let Task { source, config, cache, .. } = task;
+        let mut plan = Plan::of(source, config, task.cargo, task.cpu, task.python, rustc, macros);
+        if let Some(lock) = parcel::lock_of(cache, &source.base) {
+            plan.recipe = Digest::default().with(plan.recipe.as_bytes()).with(lock.as_bytes()).hex();
+        }
+        plan
+    }
+
     /// Cargo's own, with the same tools.
     fn plain(self, task: &Task<'_>) -> Way {
-        let plan = Plan::of(task.source, task.config, task.cargo, task.cpu, task.python, &self.rustc, None);
+        let plan = Way::plan(task, &self.rustc, None);
         note_use(task.cache, &plan.dependency_set);
         Way { plan, expander: None, ..self }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache::layout::Cache;
+use crate::cache::parcel;
 use crate::compile::job::Job;
 use crate::compile::lockfile;
 use crate::compile::macros;
@@ -52,7 +53,9 @@ impl Package<'_> {
                 let path = job.package().join("Cargo.toml");
                 let text = job.plan.manifest_text(job.view.root()).unwrap_or_default();
                 cache.write(&path, text.as_bytes())?;
-                cache.write(&job.package().join("Cargo.lock"), seed(cache).as_bytes())?;
+                let sent = parcel::lock_of(cache, &job.source.base).filter(|text| lockfile::is_whole(text));
+                let lock = sent.unwrap_or_else(|| seed(cache));
+                cache.write(&job.package().join("Cargo.lock"), lock.as_bytes())?;
                 path
             }
         };

@@ -1,6 +1,6 @@
 //! What goes from machine to machine: published builds, and sources.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
@@ -88,14 +88,28 @@ pub(super) fn bundle(
     crate::bundle::add(&request, artifact, &folder).map_err(|e| raised(py, e))
 }
 
-/// The files that a kernel is built from, as far as they lie in its own folder, with their places in it.
+/// The files that a kernel is built from, as far as they lie in its own folder, with their places in it. One that is a
+/// file has no lock file there; that with which it was built goes along.
 #[pyfunction]
-pub(super) fn own_files(py: Python<'_>, kernel: PathBuf, inputs: Vec<PathBuf>) -> PyResult<Vec<(String, Vec<u8>)>> {
-    let parts = crate::tools::export::parts(&kernel).map_err(|e| raised(py, e))?;
-    let base = if kernel.is_dir() { kernel.as_path() } else { kernel.parent().unwrap_or(&kernel) };
-    let mut files: Vec<&PathBuf> = parts.iter().chain(&inputs).filter(|path| path.is_file()).collect();
+pub(super) fn own_files(
+    py: Python<'_>,
+    artifact: &Artifact,
+    kernel: PathBuf,
+    abi: String,
+    settings: &Bound<'_, PyDict>,
+) -> PyResult<Vec<(String, Vec<u8>)>> {
+    let artifact = artifact.plain();
+    let base = if kernel.is_dir() { kernel.clone() } else { kernel.parent().map(Path::to_owned).unwrap_or_default() };
+    let request = Request { path: kernel, module: artifact.module.clone(), abi, given: given(settings)?, ahead: false };
+    let parts = crate::tools::export::parts(&request.path).map_err(|e| raised(py, e))?;
+    let mut files: Vec<&PathBuf> = parts.iter().chain(&artifact.inputs).filter(|path| path.is_file()).collect();
     files.sort_unstable();
     files.dedup();
-    let own = files.into_iter().filter_map(|path| Some((path.strip_prefix(base).ok()?, path)));
-    Ok(own.filter_map(|(place, path)| Some((text(place), std::fs::read(path).ok()?))).collect())
+    let own = files.into_iter().filter_map(|path| Some((path.strip_prefix(&base).ok()?, path)));
+    let mut own: Vec<_> = own.filter_map(|(place, path)| Some((text(place), std::fs::read(path).ok()?))).collect();
+    let resolved = crate::engine::resolve(&request).map_err(|e| raised(py, e))?;
+    if resolved.source.manifest.is_none() && !own.iter().any(|(place, _)| place == parcel::LOCK) {
+        own.push((parcel::LOCK.to_owned(), resolved.lock().into_bytes()));
+    }
+    Ok(own)
 }
