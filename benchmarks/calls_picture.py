@@ -15,7 +15,7 @@ OURS = "rsimport"
 
 def main() -> None:
     subjects = json.loads((DOCS / "calls.json").read_text(encoding="utf-8"))["subjects"]
-    groups = [(subjects[key]["title"], _bars(subjects[key])) for key in SHOWN]
+    groups = [(subjects[key]["title"], _bars(subjects[key])) for key in SHOWN if key in subjects]
     draw(DOCS / "calls.svg", "What a call from Python costs, logarithmic", groups, left=190, right=90)
 
 

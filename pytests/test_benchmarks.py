@@ -14,6 +14,7 @@ from helpers import LIMIT, REPOSITORY
 UNABLE = {
     ("logistic", "C API, METH_O"),
     ("method", "rsimport, C API by hand"),
+    ("change", "rsimport, C API by hand"),
     ("array", "rsimport, C API by hand"),
 }
 """What is not compared: the subject, and the contestant that cannot do it."""

@@ -65,7 +65,7 @@ SUBJECTS = {
         expected=R * X * (1.0 - X),
     ),
     "change": Subject(
-        "method swap(float), which changes the object",
+        "changing method swap(float)",
         "o.swap(r)",
         lambda module: module.Map(R),
         {"r": R},
