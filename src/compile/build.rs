@@ -73,7 +73,7 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     // What is fast is for the tiers without pieces.
     let whole = if wanted || !fast { Form::Plain } else { Form::Fast };
     let form = match wanted && plain == 0 {
-        true if config.settings.reuse_glue && weight::is_light(task) => Form::Halves { fast },
+        true if config.settings.reuse_glue => Form::Halves { fast, light: weight::is_light(task) },
         true => Form::Pieces,
         false => whole,
     };
@@ -85,9 +85,6 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     };
     match tried {
         Some(Ok(built)) if built.diagnostics.is_empty() => {
-            if view.glue.is_some() {
-                built.seconds.iter().for_each(|seconds| weight::keep(task, *seconds, false));
-            }
             return Ok(told(built, view));
         }
         Some(Err(error)) if error.kind != Kind::Compile => return Err(error),
@@ -194,7 +191,13 @@ pub fn prepare(task: &Task<'_>, observer: &mut dyn Observer) -> Result<bool> {
     if !config.settings.reuse_glue || !task.tier.is_in_pieces() || !weight::is_light(task) {
         return Ok(false);
     }
-    let view = View::of(source, &config.manifest, cache, work, Form::Halves { fast: config.settings.fast_calls })?;
+    let view = View::of(
+        source,
+        &config.manifest,
+        cache,
+        work,
+        Form::Halves { fast: config.settings.fast_calls, light: true },
+    )?;
     syntax::forget();
     let Some(half) = &view.glue else { return Ok(false) };
     let way = Way::of(task, observer)?;
@@ -212,12 +215,17 @@ fn run_half(task: &Task<'_>, view: &View, half: &Glue, observer: &mut dyn Observ
     let Some(library) = way.glue(task, recipe, &half.text).made(observer)? else {
         return Ok(Some(Err(Error::new(Kind::Compile, "the glue does not compile".to_owned()))));
     };
-    // There are no incremental data that would have to be where they were.
-    let scratch = Scratch::enter(cache, work, task.staging, false)?;
+    let at_once = weight::is_light(task);
+    // Where there are no incremental data they need not be where they were.
+    let scratch = Scratch::enter(cache, work, task.staging, task.locked && !at_once)?;
     let Way { toolchain, rustc, plan, expander } = way;
-    let flags = &task.half_flags(plan, view, &library);
+    let flags = &task.half_flags(plan, view, &scratch, &library, at_once);
     let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander: expander.as_ref() };
     let built = call.run(&scratch, observer)?;
+    scratch.leave(cache);
+    if at_once && let Some(Ok(Built { seconds: Some(seconds), .. })) = &built {
+        weight::keep(task, *seconds, false);
+    }
     // What is reached by a detour is optimised without it in the background.
     let tier = if half.has_classes { *tier } else { Tier::Optimized };
     Ok(built.map(|built| built.map(|built| Built { tier, ..built })))

@@ -41,17 +41,21 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The same of one half of the kernel, with the other in a library: what is compiled anew is so little that it may be
-    /// optimised in one piece.
-    pub fn half_flags(&self, plan: &Plan, view: &View, glue: &Path) -> Vec<String> {
+    /// The flags for the rustc of one half of the kernel, with the other in a library. What is compiled `at_once` is so
+    /// little that it is optimised in one piece.
+    pub fn half_flags(&self, plan: &Plan, view: &View, scratch: &Scratch, glue: &Path, at_once: bool) -> Vec<String> {
         let half = format!("--extern={}={}", CRATE, glue.display());
-        self.flags(Tier::Optimized, plan, view).chain([half]).collect()
+        match at_once {
+            true => self.flags(Tier::Optimized, plan, view).chain([half]).collect(),
+            false => self.own_flags(plan, view, scratch).into_iter().chain([half]).collect(),
+        }
     }
 
     /// The flags for the kernel's own rustc.
     pub fn own_flags(&self, plan: &Plan, view: &View, scratch: &Scratch) -> Vec<String> {
         let form = if view.in_pieces { "-pieces" } else { "" };
-        let incremental = scratch.incremental(&format!("{}{form}", &self.variant[..12]));
+        let half = if view.glue.is_some() { "-half" } else { "" };
+        let incremental = scratch.incremental(&format!("{}{half}{form}", &self.variant[..12]));
         let incremental = incremental.map(|folder| format!("-Cincremental={}", folder.display()));
         incremental.into_iter().chain(self.flags(self.tier, plan, view)).collect()
     }

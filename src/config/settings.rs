@@ -106,7 +106,7 @@ settings! {
     fast_calls: bool = true, Bool, in_kernel;
     /// Let rsimport expand PyO3's macros, which halves the first build; `false` compiles PyO3's own macros for that.
     fast_macros: bool = true, Bool, in_kernel;
-    /// Keep PyO3's glue of a short kernel of functions compiled, so that an edit compiles your text alone, optimised at once (Linux).
+    /// Keep PyO3's glue of a short kernel compiled, so that an edit compiles your text alone; functions are optimised at once (Linux).
     reuse_glue: bool = true, Bool, in_kernel;
     /// Build without touching the network.
     offline: bool = false, Bool, in_kernel;

@@ -12,7 +12,6 @@ use syn::{
 
 use crate::stage::glue::SLOTS;
 use crate::stage::glue::attributes::{OF_FUNCTIONS, are_known, documentation, is_one_of};
-use crate::stage::glue::class::Class;
 use crate::stage::glue::names::named_by;
 
 /// Attributes with which a method says what it is for Python.
@@ -222,11 +221,10 @@ impl<'a> Function<'a> {
     }
 
     /// Its slot, and what fills that from the user's half.
-    pub fn slot(&self, here: &str, number: usize, classes: &[Class<'_>]) -> (String, String) {
+    pub fn slot(&self, here: &str, number: usize, classes: &[String]) -> (String, String) {
         let Function { name, class, receiver, arguments, output, .. } = self;
         let (typed, ours) = self.types();
-        let path =
-            class.map_or_else(|| format!("super::{name}"), |class| format!("super::{}::{name}", classes[class].name));
+        let path = class.map_or_else(|| format!("super::{name}"), |class| format!("super::{}::{name}", classes[class]));
         let takes_own = receiver.is_some() || arguments.iter().any(|argument| argument.own.is_some());
         let (of, made_of) =
             (if takes_own || output.makes.is_some() { "<T>" } else { "" }, if takes_own { "<T>" } else { "" });

@@ -12,9 +12,9 @@
 //! in one piece.
 
 pub mod attributes;
-pub mod class;
-pub mod function;
 pub mod names;
+pub mod function;
+pub mod class;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -179,8 +179,9 @@ fn slots(functions: &[Function<'_>], classes: &[Class<'_>]) -> String {
         slots.push_str(&of_class);
         puts.push_str(&put);
     }
+    let names: Vec<String> = classes.iter().map(|class| class.name.clone()).collect();
     for (number, function) in functions.iter().enumerate() {
-        let (slot, put) = function.slot(&here, number, classes);
+        let (slot, put) = function.slot(&here, number, &names);
         slots.push_str(&slot);
         puts.push_str(&put);
     }
@@ -192,7 +193,7 @@ fn slots(functions: &[Function<'_>], classes: &[Class<'_>]) -> String {
             of_classes(&|at| format!("type C{at}: ::std::marker::Send + ::std::marker::Sync + 'static; ")),
             of_classes(&|at| format!("type C{at} = (); "))
         );
-        let types = of_classes(&|at| format!("type C{at} = super::{}; ", classes[at].name));
+        let types = of_classes(&|at| format!("type C{at} = super::{}; ", names[at]));
         own = format!("#[allow(dead_code)] struct Text; impl {here}::Classes for Text {{ {types} }} ");
     }
     format!(
