@@ -179,6 +179,7 @@ fn _far(m: &Bound<'_, PyModule>) -> PyResult<()> {
         'license = "MIT"\nlicense-files = ["LICENSE*"]\nauthors = [{ name = "A B", email = "a@b.c" }]'
         in pyproject
     )
+    assert 'exclude = ["dist/**", ".venv/**"]' in pyproject
     assert 'abi3 = ["pyo3/abi3-py310"]' in cargo and seen.stderr.count("note:") == 0
     assert 'name = "far"' in (out / "Cargo.lock").read_text()
     assert "rsimport" not in (out / "tests/test_far.py").read_text()

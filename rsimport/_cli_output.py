@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from errno import EACCES, EPERM, EROFS
 from typing import TYPE_CHECKING
 
 import click
@@ -42,4 +44,14 @@ def moment(seconds: float) -> str:
 
 def complain(error: object) -> None:
     """Says on stderr what is wrong."""
-    click.echo(f"error: {error}", err=True)
+    refused = _refused(error) if isinstance(error, OSError) else None
+    click.echo(f"error: {refused or error}", err=True)
+
+
+def _refused(error: OSError) -> str | None:
+    """Which folder does not let a command write; by itself it names a file that is there for a moment."""
+    file = error.filename
+    is_refusal = error.errno in (EACCES, EPERM, EROFS)
+    if not is_refusal or not isinstance(file, str) or os.path.lexists(file):
+        return None
+    return f"{os.path.dirname(os.path.abspath(file))} cannot be written to: {error.strerror}"

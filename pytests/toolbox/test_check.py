@@ -130,6 +130,9 @@ def test_a_kernel_in_a_folder_that_cannot_be_written_to_is_checked(
     project.chmod(0o555)
     try:
         assert cli("check", "k.rs", wrap=bound()).returncode == 0
+        seen = cli("new", "fresh", wrap=bound())
+        said = f"error: {project} cannot be written to: Permission denied"
+        assert (seen.returncode, seen.stderr.strip()) == (1, said)
     finally:
         project.chmod(0o755)
 

@@ -53,6 +53,10 @@ def command(path: str, out: str, abi3: bool, cpu: str, **options: Any) -> None:
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{out} is not a folder", hint="name another one with --out")
     maturin = _maturin()
+    there = next(folder for folder in [target, *target.parents] if folder.exists())
+    if not os.access(there, os.W_OK):
+        # Before minutes are spent on it.
+        raise ConfigError(f"{there} cannot be written to", hint="--out names another folder")
     settings = given(options)
     project = Project(path, settings)
     if abi3 and not project.found.abi3:

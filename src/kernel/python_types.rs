@@ -118,13 +118,15 @@ pub fn python_type(ty: &Type, classes: &[(String, String)]) -> Option<String> {
                 return Some(array);
             }
             let (_, pattern) = TYPES.iter().find(|(rust, _)| *rust == name)?;
-            let mut filled = (*pattern).to_owned();
-            for (place, ty) in types.into_iter().enumerate().take(2) {
-                if filled.contains(&place.to_string()) {
-                    filled = filled.replace(&place.to_string(), &python_type(ty, classes)?);
+            // Only the pattern's own figures are places: what is put there may have some too, as `int16`.
+            let mut filled = String::new();
+            for letter in pattern.chars() {
+                match letter.to_digit(2) {
+                    Some(place) => filled += &python_type(types.get(place as usize)?, classes)?,
+                    None => filled.push(letter),
                 }
             }
-            (!filled.contains(['0', '1'])).then_some(filled)
+            Some(filled)
         }
         _ => None,
     }
@@ -184,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_type_is_called_what_python_calls_it() {
-        let classes = [("Counter".to_owned(), "Count".to_owned())];
+        let classes = [("Counter", "Count"), ("Vec2", "Vec2"), ("Row10", "Row10")];
+        let classes = classes.map(|(rust, python)| (rust.to_owned(), python.to_owned()));
         let check = |rust: &str, python: Option<&str>| {
             let ty: Type = syn::parse_str(rust).unwrap();
             assert_eq!(python_type(&ty, &classes).as_deref(), python, "{rust}");
@@ -193,6 +196,9 @@ mod tests {
         check("Vec<f64>", Some("list[float]"));
         check("std::collections::HashMap<String, (u8, f32)>", Some("dict[str, tuple[int, float]]"));
         check("PyResult<Option<&str>>", Some("str | None"));
+        check("HashMap<Row10, Option<Vec2>>", Some("dict[Row10, Vec2 | None]"));
+        check("PyResult<Bound<'py, PyArray1<i16>>>", Some("NDArray[np.int16]"));
+        check("(Py<PyArray2<Complex64>>, f64)", Some("tuple[NDArray[np.complex128], float]"));
         check("Result<(), MyError>", Some("None"));
         check("&Bound<'_, PyList>", Some("list"));
         check("Bound<'py, PyAny>", Some("object"));
