@@ -3,10 +3,10 @@
     python benchmarks/cluster.py [--keys 100000000] [--workers 2 4]
 
 Each part of the keys is made where it is counted, which costs about as much as to count it: the least
-work that there can be for a worker, and so the dearest case for Dask. What is compared is the processor
-time of all processes together, scheduler and client among them, and the time until the result is there;
-workers are started, and code is compiled, before that. Dask's processes take a few hundredths of a
-processor each while they wait, which is much where others make them wait; so it is told without that too.
+work that there can be for a worker, and so the dearest case for Dask. What is compared is the time until
+the result is there, and processor time: that of the threads that run tasks (making, counting and merging),
+and that of all processes together, scheduler and client among them, less what the same processes take in as
+much time with nothing to do, right afterwards. Workers are started, and code is compiled, before that.
 The table is printed as Markdown.
 """
 
@@ -29,17 +29,15 @@ from rsimport.kernels.count_min_sketch import CountMinSketch
 WIDTH, DEPTH = 20_000, 5
 PART = 4_000_000
 SPLIT = 8
-IDLE = 3.0
-"""Seconds in which it is seen what a cluster takes that has nothing to do, which counts on a busy machine."""
 
 
 @dataclass
 class Cost:
-    """Seconds by the clock, of all processors together, and of these what idle processes would have taken."""
+    """Seconds by the clock, of the threads that run tasks, and of all processors together without idling."""
 
     clock: float
+    tasks: float
     processor: float
-    idle: float = 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if numba_count() is not None:
         kinds["numba"] = (numba_alone, numba_spread)
     print(f"{parts * PART:,} keys\n")
-    print("| what | workers | time | processor time | without idling | the same counters |")
+    print("| what | workers | time | tasks' processor time | all but idling | the same counters |")
     print("|---|---|---|---|---|---|")
     for name, (one, many) in kinds.items():
         one(1)
@@ -61,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for workers in given.workers:
             cost, found = on_cluster(workers, many, parts)
             same = "yes" if found == whole else "NO"
-            clock, processor = cost.clock / before.clock, cost.processor / before.processor
-            busy = (cost.processor - cost.idle) / before.processor
-            print(f"| {name} | {workers} | {clock:.2f} | {processor:.2f} | {busy:.2f} | {same} |", flush=True)
+            ratios = (cost.clock / before.clock, cost.tasks / before.tasks, cost.processor / before.processor)
+            shown = " | ".join(f"{ratio:.2f}" for ratio in ratios)
+            print(f"| {name} | {workers} | {shown} | {same} |", flush=True)
 
 
 def on_cluster(workers: int, many: Callable[[int], Any], parts: int) -> tuple[Cost, bytes]:
@@ -77,18 +75,30 @@ def on_cluster(workers: int, many: Callable[[int], Any], parts: int) -> tuple[Co
         def all_spent() -> float:
             return spent() + sum(client.run(spent).values())
 
-        idle = all_spent()
-        time.sleep(IDLE)
-        used = all_spent()
-        idle = (used - idle) / IDLE
+        def by_tasks() -> float:
+            return sum(client.run(of_tasks).values())
+
+        used, ran = all_spent(), by_tasks()
         cost, found = measured(lambda: many(parts))
-        return Cost(cost.clock, all_spent() - used, idle * cost.clock), found
+        used, ran = all_spent() - used, by_tasks() - ran
+        idle = all_spent()
+        time.sleep(cost.clock)
+        idle = all_spent() - idle
+        return Cost(cost.clock, ran, used - idle), found
 
 
 def measured(action: Callable[[], bytes]) -> tuple[Cost, bytes]:
     clock, used = time.perf_counter(), spent()
     found = action()
-    return Cost(time.perf_counter() - clock, spent() - used), found
+    clock, used = time.perf_counter() - clock, spent() - used
+    return Cost(clock, used, used), found
+
+
+def of_tasks(dask_worker: Any) -> float:
+    """What the threads of a worker have spent that run its tasks."""
+    running = {thread.native_id for thread in dask_worker.executors["default"]._threads}
+    times = [found for found in psutil.Process().threads() if found.id in running]
+    return float(sum(found.user_time + found.system_time for found in times))
 
 
 def spent() -> float:

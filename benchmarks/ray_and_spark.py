@@ -3,8 +3,8 @@
     pip install ray pyspark; python benchmarks/ray_and_spark.py [ray] [spark]
 
 Both run on this machine, Spark needs Java. Each is run twice: with workers that have the session's cache, and
-with workers that have no Rust, an empty cache of their own, and a bundle in RSIMPORT_SHARED_CACHES. Each line is
-what came back, or the error; the script fails if one is not as expected.
+with workers without Rust that have an empty cache and a bundle in RSIMPORT_SHARED_CACHES. Each line is what
+came back, or the error; the script fails if one is not as expected.
 """
 
 from __future__ import annotations

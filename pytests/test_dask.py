@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers import BARRIER, LIMIT, gone, package, value, write
@@ -30,7 +32,7 @@ def show(answer):
     try:
         answer = answer()
     except BaseException as error:
-        answer = f"{type(error).__module__}.{type(error).__qualname__} {error}"
+        answer = " ".join(f"{type(error).__module__}.{type(error).__qualname__} {error}".split())
     print(answer if isinstance(answer, str) else repr(answer), flush=True)
 
 
@@ -252,6 +254,8 @@ def test_what_fits_nowhere_is_told_and_is_built_once_there_is_rust(client, clust
     assert out[1] == "1", "the client itself has the class"
     assert out[3:-1] == ["other tasks go on", "now there is Rust", "1", "1", "1"]
     assert "'built'" in out[-1] and "'fetched," in out[-1]
+    locks = [source.with_name("Cargo.lock") for source in cluster.rusty.glob("v1/arrived/*/k.rs")]
+    assert any('name = "pyo3"' in lock.read_text() for lock in locks if lock.exists()), "the same versions"
 
 
 THING = """
@@ -518,8 +522,9 @@ def test_damage_refusals_and_what_was_not_sent_are_told(client, cluster, kernel,
     damaged, refused, *other, late = client(FAULTS)
     assert "is damaged" in damaged and "rsimport.RsimportError kernel k (" in damaged
     assert "accepts no artifacts (RSIMPORT_ACCEPT=source)" in refused and "cargo was not found" in refused
+    assert "hint: RSIMPORT_ACCEPT=any" in refused
     assert other == ["1", "1"], "also on a worker that was started again"
-    assert "rsimport.dask.enable(client)" in late
+    assert "its client has not sent it" in late and "hint: rsimport.dask.enable(client)" in late
 
 
 BUILDERS = """
@@ -605,6 +610,32 @@ def test_workers_in_the_process_of_the_client_have_what_it_has(run, kernel, proj
     kernel("k", KERNEL)
     write(project, {"script.py": IN_PROCESS})
     assert run(["script.py"]).out.splitlines() == ["2 4", "no 3"]
+
+
+def test_what_a_client_has_said_ends_with_it():
+    from rsimport.dask._shelf import Shelf
+
+    def kernel(content: str, **more: object) -> dict[str, object]:
+        return {"name": "k", "content": content, "artifacts": [], **more}
+
+    async def two_clients() -> None:
+        shelf = Shelf()
+        shelf.changed, scheduler = asyncio.Condition(), SimpleNamespace(worker_plugins={})
+        shelf.scheduler = scheduler
+        await shelf.put([kernel("aa")], {"k": "aa"}, "one")
+        await shelf.put([kernel("bb", coming=True)], {"k": "bb"}, "two")
+        assert shelf.names == {"k": "bb"}
+        waiting = asyncio.ensure_future(shelf.find("bb", patience=LIMIT))
+        await asyncio.sleep(0)
+        assert (await shelf.find("bb"))["coming"] and not waiting.done()
+        shelf.remove_client(scheduler, "two")
+        assert not (await waiting)["coming"], "nobody waits for a client that is gone"
+        assert shelf.names == {"k": "aa"}, "by its name a task gets what the other one has loaded"
+        shelf.remove_client(scheduler, "one")
+        await asyncio.sleep(0)
+        assert shelf.names == {"k": "aa"}
+
+    asyncio.run(two_clients())
 
 
 def test_the_package_costs_nothing_until_it_is_used(run):

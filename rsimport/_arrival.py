@@ -20,7 +20,7 @@ from rsimport import _engine, _serving
 from rsimport._errors import CacheError, Panic, RsimportError
 from rsimport._loader import LOADED, KernelLoader, home_of
 from rsimport._python import ABI, at, is_special
-from rsimport._serving import carriers, is_inherited, is_worker, loops
+from rsimport._serving import Reasons, carriers, is_inherited, is_worker, loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Kernel:
             return loader_of_artifact(self.name, artifact, origin)
         if not build:
             raise RsimportError(f"kernel {self.name} ({content[:8]}) is not in the cache", name=self.name)
-        why: list[str] = []
+        why = Reasons()
         for carry in carriers:
             artifact = carry(self, why)
             if artifact is not None:
@@ -205,7 +205,7 @@ class Kernel:
             from platform import node
 
             what = f"kernel {self.name} ({content[:8]}) cannot be had on {node()}"
-            raise RsimportError(f"{what}: {reason}", name=self.name)
+            raise RsimportError(f"{what}: {reason}", hint=why.hint, name=self.name)
         raise RsimportError(
             f"kernel {self.name} ({content[:8]}) was removed from the cache, and {reason}",
             hint="pickle it once more where it is loaded",

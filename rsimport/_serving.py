@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 
     Address = tuple[str, bytes] | tuple[str, bytes, str]
 
+
+class Reasons(list[str]):
+    """Why a kernel cannot be had here, and what helps."""
+
+    hint: str | None = None
+
+
 inherited: dict[str, Address] = {}
 """The kernels that the parent had when this process was started, and what leads to them."""
 
-carriers: list[Callable[[Kernel, list[str]], Artifact | None]] = []
+carriers: list[Callable[[Kernel, Reasons], Artifact | None]] = []
 """What brings a kernel that is not on this host, or says why it does not."""
 
 loops: set[int] = set()

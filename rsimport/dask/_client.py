@@ -65,9 +65,13 @@ class Session:
         self.sent: set[str] = set()
         self.told: dict[str, str] = {}
         self.lock = RLock()
+        self.scheduler: str | None = None
 
     async def start(self) -> None:
         """Registers the plugins, and sends what is loaded."""
+        self.scheduler = self._scheduler()
+        self.sent.clear()
+        self.told.clear()
         try:
             await self.client.register_plugin(Shelf())
             await self._put(self._loaded(), shown=True, wait=True)
@@ -81,6 +85,11 @@ class Session:
         if self.ship not in shippers:
             shippers.append(self.ship)
 
+    def _scheduler(self) -> str | None:
+        """Which scheduler it is: one that was started again at the same place knows nothing."""
+        identity: dict[str, Any] = getattr(self.client, "_scheduler_identity", {})
+        return identity.get("id", self.scheduler)
+
     def end(self) -> None:
         """Sends nothing more."""
         if self in sessions:
@@ -91,7 +100,8 @@ class Session:
     def ship(self, loader: KernelLoader | Kernel, shown: bool) -> None:
         """Sends a kernel unless it is there. Whatever becomes of that, loading and pickling go on."""
         content = loader.content.hex() if isinstance(loader, Kernel) else loader.find_artifact().content
-        if content in self.sent and (not shown or self.told.get(loader.name) == content):
+        known = self._scheduler() == self.scheduler
+        if known and content in self.sent and (not shown or self.told.get(loader.name) == content):
             return
         if self.client.status not in ("running", "connecting"):
             self.end()
@@ -101,15 +111,20 @@ class Session:
                 loader = loader.loader(build=True)
             if self.client.asynchronous:
                 # In the thread of the event loop nobody waits; the workers do.
-                task = asyncio.ensure_future(self._put([loader], shown=shown))
+                task = asyncio.ensure_future(self._ship(loader, shown=shown, known=known))
                 task.add_done_callback(partial(_done, loader))
                 _tasks.add(task)
             else:
                 with self.lock:
                     sync: Any = self.client.sync
-                    sync(self._put, [loader], shown=shown)
+                    sync(self._ship, loader, shown=shown, known=known)
         except Exception as exc:
             _warn(loader, exc)
+
+    async def _ship(self, loader: KernelLoader, *, shown: bool, known: bool) -> None:
+        if not known:
+            await self.start()
+        await self._put([loader], shown=shown)
 
     async def _put(self, loaders: list[KernelLoader], *, shown: bool, wait: bool = False) -> None:
         all_of_them = {loader.find_artifact().content: loader for loader in loaders}

@@ -45,7 +45,9 @@ class Shelf(SchedulerPlugin):
         self.kernels: dict[str, dict[str, Any]] = {}
         """What is known of each content."""
         self.names: dict[str, str] = {}
-        """Which content a name means now."""
+        """Which content a name means now: the one that a client was the last to load."""
+        self.said: dict[str | None, dict[str, str]] = {}
+        """What names mean to each client."""
 
     async def start(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
@@ -77,12 +79,16 @@ class Shelf(SchedulerPlugin):
                 known["source"], known["missing"] = given["source"], ""
             elif known["source"] is None:
                 known["missing"] = given.get("missing") or known["missing"]
-        await self._tell()
+        self.said.setdefault(client, {}).update(names)
+        await self._mean(names)
+
+    async def _mean(self, names: dict[str, str]) -> None:
+        """Has the workers told what names mean from now on, and wakes who waits for something."""
+        async with self.changed:
+            self.changed.notify_all()
         self.names.update(names)
         self._make_room()
-        if names:
-            if NAME not in self.scheduler.worker_plugins:
-                return  # The workers ask when they get theirs.
+        if names and NAME in self.scheduler.worker_plugins:  # Else they ask when they get theirs.
             message = {"op": f"{NAME}_told", "names": names}
             broadcast = self.scheduler.broadcast(msg=message, on_error="return")
             with suppress(asyncio.TimeoutError):
@@ -139,18 +145,20 @@ class Shelf(SchedulerPlugin):
         return self.names
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:
-        """Nobody waits for what a client that is gone was about to send."""
+        """Nobody waits for what a client that is gone was about to send; names are the others' again."""
         for known in self.kernels.values():
             if known["coming"] == client:
                 known["coming"] = None
-        task = asyncio.ensure_future(self._tell())
+        gone = self.said.pop(client, {})
+        names = {
+            name: content
+            for said in self.said.values()
+            for name, content in said.items()
+            if name in gone and self.names[name] == gone[name]
+        }
+        task = asyncio.ensure_future(self._mean(names))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
-
-    async def _tell(self) -> None:
-        """Has those look who wait for something that is to come."""
-        async with self.changed:
-            self.changed.notify_all()
 
     async def report(self) -> list[dict[str, Any]]:
         """What is kept, for whoever asks for the status."""

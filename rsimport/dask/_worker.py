@@ -24,7 +24,7 @@ from rsimport._arrival import Kernel, kept
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader
 from rsimport._python import ABI
-from rsimport._serving import carriers, inherited, loops, take_panics
+from rsimport._serving import Reasons, carriers, inherited, loops, take_panics
 from rsimport.dask._payload import packed_of, unpacked
 from rsimport.dask._process import NAME, is_clients_own, serve_here
 
@@ -99,7 +99,7 @@ def _give_up(name: str, content: str) -> None:
 
 def _prefetch(worker: Worker, name: str, content: str) -> None:
     try:
-        bring(worker, kept(name, bytes.fromhex(content)), [], build=False)
+        bring(worker, kept(name, bytes.fromhex(content)), Reasons(), build=False)
     except Exception as exc:  # It is tried once more when it is used.
         logging.getLogger("rsimport").warning("%s was not fetched: %r", name, exc)
 
@@ -118,15 +118,21 @@ class Told:
         return loader.spec()
 
 
-def carry(kernel: Kernel, why: list[str]) -> Artifact | None:
+def carry(kernel: Kernel, why: Reasons) -> Artifact | None:
     """Brings a kernel to this host, in the thread of a task."""
     worker = _worker()
     if worker is None or get_ident() in loops:
         return None
-    return bring(worker, kernel, why, build=True)
+    try:
+        return bring(worker, kernel, why, build=True)
+    except RsimportError as exc:  # Such as one about the cache of this worker.
+        why.append(exc.message)
+        why.hint = exc.hint
+        _came[kernel.name, kernel.content.hex()] = {"how": exc.message, "there": False, "seconds": 0.0}
+        return None
 
 
-def bring(worker: Worker, kernel: Kernel, why: list[str], *, build: bool) -> Artifact | None:
+def bring(worker: Worker, kernel: Kernel, why: Reasons, *, build: bool) -> Artifact | None:
     """An artifact of a kernel on this host: the one that is here, a fetched one, or a built one."""
     content, tail = kernel.content.hex(), kernel.name.rpartition(".")[2]
     started = perf_counter()
@@ -159,7 +165,7 @@ def bring(worker: Worker, kernel: Kernel, why: list[str], *, build: bool) -> Art
         return artifact
 
 
-def _fetch(worker: Worker, content: str, why: list[str], *, wait: bool) -> str | None:
+def _fetch(worker: Worker, content: str, why: Reasons, *, wait: bool) -> str | None:
     """Fetches an artifact that fits from the scheduler, and says so."""
     accept = _engine.settings(None, {})["accept"]
     found = _ask(worker, "find", content=content, patience=WAIT if wait else 0)
@@ -167,15 +173,19 @@ def _fetch(worker: Worker, content: str, why: list[str], *, wait: bool) -> str |
         # Its client is optimising it. One that goes away is not waited for.
         found = _ask(worker, "find", content=content, patience=WAIT)
     if found is None:
-        why.append("its client has not sent it: rsimport.dask.enable(client) does")
+        why.append("its client has not sent it")
+        why.hint = "rsimport.dask.enable(client)"
         return None
     if accept not in ("any", "artifact"):
         why.append(f"this worker accepts no artifacts (RSIMPORT_ACCEPT={accept})")
+        why.hint = "RSIMPORT_ACCEPT=any for the worker takes what clients send"
         return None
     for described in found["artifacts"]:
         unmet = _engine.unmet(described["needs"], ABI)
         if unmet:
             why.append(f"of an artifact: {', '.join(unmet)}")
+            if all("CPU" in reason for reason in unmet):
+                why.hint = 'rsimport.dask.enable(client, target_cpu="generic")'
             continue
         packed = _ask(worker, "get", content=content, digest=described["digest"])
         try:
@@ -189,7 +199,7 @@ def _fetch(worker: Worker, content: str, why: list[str], *, wait: bool) -> str |
     return None
 
 
-def _build(worker: Worker, kernel: Kernel, content: str, tail: str, why: list[str]) -> str | None:
+def _build(worker: Worker, kernel: Kernel, content: str, tail: str, why: Reasons) -> str | None:
     """Builds a kernel from the source that its client has sent, and shares what came of it."""
     found = _ask(worker, "find", content=content)
     if found is None:
@@ -200,6 +210,7 @@ def _build(worker: Worker, kernel: Kernel, content: str, tail: str, why: list[st
     accept = _engine.settings(None, {})["accept"]
     if accept not in ("any", "source"):
         why.append(f"this worker accepts no sources (RSIMPORT_ACCEPT={accept})")
+        why.hint = "RSIMPORT_ACCEPT=any for the worker takes what clients send"
         return None
     source = _ask(worker, "get", content=content, digest="")
     if source is None:
@@ -215,6 +226,7 @@ def _build(worker: Worker, kernel: Kernel, content: str, tail: str, why: list[st
         _engine.unpack(content, unpacked(packed))
     except RsimportError as exc:
         why.append(f"it cannot be built there: {exc.message}")
+        why.hint = why.hint or exc.hint
         return None
     given = {"name": kernel.name, "content": content, "artifacts": [packed]}
     with suppress(Exception):  # Others can build it too.
