@@ -90,6 +90,8 @@ class Lab:
         self.imports = 0
         self.functions = False
         """Is the kernel one of functions, with the real PyO3?"""
+        self.nested = False
+        """Is it in a package, with its value in a module of a module?"""
         for made in (self.project, self.tmp):
             made.mkdir(parents=True)
         write(folder / "pyo3", CRATE)
@@ -97,6 +99,9 @@ class Lab:
 
     def write(self, value: int, more: str = "") -> None:
         """Writes a kernel whose `value()` is this; at once, as an editor does."""
+        if self.nested:
+            self._write_nested(value, more)
+            return
         if self.functions:
             head = "// rsimport\nuse pyo3::prelude::*;\n"
             text = f"{head}{more}#[pyfunction]\nfn value() -> i64 {{\n    {value}\n}}\n"
@@ -104,8 +109,23 @@ class Lab:
             head = "// rsimport\n" + block("[dependencies]", self._dependency)
             text = f"{head}{more}#[pyo3::pymodule]\nfn k() -> i64 {{\n    {value}\n}}\n"
         # Where a cache serves several of these, nobody else has this text.
-        (self.project / ".k.rs").write_text(f"{text}// {self.token}\n")
-        (self.project / ".k.rs").replace(self.project / "k.rs")
+        self._save("k.rs", f"{text}// {self.token}\n")
+
+    def _write_nested(self, value: int, more: str) -> None:
+        head = "// rsimport\n" + block("[dependencies]", self._dependency)
+        text = f"{head}mod part;\n#[pyo3::pymodule]\nfn k() -> i64 {{\n    part::deep::number()\n}}\n"
+        files = {"__init__.py": "", "k.rs": text, "part.rs": "pub mod deep;\n"}
+        for name, content in files.items():
+            if not (self.project / "inner" / name).exists():
+                self._save(f"inner/{name}", content)
+        self._save("inner/part/deep.rs", f"{more}pub fn number() -> i64 {{\n    {value}\n}}\n")
+
+    def _save(self, name: str, text: str) -> None:
+        path = self.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}")
+        unfinished.write_text(text)
+        unfinished.replace(path)
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         usual = {name: text for name, text in os.environ.items() if not name.startswith("RSIMPORT_")}
@@ -115,6 +135,8 @@ class Lab:
     def start(
         self, code: str = IMPORT, wrap: Sequence[str] = (), env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[str]:
+        if self.nested:
+            code = code.replace("import k\n", "from inner import k\n")
         return subprocess.Popen(
             [*wrap, sys.executable, "-c", code],
             cwd=self.project,
