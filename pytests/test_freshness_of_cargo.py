@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from helpers import LIMIT, block, package, write
@@ -56,15 +57,19 @@ class Side(NamedTuple):
     number: int
 
 
+def bare() -> dict[str, str]:
+    """An environment without anybody's configuration."""
+    kept = {"PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "LD_LIBRARY_PATH"}
+    return {name: text for name, text in os.environ.items() if name in kept} | {"CARGO_INCREMENTAL": "0"}
+
+
 class Project:
     """A program and a kernel of one text."""
 
     def __init__(self, folder: Path, stub: Path, files: dict[str, str], body: str, *lines: str) -> None:
         self.folder = folder
-        # Nobody else's configuration or environment takes part.
-        kept = {"PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "LD_LIBRARY_PATH"}
-        self.env = {name: text for name, text in os.environ.items() if name in kept}
-        self.env["CARGO_INCREMENTAL"] = "0"
+        self.kernel = folder / "k.rs"
+        self.env = bare()
         manifest = package("host") + '[[bin]]\nname = "host"\npath = "main.rs"\n[dependencies]\n'
         write(
             folder,
@@ -99,14 +104,16 @@ class Project:
     def sides(self) -> tuple[Side, Side]:
         return self.of_cargo(), self.of_rsimport()
 
-    def of_cargo(self) -> Side:
-        command = ["cargo", "build", "--message-format=json", "--offline"]
+    def cargo(self, folder: Path, *arguments: str) -> list[dict[str, Any]]:
+        command = ["cargo", "build", "--message-format=json", "--offline", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=LIMIT
+            command, cwd=folder, env=self.env, capture_output=True, text=True, timeout=LIMIT
         )
         assert done.returncode == 0, done.stderr
-        messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        program = next(message for message in messages if message.get("executable"))
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+    def of_cargo(self) -> Side:
+        program = next(message for message in self.cargo(self.folder) if message.get("executable"))
         said = subprocess.run([program["executable"]], capture_output=True, text=True, check=True)
         self.number = int(said.stdout)
         return Side(not program["fresh"], self.number)
@@ -118,15 +125,42 @@ class Project:
         os.environ.update(own)
         try:
             settings = {"profile": "dev", "target_cpu": "generic", "progress": False, "offline": True}
-            kernel = str(self.folder / "k.rs")
+            kernel = str(self.kernel)
             found = _engine.lookup(kernel, "k", ABI, settings)
             built = found or _engine.build(kernel, "k", ABI, interpreter(), settings, None)
         finally:
             os.environ.clear()
             os.environ.update(before)
-        spec = spec_from_loader("k", ExtensionFileLoader("k", built.path))
-        assert spec is not None
-        return Side(found is None, module_from_spec(spec).value())
+        return Side(found is None, loaded(built.path))
+
+
+class Crate(Project):
+    """A crate that both build, in a folder `k` of this one."""
+
+    def __init__(self, folder: Path, stub: Path, body: str) -> None:
+        self.folder = folder
+        self.kernel = folder / "k"
+        self.env = bare()
+        self.manifest = package("k") + f'[lib]\ncrate-type = ["cdylib"]\n[dependencies]\n{dependency(stub)}\n'
+        lib = f"// rsimport\n#![allow(unexpected_cfgs)]\n{module(body)}// {uuid.uuid4().hex}\n"
+        write(self.kernel, {"Cargo.toml": self.manifest, "src/lib.rs": lib})
+        assert self.sides() == (Side(True, self.number), Side(True, self.number))
+
+    def of_cargo(self) -> Side:
+        target = self.folder.with_name(self.folder.name + "-target")
+        messages = self.cargo(self.kernel, "--target-dir", str(target))
+        made = next(one for one in messages if one.get("target", {}).get("crate_types") == ["cdylib"])
+        # A library that is loaded is not to be replaced.
+        library = shutil.copy(made["filenames"][0], str(target / f"{uuid.uuid4().hex}.so"))
+        self.number = loaded(library)
+        return Side(not made["fresh"], self.number)
+
+
+def loaded(library: str) -> int:
+    spec = spec_from_loader("k", ExtensionFileLoader("k", library))
+    assert spec is not None
+    value: int = module_from_spec(spec).value()
+    return value
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +241,50 @@ PACKAGES = {
     "ws/other/Cargo.toml": package("other") + "[features]\nloud = []\n",
     "ws/other/src/lib.rs": lib('cfg!(feature = "loud") as i64'),
 }
-PATHS = {"helper": "helper", "scripted": "scripted", "whole": "whole", "member": "ws/member"}
+LINKED = """
+fn main() {
+    println!("cargo:rerun-if-changed=said.txt");
+    println!("cargo::metadata=SAYS={}", std::fs::read_to_string("said.txt").unwrap().trim());
+}
+"""
+USER = """
+fn main() {
+    println!("cargo:rerun-if-env-changed=CARGO_BUILD_JOBS");
+    let jobs = std::env::var("CARGO_BUILD_JOBS").map_or(0, |text| text.len());
+    let said: usize = std::env::var("DEP_LINKED_SAYS").unwrap().parse().unwrap();
+    println!("cargo:rustc-env=NUMBER={}", said + jobs);
+}
+"""
+MACRO = """
+#[proc_macro]
+pub fn number(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/included.txt");
+    format!("{} + include_str!({file:?}).len() as i64", linked::number()).parse().unwrap()
+}
+"""
+PACKAGES |= {
+    "linked/Cargo.toml": package("linked").replace("\n", '\nlinks = "linked"\n', 1),
+    "linked/src/lib.rs": lib("1"),
+    "linked/build.rs": LINKED,
+    "linked/said.txt": "1",
+    "user/Cargo.toml": package("user") + '[dependencies]\nlinked = { path = "../linked" }\n',
+    "user/src/lib.rs": lib('env!("NUMBER").parse().unwrap()'),
+    "user/build.rs": USER,
+    "macros/Cargo.toml": package("macros")
+    + '[lib]\nproc-macro = true\n[dependencies]\nlinked = { path = "../linked" }\n',
+    "macros/src/lib.rs": MACRO,
+    "macros/included.txt": "1",
+}
+PATHS = {
+    "helper": "helper",
+    "user": "user",
+    "macros": "macros",
+    "scripted": "scripted",
+    "whole": "whole",
+    "member": "ws/member",
+}
+
+DESCRIBED = PACKAGES["user/Cargo.toml"].replace("[dep", 'description = "any"\n[dep')
 
 OF_PACKAGES = [
     Row("nothing", {}, NOBODY),
@@ -250,16 +327,28 @@ OF_PACKAGES = [
         NOBODY,
     ),
     Row("a build script that comes", {"helper/build.rs": "fn main() {}\n"}),
+    Row("what a script says to those of dependents", {"linked/said.txt": "2"}),
+    Row("the same with an old date", {"linked/said.txt": "3"}, RSIMPORT, dated=10**9),
+    Row(
+        "a variable of cargo's that a script watches", {"linked/said.txt": "4"}, env={"CARGO_BUILD_JOBS": "2"}
+    ),
+    Row("that variable alone", {}, env={"CARGO_BUILD_JOBS": None}),
+    Row("what the code of a macro includes", {"macros/included.txt": "22"}),
+    Row("what a macro depends on", {"linked/src/lib.rs": lib("2")}),
+    Row("what only describes a package", {"user/Cargo.toml": DESCRIBED}, RSIMPORT),
 ]
 
 BODY = (
     'part::number() + include_str!("data.txt").len() as i64'
     ' + include_str!(concat!("more", ".txt")).len() as i64 + '
-    + " + ".join(SAYS.format(name) for name in ("KERNEL_SAYS", "CONFIG_SAYS"))
+    + " + ".join(
+        SAYS.format(name) for name in ("KERNEL_SAYS", "CONFIG_SAYS", "CARGO_BUILD_JOBS", "CARGO_TERM_COLOR")
+    )
     + " + cfg!(one) as i64 + 2 * cfg!(two) as i64 + 4 * cfg!(debug_assertions) as i64"
 )
 CONFIG = '[env]\nCONFIG_SAYS = "1"\n[net]\nretry = 1\n'
 FLAGS = "rustflags = ['--cfg=one']\n"
+RELATIVE = "[env]\nKERNEL_SAYS = { value = 'x', relative = true, force = true }\n"
 
 OF_CONFIGURATION = [
     Row("nothing", {}, NOBODY),
@@ -296,9 +385,73 @@ OF_CONFIGURATION = [
     Row(
         "another folder for builds",
         {".cargo/config": f"[build]\nbuild-dir = 'elsewhere'\n[target.{HOST}]\nlinker = 'cc'\n"},
+        CARGO,
     ),
     Row("env! then", {}, env={"KERNEL_SAYS": "4444"}),
+    Row("no configuration", {".cargo/config": ""}),
+    Row(
+        "how many run, and how",
+        {".cargo/config": f"[build]\njobs = 2\nrustdocflags = '-q'\n[target.{HOST}]\nrunner = 'env'\n"},
+        NOBODY,
+    ),
+    Row(
+        "the same in variables", {}, NOBODY, env={f"{TARGET}_RUNNER": "env", "CARGO_BUILD_RUSTDOC": "rustdoc"}
+    ),
+    Row("one of these that the kernel reads", {}, env={"CARGO_BUILD_JOBS": "2"}),
+    Row("a variable that rsimport tells cargo otherwise", {}, env={"CARGO_TERM_COLOR": "always"}),
+    Row("another profile", {".cargo/config": "[profile.release]\nlto = true\n"}, NOBODY),
+    Row("a variable of another profile", {}, NOBODY, env={"CARGO_PROFILE_RELEASE_LTO": "true"}),
+    Row("the profile", {".cargo/config": "[profile.dev]\nopt-level = 1\n"}),
+    Row(
+        "flags that a variable beats",
+        {".cargo/config": f"[profile.dev]\nopt-level = 1\n[build]\n{FLAGS}"},
+        NOBODY,
+    ),
+    Row("the stronger variable for flags", {}, env={"CARGO_ENCODED_RUSTFLAGS": "--cfg=one\x1f--cfg=two"}),
+    Row("the weaker one then", {}, NOBODY, env={"RUSTFLAGS": "--cfg=six"}),
+    Row("[env] by force", {".cargo/config": "[env]\nKERNEL_SAYS = { value = 'x', force = true }\n"}),
+    Row("the environment then", {}, NOBODY, env={"KERNEL_SAYS": "55555"}),
+    Row("[env] relative to the file", {".cargo/config": RELATIVE}),
+    Row("a variable of [env] that nothing reads", {".cargo/config": RELATIVE + "MORE = 'x'\n"}, RSIMPORT),
+    Row("incremental data", {}, CARGO, env={"CARGO_INCREMENTAL": "1"}),
 ]
+
+WORKSPACE_OF_K = '[workspace]\nmembers = ["k"]\n'
+PROFILE = "[profile.dev]\ndebug-assertions = false\n"
+OTHER = '[workspace]\nmembers = ["../k"]\n'
+
+
+def of_crate(manifest: str) -> list[Row]:
+    """Edits of a crate with this manifest, and of workspaces that it belongs to."""
+    inherits = manifest.replace('version = "0.1.0"', "version.workspace = true")
+    return [
+        Row("nothing", {}, NOBODY),
+        Row("a file beside it", {"k/beside.txt": "x"}, NOBODY),
+        Row("a workspace that comes", {"Cargo.toml": WORKSPACE_OF_K + PROFILE}),
+        Row("a comment in it", {"Cargo.toml": "# any\n" + WORKSPACE_OF_K + PROFILE}, NOBODY),
+        Row(
+            "another profile of it",
+            {"Cargo.toml": WORKSPACE_OF_K + PROFILE + "[profile.release]\n"},
+            RSIMPORT,
+        ),
+        Row("its profile", {"Cargo.toml": WORKSPACE_OF_K + PROFILE.replace("false", "true")}),
+        Row(
+            "a version that is inherited",
+            {
+                "Cargo.toml": WORKSPACE_OF_K + '[workspace.package]\nversion = "1.2.3"\n',
+                "k/Cargo.toml": inherits,
+            },
+        ),
+        Row(
+            "a workspace elsewhere",
+            {
+                "Cargo.toml": None,
+                "other/Cargo.toml": OTHER + PROFILE,
+                "k/Cargo.toml": manifest.replace("[lib]", 'workspace = "../other"\n[lib]'),
+            },
+        ),
+        Row("the profile there", {"other/Cargo.toml": OTHER + PROFILE.replace("false", "true")}),
+    ]
 
 
 @pytest.fixture
@@ -306,6 +459,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory, stub: Path) -> Project:
     """A kernel with path dependencies of every kind."""
     lines = [f"{name} = {{ path = {json.dumps(path)} }}" for name, path in PATHS.items()]
     body = "part::number() + " + " + ".join(f"{name}::number()" for name in PATHS)
+    body = body.replace("macros::number()", "macros::number!()")
     return Project(tmp_path_factory.mktemp("packages"), stub, PACKAGES, body, *lines)
 
 
@@ -332,6 +486,27 @@ def test_the_packages_of_a_kernel(packages: Project, subtests: pytest.Subtests) 
 
 def test_files_variables_and_configuration(configured: Project, subtests: pytest.Subtests) -> None:
     side_by_side(configured, OF_CONFIGURATION, subtests)
+
+
+def test_a_crate_and_its_workspace(
+    tmp_path_factory: pytest.TempPathFactory, stub: Path, subtests: pytest.Subtests
+) -> None:
+    body = f"100 * cfg!(debug_assertions) as i64 + {VERSION}"
+    crate = Crate(tmp_path_factory.mktemp("crate"), stub, body)
+    side_by_side(crate, of_crate(crate.manifest), subtests)
+
+
+def test_a_variable_that_is_relative_to_the_configuration_is_another_one_in_a_copy(
+    configured: Project, tmp_path: Path
+) -> None:
+    write(configured.folder, {".cargo/config": RELATIVE})
+    before = configured.of_rsimport()
+    copy = shutil.copytree(
+        configured.folder, tmp_path / "another-place", ignore=shutil.ignore_patterns("target")
+    )
+    configured.kernel = copy / "k.rs"
+    moved = len(str(copy)) - len(str(configured.folder))
+    assert configured.of_rsimport() == Side(True, before.number + moved)
 
 
 def test_own_flags_hold_wherever_the_user_gives_his(configured: Project) -> None:

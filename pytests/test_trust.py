@@ -274,6 +274,19 @@ def test_another_users_workspace_above_a_crate_is_refused(crate, run, shared):
     assert run(TELL, cwd=folder.parent).out == "5"
 
 
+def test_a_workspace_that_comes_at_the_last_moment_is_not_read(crate, run, shared):
+    """Between the look at what there is and the one that cargo takes."""
+    folder = crate("k", value("5 + i64::from(cfg!(debug_assertions))"), folder=shared / "mine")
+    late = '[workspace]\nmembers = ["mine/k"]\n[profile.release]\ndebug-assertions = true\n'
+    cargo = shared / "mine/cargo"
+    cargo.write_text(
+        f"#!/bin/sh\nprintf '{late}' > {shared}/Cargo.toml\nexec {shutil.which('cargo')} \"$@\"\n"
+    )
+    cargo.chmod(0o755)
+    seen = run(TELL, cwd=folder.parent, env={"CARGO": str(cargo), "RUSTC": shutil.which("rustc")})
+    assert (shared / "Cargo.toml").exists() and seen.out == "5", seen.text
+
+
 def test_a_notebook_in_a_mounted_project_has_the_settings_of_it(project, run):
     """Its cells lie in the cache; the folder in which it runs decides."""
     write(project, {"pyproject.toml": '[tool.rsimport]\nprofile = "theirs"\n'})

@@ -11,6 +11,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// File systems date a write by a clock that lags behind by up to this.
 pub const CLOCK_LAG: Duration = Duration::from_millis(10);
+/// Some count whole seconds, or every other one.
+const COARSE_LAG: Duration = Duration::from_millis(2010);
 
 /// A sha-256 over several parts, each of which is told apart from its neighbours.
 #[derive(Default)]
@@ -90,6 +92,11 @@ pub fn stamp_of(_: &Metadata) -> Option<Stamp> {
 pub struct Stamp(u64, u64, u64, [i64; 4]);
 
 impl Stamp {
+    /// May its file system know nothing but whole seconds?
+    fn is_coarse(&self) -> bool {
+        self.3[3] == 0
+    }
+
     /// When the file was last changed by anything.
     pub fn changed(&self) -> Option<SystemTime> {
         let [.., seconds, nanoseconds] = self.3;
@@ -116,7 +123,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// Will a later write show? One that follows another so soon that the clock has not moved on would not.
 pub fn is_settled(stamp: &Stamp) -> bool {
-    stamp.changed().is_some_and(|changed| changed < SystemTime::now() - CLOCK_LAG)
+    let lag = if stamp.is_coarse() { COARSE_LAG } else { CLOCK_LAG };
+    stamp.changed().is_some_and(|changed| changed < SystemTime::now() - lag)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::config::tier::Tier;
 use crate::digest::CLOCK_LAG;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::freshness::cargo_config::CargoConfig;
+use crate::freshness::cargo_config::{CargoConfig, Profiles};
 use crate::freshness::fingerprint::Fingerprint;
 use crate::freshness::inputs::Input;
 use crate::freshness::machine::{glibc, native_cpu};
@@ -252,7 +252,8 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         let built = outcome?;
         let base = &resolved.source.base;
         let (source, cache) = (&resolved.source, resolved.cache.layout());
-        let inputs = packages::all(&built.foreign, &built.files, &built.variables, source, &cache);
+        let known = packages::all(&built.foreign, &built.files, &built.variables, source, &cache);
+        let inputs = packages::left_to_the_environment(known, &resolved.cargo);
         // A file that was written during the build may have been read before or after. One more build tells, unless
         // its content is resolved to be the one from before.
         let doubtful = inputs.iter().any(|input| !before.contains(input) && input.touched_since(base, began));
@@ -282,7 +283,8 @@ pub fn resolve(request: &Request) -> Result<Resolved> {
     let cargo = CargoConfig::of(&ancestors);
     let cache = Cache::open(&config.settings)?;
     let fingerprint = Fingerprint::of(&source, &config, &request.abi, &cargo, &environment);
-    let tiers = Tier::of(&source, &config, cargo.has_profile(), fingerprint.value("cargo environment"));
+    let profiles = Profiles::of(&config.profile.of_cargo, &config.manifest.table, &cargo);
+    let tiers = Tier::of(&source, &config, cargo.has_profile(&profiles), fingerprint.value("cargo environment"));
     let (ignored, misspelled) = (ancestors.ignored, Misspelled::of(&environment));
     Ok(Resolved { source, config, cargo, cache, fingerprint, tiers, ignored, misspelled })
 }

@@ -10,6 +10,7 @@ use std::io;
 use crate::error::{Error, Kind, Result};
 
 /// So many files are open at once in a build: locks, the compiler's pipes, what it is given and what it writes.
+#[cfg(unix)]
 const FILES: usize = 16;
 /// So many keys are left to the images that are loaded and have taken none yet, and to everybody else.
 const KEYS: usize = 32;

@@ -14,10 +14,17 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from faults import file_systems, kills, limits, reloads
+from faults import file_systems, halves, kills, limits, reloads, travel
 from faults.lab import Broken, Lab
 
-CAMPAIGNS = {"kills": kills, "file_systems": file_systems, "limits": limits, "reloads": reloads}
+CAMPAIGNS = {
+    "kills": kills,
+    "halves": halves,
+    "travel": travel,
+    "file_systems": file_systems,
+    "limits": limits,
+    "reloads": reloads,
+}
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ def missing() -> str | None:
 
 def one(lab: Lab, random: Random) -> str:
     kind = random.choice(KINDS)
+    lab.nested = random.random() < 0.3
     built_before = random.random() < 0.5 or kind in ("read-only",)
     lab.write(1)
     if built_before:

@@ -29,6 +29,8 @@ def one(lab: Lab, random: Random) -> str:
     tier = "auto" if victim == "optimiser" or random.random() < 0.3 else "fast"
     what = f"kills: {victim} by {name}{', endless' if endless else ''}"
     env = {"RSIMPORT_TIER": tier}
+    lab.nested = random.random() < 0.3
+    what += ", nested" if lab.nested else ""
     if not cold:
         lab.write(1)
         lab.expect(1, "before the fault", built=True)

@@ -18,6 +18,7 @@ MASKS = ("777", "777", "700", "377", "277", "177", "077", "022", "000", "333", "
 def one(lab: Lab, random: Random) -> str:
     which = random.choice((*LIMITS, "umask"))
     warm = random.random() < 0.6
+    lab.nested = random.random() < 0.3
     lab.write(1)
     if warm:
         lab.expect(1, "before the fault", built=True)

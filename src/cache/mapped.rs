@@ -28,6 +28,7 @@ pub fn mapped(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Nobody tells.
 #[cfg(not(target_os = "linux"))]
 pub fn mapped(_: &Path) -> Vec<PathBuf> {
     Vec::new()

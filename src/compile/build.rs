@@ -303,8 +303,9 @@ pub fn tools(
     cache: &Cache,
     observer: &mut dyn Observer,
 ) -> Result<(Toolchain, Identity)> {
-    check_workspace(source)?;
-    let toolchain = Toolchain::find(&config.settings, Start::of(&source.base, Some(&source.path)))?;
+    let top = check_workspace(source)?;
+    let start = Start { top, ..Start::of(&source.base, Some(&source.path)) };
+    let toolchain = Toolchain::find(&config.settings, start)?;
     Ignored::tell(&toolchain.start.ignored, observer);
     let rustc = rustc_identity(&toolchain, cache)?;
     // An own manifest, or an older edition with an older PyO3, may well do with an older compiler.

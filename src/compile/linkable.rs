@@ -5,7 +5,7 @@ use crate::compile::plan::Plan;
 use crate::compile::task::Task;
 use crate::config::environment::Environment;
 use crate::error::Result;
-use crate::freshness::cargo_config::relevant;
+use crate::freshness::cargo_config::{Profiles, relevant};
 use crate::observer::Observer;
 use crate::rustc::collected::Collected;
 use crate::rustc::diagnostics::{compile_error, from_rustc, misses_linker};
@@ -23,7 +23,7 @@ pub fn check(
     let Task { source, cargo, staging, .. } = task;
     let flags = [&plan.arguments, &plan.environment.iter().map(|(_, value)| value.clone()).collect()];
     let chosen = cargo.mentions("linker")
-        || relevant(&Environment::now()).to_lowercase().contains("linker")
+        || relevant(&Environment::now(), &Profiles::default()).to_lowercase().contains("linker")
         || flags.into_iter().flatten().any(|flag| flag.contains("linker"));
     if chosen || has_cc() {
         return Ok(());

@@ -11,7 +11,7 @@ use crate::config::environment::{Environment, variable};
 use crate::config::layers::Config;
 use crate::config::settings::Settings;
 use crate::digest::Digest;
-use crate::freshness::cargo_config::{CargoConfig, relevant, rustflags_key};
+use crate::freshness::cargo_config::{CargoConfig, Profiles, relevant, rustflags_key};
 use crate::freshness::machine::glibc;
 use crate::kernel::crates::PYO3;
 use crate::kernel::manifest::has_origin;
@@ -99,10 +99,11 @@ impl Plan {
             ("PYO3_BUILD_EXTENSION_MODULE", "1".to_owned()),
             // Incremental compilation is asked for where it pays, so cargo's own choice (none under CI) must not decide.
             ("CARGO_INCREMENTAL", "0".to_owned()),
-            ("CARGO_TERM_PROGRESS_WHEN", "always".to_owned()),
-            ("CARGO_TERM_PROGRESS_WIDTH", "120".to_owned()),
-            ("CARGO_TERM_COLOR", "never".to_owned()),
         ]);
+        // As variables they would be seen by `option_env!`, and by build scripts.
+        for config in ["term.color='never'", "term.progress.when='always'", "term.progress.width=120"] {
+            arguments.extend(["--config".to_owned(), config.to_owned()]);
+        }
         arguments.extend(
             ["--lib", "--crate-type=cdylib", "--message-format=json-diagnostic-rendered-ansi"].map(str::to_owned),
         );
@@ -132,8 +133,9 @@ impl Plan {
         };
         // The environment beats `[env]`, and the recorded call has what cargo made of both.
         let shadowed = cargo.variables().map(|name| format!("{:?}", variable(name))).collect::<String>();
-        let environment_now = relevant(&Environment::now());
-        let recipe = digest_of(&[&dependency_set, &flags, &own, &cargo.digest(), &environment_now, &shadowed]);
+        let (all, environment_now) = (Profiles::default(), Environment::now());
+        let (environment_now, configured) = (relevant(&environment_now, &all), cargo.digest(&all, false));
+        let recipe = digest_of(&[&dependency_set, &flags, &own, &configured, &environment_now, &shadowed]);
         Plan {
             crate_name,
             manifest,

@@ -11,6 +11,11 @@ use crate::digest::Digest;
 
 /// The parts of cargo's configuration that change what is compiled. The others say how (network, terminal, aliases).
 const TABLES: [&str; 8] = ["build", "env", "host", "patch", "paths", "profile", "target", "unstable"];
+/// What of `[build]` does not: how many compilers run, where files go, and what starts rustc as it is.
+const HARMLESS_OF_BUILD: [&str; 7] =
+    ["build-dir", "dep-info-basedir", "jobs", "rustc-wrapper", "rustdoc", "rustdocflags", "target-dir"];
+/// What of the tables for a platform does not: how programs are started, and how documentation is made.
+const HARMLESS_OF_TARGET: [&str; 2] = ["runner", "rustdocflags"];
 /// Files include files; a circle of them ends here.
 const DEEPEST: usize = 8;
 
@@ -29,15 +34,23 @@ const PREFIXES: [&str; 11] = [
     "RUSTFLAGS",
     "RUST_LIBC_",
 ];
-/// Those among them that do not: where files go, and what this engine sets itself.
-const HARMLESS: [&str; 6] = [
+/// Those among them that the engine sets or takes away itself: nothing that is compiled sees what the user has there.
+const OURS: [&str; 5] = [
     "CARGO_BUILD_BUILD_DIR",
-    "CARGO_BUILD_JOBS",
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_TARGET_DIR",
     "PYO3_BUILD_EXTENSION_MODULE",
     "PYO3_CARGO_FILE",
 ];
+/// Those among them that decide about nothing unless something asks for them by name.
+const HARMLESS: [&str; 5] = [
+    "CARGO_BUILD_DEP_INFO_BASEDIR",
+    "CARGO_BUILD_JOBS",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTDOC",
+    "CARGO_BUILD_RUSTDOCFLAGS",
+];
+const HARMLESS_ENDS: [&str; 2] = ["_RUNNER", "_RUSTDOCFLAGS"];
 /// The variables that cargo sets for rustc whatever the user's environment has: names, and beginnings of names.
 const CARGOS: [&str; 9] = [
     "CARGO",
@@ -70,17 +83,34 @@ impl CargoConfig {
         CargoConfig { files }
     }
 
-    /// A digest of the configuration, empty where there is none.
-    pub fn digest(&self) -> String {
-        match self.files.is_empty() {
-            true => String::new(),
-            false => Digest::of(self.files.iter().map(Table::to_string).collect::<String>().as_bytes()),
+    /// A digest of the configuration, empty where there is none that counts. Other profiles than these do not, and no
+    /// flags where a variable beats them.
+    pub fn digest(&self, profiles: &Profiles, flags_are_beaten: bool) -> String {
+        let mut text = String::new();
+        for file in &self.files {
+            let mut file = file.clone();
+            if let Some(Value::Table(named)) = file.get_mut("profile") {
+                named.retain(|name, _| profiles.has(name));
+            }
+            if flags_are_beaten {
+                each_of_platform(&mut file, |table| drop(table.remove("rustflags")));
+            }
+            prune(&mut file);
+            text.push_str(&file.to_string());
         }
+        if text.is_empty() { text } else { Digest::of(text.as_bytes()) }
     }
 
-    /// Is a cargo profile changed here?
-    pub fn has_profile(&self) -> bool {
-        self.files.iter().any(|file| file.contains_key("profile"))
+    /// Is one of these profiles changed here?
+    pub fn has_profile(&self, profiles: &Profiles) -> bool {
+        let named = self.files.iter().filter_map(|file| file.get("profile")?.as_table());
+        named.flat_map(Table::keys).any(|name| profiles.has(name))
+    }
+
+    /// Does `[env]` give this variable to the compiler whatever the environment has?
+    pub fn forces(&self, name: &str) -> bool {
+        let given = self.files.iter().find_map(|file| file.get("env")?.get(name));
+        given.is_some_and(|given| given.get("force").and_then(Value::as_bool) == Some(true))
     }
 
     /// Does this word occur in it, as a key or in a value?
@@ -133,6 +163,11 @@ fn read(path: &Path, depth: usize, files: &mut Vec<Table>) {
     };
     let included = table.remove("include");
     table.retain(|key, _| TABLES.contains(&key));
+    let build = table.get_mut("build").and_then(Value::as_table_mut);
+    build.into_iter().for_each(|build| build.retain(|key, _| !HARMLESS_OF_BUILD.contains(&key)));
+    each_of_platform(&mut table, |table| table.retain(|key, _| !HARMLESS_OF_TARGET.contains(&key)));
+    anchor(&mut table, path);
+    prune(&mut table);
     if !table.is_empty() {
         files.push(table);
     }
@@ -144,21 +179,100 @@ fn read(path: &Path, depth: usize, files: &mut Vec<Table>) {
     }
 }
 
-/// The variables of the environment that change what is compiled, sorted, one a line.
-pub fn relevant(environment: &Environment) -> String {
+/// Drops what is empty.
+fn prune(table: &mut Table) {
+    table.retain(|_, value| {
+        let Value::Table(inner) = value else { return true };
+        prune(inner);
+        !inner.is_empty()
+    });
+}
+
+/// Does something with each table in which there may be flags for rustc.
+fn each_of_platform(file: &mut Table, change: impl Fn(&mut Table)) {
+    let mut change_in = |value: &mut Value| value.as_table_mut().into_iter().for_each(&change);
+    file.get_mut("build").into_iter().for_each(&mut change_in);
+    let targets = file.get_mut("target").and_then(Value::as_table_mut).into_iter();
+    targets.flat_map(|targets| targets.iter_mut()).for_each(|(_, target)| change_in(target));
+}
+
+/// Writes down what a variable that is relative to the file comes to: in a copy of the project it is another one.
+fn anchor(file: &mut Table, path: &Path) {
+    let folder = path.parent().and_then(Path::parent).unwrap_or(path);
+    let variables = file.get_mut("env").and_then(Value::as_table_mut).into_iter();
+    for (_, given) in variables.flat_map(|variables| variables.iter_mut()) {
+        if given.get("relative").and_then(Value::as_bool) == Some(true)
+            && let Some(Value::String(value)) = given.get_mut("value")
+        {
+            *value = folder.join(&*value).to_string_lossy().into_owned();
+        }
+    }
+}
+
+/// The profiles that decide about a build: the one that is asked for, and those that it inherits from.
+#[derive(Debug, Clone, Default)]
+pub struct Profiles(Option<Vec<String>>);
+
+impl Profiles {
+    /// Follows what the manifest and the configuration say. Where neither says what it inherits from, all count.
+    pub fn of(name: &str, manifest: &Table, cargo: &CargoConfig) -> Profiles {
+        let mut chain = vec![name.to_owned()];
+        while let Some(last) = chain.last() {
+            let parent = match last.as_str() {
+                "dev" | "release" => return Profiles(Some(chain)),
+                "test" => Some("dev".to_owned()),
+                "bench" => Some("release".to_owned()),
+                last => [manifest]
+                    .into_iter()
+                    .chain(&cargo.files)
+                    .find_map(|table| Some(table.get("profile")?.get(last)?.get("inherits")?.as_str()?.to_owned())),
+            };
+            match parent.filter(|parent| !chain.contains(parent)) {
+                Some(parent) => chain.push(parent),
+                None => break,
+            }
+        }
+        Profiles(None)
+    }
+
+    /// Is it one of them?
+    fn has(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|chain| chain.iter().any(|known| known == name))
+    }
+
+    /// Does a variable speak of none of them?
+    fn leave_out(&self, variable: &str) -> bool {
+        let Some(rest) = variable.strip_prefix("CARGO_PROFILE_") else { return false };
+        let speaks = |name: &String| rest.starts_with(&format!("{}_", name.to_uppercase().replace('-', "_")));
+        self.0.as_ref().is_some_and(|chain| !chain.iter().any(speaks))
+    }
+}
+
+/// The variables of the environment that change what is compiled with these profiles, sorted, one a line.
+pub fn relevant(environment: &Environment, profiles: &Profiles) -> String {
+    let beaten = environment.get("CARGO_ENCODED_RUSTFLAGS").is_some();
     let mut lines: Vec<String> = environment
         .iter()
-        .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !HARMLESS.contains(name))
+        .filter(|(name, _)| is_in_key(name) && !(beaten && *name == "RUSTFLAGS") && !profiles.leave_out(name))
         .map(|(name, value)| format!("{name}={value}\n"))
         .collect();
     lines.sort();
     lines.concat()
 }
 
-/// Is it a variable of the user's that the key does not have yet?
+fn is_in_key(name: &str) -> bool {
+    let is_harmless = OURS.contains(&name)
+        || HARMLESS.contains(&name)
+        || name.starts_with("CARGO_TARGET_") && HARMLESS_ENDS.iter().any(|end| name.ends_with(end));
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !is_harmless
+}
+
+/// Is it a variable of the user's that is an input as soon as something asks for it by name? What the key leaves out for
+/// some builds is among them.
 pub fn is_further(name: &str) -> bool {
     let is_cargos = |known: &&str| name == *known || known.ends_with('_') && name.starts_with(known);
-    !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !CARGOS.iter().any(is_cargos)
+    let is_always_in_key = is_in_key(name) && name != "RUSTFLAGS" && !name.starts_with("CARGO_PROFILE_");
+    !is_always_in_key && !OURS.contains(&name) && !CARGOS.iter().any(is_cargos)
 }
 
 #[cfg(test)]
@@ -181,9 +295,45 @@ mod tests {
         let plain = in_folder(&[("config.toml", "[net]\nretry = 1\n")]);
         assert_eq!(in_folder(&[("config.toml", "[net]\nretry = 2\n")]), plain);
         let flags = in_folder(&[("config.toml", "[target.'cfg(unix)']\nrustflags = ['-Cdebuginfo=1']\n")]);
-        assert_ne!(flags.digest(), plain.digest());
+        let digest = |config: &CargoConfig, beaten| config.digest(&Profiles::default(), beaten);
+        assert_ne!(digest(&flags, false), digest(&plain, false));
+        assert_eq!(digest(&flags, true), digest(&plain, true));
         assert!(flags.rustflags().contains_key("target.\"cfg(unix)\".rustflags"), "{:?}", flags.rustflags());
         assert!(plain.rustflags().keys().all(|key| !key.starts_with("target")));
+    }
+
+    #[test]
+    fn what_only_says_how_things_are_run_does_not_count() {
+        let harmless = "[build]\njobs = 2\nrustc-wrapper = 'w'\n[target.'cfg(unix)']\nrunner = 'r'\n";
+        assert_eq!(in_folder(&[("config.toml", harmless)]), in_folder(&[("config.toml", "")]));
+    }
+
+    #[test]
+    fn only_profiles_that_the_build_has_count() {
+        let config = in_folder(&[("config.toml", "[profile.mine]\ninherits = 'release'\n[profile.dev]\nlto = true\n")]);
+        let of = |name: &str| Profiles::of(name, &Table::new(), &config);
+        for (name, counting, others) in [
+            ("mine", &["mine", "release"][..], &["dev"][..]),
+            ("test", &["test", "dev"], &["mine", "release", "bench"]),
+            ("bench", &["bench", "release"], &["dev"]),
+            ("unknown", &["unknown", "dev", "release", "mine"], &[]),
+        ] {
+            counting.iter().for_each(|one| assert!(of(name).has(one), "{name}: {one}"));
+            others.iter().for_each(|one| assert!(!of(name).has(one), "{name}: {one}"));
+        }
+        assert!(of("release").leave_out("CARGO_PROFILE_DEV_LTO") && !of("dev").leave_out("CARGO_PROFILE_DEV_LTO"));
+        assert!(!of("release").leave_out("CARGO_BUILD_TARGET"));
+        assert!(of("dev").0.is_some() && config.has_profile(&of("dev")) && !config.has_profile(&of("release")));
+    }
+
+    #[test]
+    fn a_variable_that_is_relative_to_the_file_is_another_one_in_a_copy() {
+        let text = "[env]\nW = { value = 'x', relative = true, force = true }\nV = { value = 'x' }\n";
+        let (one, two) = (in_folder(&[("config.toml", text)]), in_folder(&[("config.toml", text)]));
+        let value = |config: &CargoConfig, name| config.files[0]["env"][name]["value"].as_str().map(str::to_owned);
+        assert_ne!(value(&one, "W"), value(&two, "W"));
+        assert_eq!(value(&one, "V"), value(&two, "V"));
+        assert!(one.forces("W") && !one.forces("V") && !one.forces("U"));
     }
 
     #[test]
@@ -213,7 +363,13 @@ mod tests {
             ("OUT_DIR", false),
             ("OUT_DIRECTORY", true),
             ("PYO3_PRINT_CONFIG", false),
-            ("RUSTFLAGS", false),
+            ("CARGO_BUILD_RUSTFLAGS", false),
+            ("CARGO_BUILD_JOBS", true),
+            ("CARGO_TARGET_X_RUNNER", true),
+            ("CARGO_TARGET_DIR", false),
+            // The key has these for some builds only.
+            ("RUSTFLAGS", true),
+            ("CARGO_PROFILE_DEV_LTO", true),
         ] {
             assert_eq!(is_further(name), further, "{name}");
         }

@@ -10,7 +10,7 @@ use crate::config::environment::Environment;
 use crate::config::layers::Config;
 use crate::config::tier::Tier;
 use crate::digest::Digest;
-use crate::freshness::cargo_config::{CargoConfig, relevant};
+use crate::freshness::cargo_config::{CargoConfig, Profiles, relevant};
 use crate::freshness::machine::native_cpu;
 use crate::kernel::crates::PYO3;
 use crate::kernel::source::Source;
@@ -32,12 +32,13 @@ impl Fingerprint {
         environment: &Environment,
     ) -> Fingerprint {
         let settings = &config.settings;
-        let variables = relevant(environment);
+        let profiles = Profiles::of(&config.profile.of_cargo, &config.manifest.table, cargo);
+        let variables = relevant(environment, &profiles);
         let asked = |text: &str| text.contains("target-cpu=native");
         // Whoever asks for it by flags of his own gets code for this machine too.
         // A variable, even an empty one, beats the flags of cargo's configuration.
-        let is_beaten = || ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"].iter().any(|name| environment.get(name).is_some());
-        let by_config = cargo.is_native() && !is_beaten();
+        let is_beaten = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"].iter().any(|name| environment.get(name).is_some());
+        let by_config = cargo.is_native() && !is_beaten;
         let by_flags = settings.rustflags.iter().any(|flag| asked(flag)) || asked(&variables) || by_config;
         let cpu = match settings.target_cpu.as_str() {
             "native" => native_cpu().to_owned(),
@@ -65,7 +66,7 @@ impl Fingerprint {
             ("fast macros", settings.fast_macros.to_string()),
             ("kept glue", settings.reuse_glue.to_string()),
             ("cargo environment", variables),
-            ("cargo configuration", cargo.digest()),
+            ("cargo configuration", cargo.digest(&profiles, is_beaten)),
         ];
         Fingerprint(inputs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
     }

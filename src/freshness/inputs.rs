@@ -9,7 +9,8 @@ use toml::{Table, Value};
 use walkdir::WalkDir;
 
 use crate::config::environment::{home, variable};
-use crate::digest::{Digest, Stamp, seal, stamp};
+use crate::digest::{Digest, Stamp, is_settled, seal, stamp};
+use crate::kernel::source::workspace_folder;
 use crate::paths::{followed, normal};
 
 /// One input, with what it was when the artifact was built. Paths are relative to the kernel's folder, so that a copy of
@@ -127,6 +128,10 @@ impl Input {
                 !seal.is_empty() && seal_of(&files) == *seal || digest_of(&path, &files) == *digest
             }
             Input::Manifest { path, workspace, root, text, digest } => {
+                let at = |path: &PathBuf| normal(&base.join(path).with_file_name(""));
+                if *root && workspace.as_ref().map(at) != Some(workspace_folder(&at(path))) {
+                    return false;
+                }
                 let read = |path: &PathBuf| std::fs::read_to_string(base.join(path)).unwrap_or_default();
                 let (own, shared) = (read(path), workspace.as_ref().map(read));
                 digest_of_texts(&own, shared.as_deref()) == *text || said(&own, shared.as_deref(), *root) == *digest
@@ -233,9 +238,10 @@ fn digest_of(folder: &Path, files: &BTreeSet<PathBuf>) -> String {
     files.iter().fold(Digest::default(), with).hex()
 }
 
-/// Says in one text that none of these files was touched; empty where the file system does not tell.
+/// Says in one text that none of these files was touched; empty where the file system does not tell, or would not tell of
+/// a write that comes at once.
 fn seal_of(files: &BTreeSet<PathBuf>) -> String {
-    let stamps: Option<Vec<Stamp>> = files.iter().map(|file| stamp(file)).collect();
+    let stamps: Option<Vec<Stamp>> = files.iter().map(|file| stamp(file).filter(is_settled)).collect();
     stamps.map_or_else(String::new, |stamps| seal(&stamps))
 }
 

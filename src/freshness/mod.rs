@@ -15,14 +15,17 @@
 //! | the kernel's text                       | its file, or a crate's `lib.rs`            | x   |       |     |        | same  |
 //! | its manifest                            | its block, or `Cargo.toml` beside it       | x   |       |     | x      | comments count too [^text] |
 //! | module name, Python ABI                 | who imports                                | x   |       | x   | x      | has none |
-//! | profile, features                       | settings                                   | x   |       |     | x      | same  |
+//! | profile, features                       | settings                                   | x   |       |     | x      | same [^incremental] |
 //! | fast calls, kept glue                   | settings                                   | x   |       |     |        | have none |
 //! | fast macros, and whether they apply     | setting; manifest, configuration           | x   |       | x   | x      | has none |
 //! | flags for rustc                         | settings, added to those of the user       | x   |       | x   | x      | same  |
-//! | `RUSTFLAGS`, `CARGO_ENCODED_RUSTFLAGS`  | environment; set but empty counts          | x   |       | x   | x      | same  |
-//! | `CARGO_BUILD_*`, `CARGO_PROFILE_*`, `CARGO_TARGET_*` ... | environment               | x   |       |     | x      | same  |
+//! | `RUSTFLAGS`, `CARGO_ENCODED_RUSTFLAGS`  | environment; set but empty counts, the stronger one alone | x | | x | x      | same  |
+//! | `CARGO_BUILD_*`, `CARGO_TARGET_*` ...   | environment                                | x   |       |     | x      | same  |
+//! | `CARGO_PROFILE_*`                       | environment, of the profile and what it inherits from | x | |  | x      | same  |
 //! | cargo's configuration                   | `.cargo/config`, else `.cargo/config.toml`, with their `include`, in the folders above; `CARGO_HOME` | x | | | x | same |
-//! | variables of its `[env]`                | configuration, unless the environment has them | x |     |     | x      | same  |
+//! | its profiles, its flags                 | the same, of the profile in use, and unless a variable beats them | x | | | x | same |
+//! | variables of its `[env]`                | configuration, unless the environment has them | x |     |     | x      | all of `[env]` counts [^env] |
+//! | `[env]` relative to the file            | the same, with the file's folder           | x   |       |     | x      | same  |
 //! | the CPU's instruction sets              | cpuid, where `native` is asked for         | x   |       | x   | x      | has none [^cpu] |
 //! | rustc                                   | `rustc -vV`                                |     |       | x   | x      | rebuilds [^rustc] |
 //! | the linker                              | configuration, flags                       | x   |       |     | x      | same [^linker] |
@@ -31,21 +34,32 @@
 //! | `env!`, `option_env!`                   | rustc's dep-info                           |     | x     |     |        | same  |
 //! | the kernel's folder                     | `env!("CARGO_MANIFEST_DIR")`               |     | x     |     |        | same  |
 //! | sources of path dependencies            | rustc's dep-info for each                  |     | x     |     | x      | same  |
-//! | manifests of path dependencies          | `Cargo.toml`, without what no library sees |     | x     |     | x      | same  |
+//! | manifests of path dependencies          | `Cargo.toml`, without what no library sees |     | x     |     | x      | descriptions count [^described] |
 //! | what these inherit                      | the `Cargo.toml` of their workspace        |     | x     |     | x      | same  |
 //! | build scripts                           | their dep-info, the manifest's `build`     |     | x     |     | x      | same  |
 //! | `rerun-if-changed=FILE`                 | what a build script printed                |     | x     |     | x      | a missing file [^missing] |
 //! | `rerun-if-changed=FOLDER`               | the same: every file below it              |     | x     |     | x      | same  |
 //! | `rerun-if-env-changed`                  | the same, also of crates of a registry     |     | x     |     | x      | same  |
 //! | the package of a script that says neither | its files, as cargo lists them           |     | x     |     | x      | ignored files count [^listed] |
+//! | which workspace a crate belongs to      | its manifest, those of the folders above   |     | x     |     | x      | same  |
 //! | `Cargo.lock`, profiles and patches of a crate's workspace | beside it                |     | x     |     | x      | all of it counts |
 //! | tier                                    | the look-up asks for the optimised one first | x |       |     |        | has none |
 //!
 //! Not looked at, by cargo or by rsimport: dates, other files beside the kernel, `[dev-dependencies]`, examples and tests of
-//! path dependencies, what a build script has written to `OUT_DIR`, and cargo's configuration of the network, the terminal
-//! and where files go. Not by rsimport either: the kernel's path, so that a copy of a project is a hit.
+//! path dependencies, what a build script has written to `OUT_DIR`, and cargo's configuration of the network, the terminal,
+//! how many compilers run, what starts them and programs, other profiles, and where files go. A variable of these is an
+//! input of what asks for it by name. Not by rsimport either: the kernel's path, so that a copy of a project is a hit, and
+//! where cargo's own builds go.
 //!
 //! [^text]: The text of a kernel is one input, and nobody edits only its comments often enough to pay for telling.
+//!
+//! [^incremental]: Whether there are incremental data is for the engine to decide, and nothing that is compiled differs.
+//!
+//! [^env]: cargo compiles what asks for a variable by name. A build script may ask for any without telling so, and the
+//!     configuration is rarely edited.
+//!
+//! [^described]: cargo tells `env!("CARGO_PKG_DESCRIPTION")` apart; to ask for such a word would take another look at what
+//!     rustc has read, for an edit that comes with a release.
 //!
 //! [^cpu]: `-Ctarget-cpu=native` enables what the CPU has and schedules for its model. Code that was scheduled for another
 //!     model is right and a little slower or faster; code with another instruction set ends in SIGILL. So the instruction

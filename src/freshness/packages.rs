@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::freshness::cargo_config::is_further;
+use crate::freshness::cargo_config::{CargoConfig, is_further};
 use crate::freshness::inputs::Input;
 use crate::kernel::source::{Source, workspace_folder};
 use crate::rustc::cargo_messages::Package;
@@ -79,7 +79,7 @@ impl Place<'_> {
             self.read(&package.scripts, &folder, &mut compiled.script, &mut compiled.others);
             if !self.is_generated(&folder) {
                 let root = self.source.manifest.as_ref().map(|_| workspace_folder(base));
-                let root = root.filter(|root| folder.starts_with(root));
+                let root = root.filter(|root| workspace_folder(&folder) == *root);
                 compiled.others.push(Input::manifest(&folder, root.as_deref(), base));
                 // One that is not there makes cargo run it as soon as it is.
                 compiled.script.push(Input::file(&folder.join("build.rs"), base));
@@ -130,6 +130,12 @@ pub fn all(
             inputs.push(input);
         }
     }
+    inputs
+}
+
+/// The same without the variables that cargo's configuration, which the key has, gives whatever the environment says.
+pub fn left_to_the_environment(mut inputs: Vec<Input>, cargo: &CargoConfig) -> Vec<Input> {
+    inputs.retain(|input| !matches!(input, Input::Variable { name, .. } if cargo.forces(name)));
     inputs
 }
 

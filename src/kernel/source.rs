@@ -8,7 +8,7 @@ use crate::kernel::block::frontmatter;
 use crate::kernel::cell::{Cell, folder_of};
 use crate::kernel::last_read;
 use crate::limits::{failed, is_out_of_files};
-use crate::paths::quoted;
+use crate::paths::{followed, quoted};
 
 /// How much of a file is looked at for the marker.
 const HEAD: u64 = 64 * 1024;
@@ -121,14 +121,31 @@ pub fn crate_source(folder: &Path) -> Option<PathBuf> {
     (lib.is_file() && (is_marked(&lib) || by_manifest())).then_some(lib)
 }
 
-/// The folder of the workspace that a crate belongs to: the nearest above it whose manifest has `[workspace]`.
+/// The folder of the workspace that a crate belongs to, as cargo finds it: its own, the one that it names, or the nearest
+/// above it that does not exclude it; the crate's own folder where there is none.
 pub fn workspace_folder(base: &Path) -> PathBuf {
-    let is_root = |folder: &&Path| {
-        let table =
-            std::fs::read_to_string(folder.join("Cargo.toml")).ok().and_then(|text| text.parse::<toml::Table>().ok());
-        table.is_some_and(|table| table.contains_key("workspace"))
+    let read = |folder: &Path| {
+        let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+        memchr::memmem::find(text.as_bytes(), b"workspace")?;
+        text.parse::<toml::Table>().ok()
     };
-    base.ancestors().find(is_root).unwrap_or(base).to_path_buf()
+    let own = read(base);
+    if own.as_ref().is_some_and(|own| own.contains_key("workspace")) {
+        return base.to_path_buf();
+    }
+    let named = own.as_ref().and_then(|own| own.get("package")?.get("workspace")?.as_str());
+    if let Some(named) = named {
+        return followed(&base.join(named));
+    }
+    let is_root = |folder: &&Path| {
+        let Some(table) = read(folder) else { return false };
+        let names = |key: &str| {
+            let listed = table.get("workspace").and_then(|workspace| workspace.get(key)?.as_array());
+            listed.into_iter().flatten().filter_map(toml::Value::as_str).any(|name| base.starts_with(folder.join(name)))
+        };
+        table.contains_key("workspace") && (names("members") || !names("exclude"))
+    };
+    base.ancestors().skip(1).find(is_root).unwrap_or(base).to_path_buf()
 }
 
 /// The `[package.metadata.rsimport]` table of a manifest's text.
@@ -240,6 +257,26 @@ mod tests {
         check("#!/usr/bin/env cargo\n---cargo\n[package.metadata.rsimport]\nprofile = 'dev'\n---\n", true);
         check("---\n[dependencies]\n---\nfn f() {}", false);
         check("---\n[package.metadata.rsimport]\n", false);
+    }
+
+    #[test]
+    fn a_workspace_is_found_as_cargo_finds_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (top, base) = (place.path().join("top"), place.path().join("top/deep/k"));
+        std::fs::create_dir_all(&base).unwrap();
+        let check = |above: &str, own: &str, expected: &Path| {
+            std::fs::write(top.join("Cargo.toml"), above).unwrap();
+            std::fs::write(base.join("Cargo.toml"), own).unwrap();
+            assert_eq!(workspace_folder(&base), expected, "{above:?} {own:?}");
+        };
+        check("", "", &base);
+        check("[package]\nname = 'workspace'\n", "", &base);
+        check("[workspace]\n", "", &top);
+        check("[workspace]\n", "[workspace]\n", &base);
+        check("[workspace]\nexclude = ['other']\n", "", &top);
+        check("[workspace]\nexclude = ['deep']\n", "", &base);
+        check("[workspace]\nexclude = ['deep']\nmembers = ['deep/k']\n", "", &top);
+        check("[workspace]\n", "[package]\nworkspace = '../other'\n", &top.join("deep/other"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Start {
     pub toolchain: String,
     /// The files that would have named another one.
     pub ignored: Vec<Ignored>,
+    /// The folder above which cargo looks for no workspace, where others could put one there at any moment.
+    pub top: Option<PathBuf>,
 }
 
 impl Start {
@@ -55,14 +57,16 @@ impl Start {
 }
 
 /// Refuses a crate that cargo would take for a member of a workspace of somebody else's: its patches and profiles would hold.
-pub fn check_workspace(source: &Source) -> Result<()> {
-    let Some(manifest) = &source.manifest else { return Ok(()) };
+/// Returns the folder above which cargo is not to look again, where it could find another one than was found here.
+pub fn check_workspace(source: &Source) -> Result<Option<PathBuf>> {
+    let Some(manifest) = &source.manifest else { return Ok(None) };
     let own: Table = manifest.text.parse().unwrap_or_default();
     if own.contains_key("workspace") || own.get("package").is_some_and(|package| package.get("workspace").is_some()) {
-        return Ok(());
+        return Ok(None);
     }
     let base = real(&source.base);
     let trust = Trust::of(&base, Some(&source.path));
+    let is_exposed = trust.is_exposed(&base);
     for path in base.ancestors().skip(1).map(|above| above.join("Cargo.toml")) {
         if let Some(why) = trust.objection(&path) {
             if mentions(&path, b"workspace") || !path.is_file() {
@@ -78,10 +82,10 @@ pub fn check_workspace(source: &Source) -> Result<()> {
         } else if let Some(root) = workspace(&path)
             && root.get("exclude").is_none()
         {
-            return Ok(());
+            return Ok(is_exposed.then(|| path.with_file_name("")));
         }
     }
-    Ok(())
+    Ok(is_exposed.then_some(base))
 }
 
 /// The `[workspace]` of a manifest.

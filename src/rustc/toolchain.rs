@@ -100,6 +100,10 @@ impl Toolchain {
         for config in &self.start.configs {
             command.arg("--config").arg(config);
         }
+        // cargo's own tests stop it with this; it has no argument for it.
+        if let Some(top) = &self.start.top {
+            command.env("__CARGO_TEST_ROOT", top);
+        }
         command
     }
 

@@ -24,7 +24,9 @@ impl Links {
     /// Makes the links that a crate needs, with this text of its `lib.rs` if one is given; `None` where the crate can be
     /// compiled as it is.
     pub fn of(source: &Source, lib: Option<&str>, cache: &Cache, root: &Path) -> Result<Option<Links>> {
+        // One beside the crate is seen through a link as a whole.
         let workspace = workspace_folder(&source.base);
+        let workspace = if source.base.starts_with(&workspace) { workspace } else { source.base.clone() };
         if lib.is_none() && writable(&workspace) {
             return Ok(None);
         }
