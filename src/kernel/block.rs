@@ -29,14 +29,15 @@ const COMMENTS: [&str; 4] = ["//!", "///", "//:", "//"];
 /// Finds the one manifest block of a file. `//! ```cargo` is ours and that of cargo scripts; other tools write the same
 /// in other comments, and what can only be a manifest is read there too:
 ///
-/// - the fence in any comment at the head of the file, `/*! ... */` included;
+/// - the fence in any comment at the head of the file, `/*! ... */` included, of any length, and of tildes;
 /// - a fence of another name (` ```toml `, or none) around nothing but tables that a kernel's manifest may have;
 /// - the lines of `//:`, and the one line of `// cargo-deps:`.
 pub fn find(path: &Path, text: &str) -> Result<Option<Block>> {
     let front = frontmatter(text);
     let skip = front.as_ref().and_then(|block| block.hidden.clone()).map_or(0, |hidden| hidden.end);
     let first = newlines(&text[..skip]);
-    let mut head = Head { path, blocks: front.into_iter().collect(), others: Vec::new(), open: None, inside: false };
+    let mut head: Head<'_> =
+        Head { path, blocks: front.into_iter().collect(), others: Vec::new(), open: None, fence: "```", inside: false };
     for (number, line) in text[skip..].lines().enumerate().map(|(at, line)| (first + at + 1, line)) {
         if !head.read(number, line.trim_start_matches('\u{feff}').trim())? {
             break;
@@ -54,13 +55,15 @@ struct Head<'a> {
     others: Vec<Block>,
     /// The block whose end has not come, and whether its fence says that it is one.
     open: Option<(Block, bool)>,
+    /// What its fence consists of.
+    fence: &'a str,
     /// Are we inside of `/* ... */`?
     inside: bool,
 }
 
-impl Head<'_> {
+impl<'a> Head<'a> {
     /// Reads a line; false where the head has ended.
-    fn read(&mut self, number: usize, line: &str) -> Result<bool> {
+    fn read(&mut self, number: usize, line: &'a str) -> Result<bool> {
         let opens = !self.inside && line.starts_with("/*");
         if self.inside || opens {
             let content = if opens { line.trim_start_matches('/').trim_start_matches(['*', '!']) } else { line };
@@ -79,6 +82,13 @@ impl Head<'_> {
         let comment = COMMENTS.iter().find_map(|mark| Some((*mark, line.strip_prefix(mark)?)));
         let Some((mark, content)) = comment else {
             self.leave()?;
+            if line.starts_with("---") {
+                let place = format!("{}:{number}", self.path.display());
+                let message =
+                    format!("{place}: a frontmatter stands at the very beginning of a file, above all comments");
+                let hint = "begin each of its lines with `//! `, and write `//! ```cargo` and `//! ``` for the dashes";
+                return Err(Error::config(message).hint(hint).kernel(self.path));
+            }
             // Nothing of this can stand below the first item.
             return Ok(line.is_empty() || line.starts_with("#!"));
         };
@@ -99,10 +109,11 @@ impl Head<'_> {
         Ok(true)
     }
 
-    fn content(&mut self, number: usize, content: &str, prefix: &'static str) {
+    fn content(&mut self, number: usize, content: &'a str, prefix: &'static str) {
         let word = content.trim();
+        let (fence, name) = fence(word);
         match &mut self.open {
-            Some((block, certain)) if word == "```" && block.fenced => {
+            Some((block, certain)) if name.is_empty() && fence.starts_with(self.fence) && block.fenced => {
                 let list = if *certain { &mut self.blocks } else { &mut self.others };
                 list.extend(self.open.take().map(|(block, _)| block));
             }
@@ -111,8 +122,9 @@ impl Head<'_> {
                 block.toml.push('\n');
             }
             None => {
-                let certain = ["```cargo", "``` cargo", "~~~cargo"].contains(&word) || word.starts_with("```cargo,");
-                if certain || word.starts_with("```") {
+                let certain = name == "cargo" || name.starts_with("cargo,");
+                if !fence.is_empty() {
+                    self.fence = fence;
                     let block = Block { line: number + 1, prefix, fenced: true, ..Block::default() };
                     self.open = Some((block, certain));
                 }
@@ -130,7 +142,7 @@ impl Head<'_> {
                     self.path.display(),
                     block.line - 1
                 ))
-                .hint(format!("end it with a line `{}```", block.prefix))
+                .hint(format!("end it with a line `{}{}", block.prefix, self.fence))
                 .kernel(self.path))?;
             }
             _ => {}
@@ -157,6 +169,14 @@ impl Head<'_> {
             .kernel(self.path)),
         }
     }
+}
+
+/// The fence at the start of a line, three backticks or tildes or more, and its name.
+fn fence(line: &str) -> (&str, &str) {
+    let letter = if line.starts_with('~') { '~' } else { '`' };
+    let name = line.trim_start_matches(letter);
+    let length = line.len() - name.len();
+    if length < 3 { ("", line) } else { (&line[..length], name.trim()) }
 }
 
 /// The frontmatter of a cargo script (RFC 3502) at the start of a text, after an optional shebang.
@@ -290,6 +310,8 @@ mod tests {
             ("// rsimport\n//: ```cargo\n//: [dependencies]\n//: a = \"1\"\n//: ```\nuse x;", 3),
             ("// rsimport\n/*! Title.\n```cargo\n[dependencies]\na = \"1\"\n```\n*/\nuse x;", 4),
             ("// rsimport\n/*\n * ```cargo\n * [dependencies]\n * a = \"1\"\n * ```\n */\nuse x;", 4),
+            ("// rsimport\n//! ````cargo\n//! [dependencies]\n//! a = \"1\"\n//! ````\nuse x;", 3),
+            ("// rsimport\n//! ~~~cargo\n//! [dependencies]\n//! a = \"1\"\n//! ~~~\nuse x;", 3),
         ] {
             assert_eq!(found(text), Ok(Some((toml.to_owned(), line))), "{text}");
         }
@@ -311,6 +333,12 @@ mod tests {
         }
         let both = "//! ```cargo\n//! ```\n//! ```toml\n//! [profile.dev]\n//! ```\n";
         assert_eq!(found(both), Ok(Some((String::new(), 2))));
+    }
+
+    #[test]
+    fn a_frontmatter_below_a_comment_is_named() {
+        let message = "k.rs:2: a frontmatter stands at the very beginning of a file, above all comments";
+        assert_eq!(found("// rsimport\n---\n[dependencies]\n---\nuse x;"), Err(message.to_owned()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use crate::error::{Error, Result};
 use crate::kernel::block::{self, Block, TABLES, newlines};
 use crate::kernel::manifest_keys::{PACKAGE, misplaced, without_idle};
+use crate::kernel::slips::slip;
 use crate::kernel::{cell, crates};
 use crate::similar::similar;
 
@@ -108,7 +109,9 @@ impl Manifest {
             |line: usize, what: String| Error::config(format!("{}:{line}: {what}", path.display())).kernel(path);
         let line_of = |offset: usize| block.line + newlines(&block.toml[..offset.min(block.toml.len())]);
         let spanned = DeTable::parse(&block.toml).map_err(|e| {
-            fault(line_of(e.span().map_or(0, |s| s.start)), format!("the manifest block is not TOML: {}", e.message()))
+            let at = e.span().map_or(0, |s| s.start).min(block.toml.len());
+            let hint = block.toml.lines().nth(newlines(&block.toml[..at])).and_then(slip);
+            Error { hint, ..fault(line_of(at), format!("the manifest block is not TOML: {}", e.message())) }
         })?;
         let misplaced = misplaced(spanned.get_ref(), path);
         if let Some(first) = misplaced.first() {

@@ -7,6 +7,7 @@ pub mod cell;
 pub mod block;
 pub mod crates;
 pub mod manifest_keys;
+pub mod slips;
 pub mod manifest;
 pub mod source;
 pub mod syntax;
