@@ -86,6 +86,8 @@ impl Row {
                 ('+' | '-' | '*' | '/' | '%' | '^' | '&' | '.', true) => {
                     *self = Row { length: self.length - self.tight, ..Row::default() };
                 }
+                // Types in brackets like these take as much of the stack as several operators.
+                ('<', true) => *self = Row { length: self.length + 4, ..Row::default() },
                 ('-' | '!' | '*' | '&', false) => (self.length, self.tight) = (self.length + 1, self.tight + 1),
                 _ => *self = Row { length: self.length + 1, ..Row::default() },
             },
@@ -133,6 +135,8 @@ mod tests {
             assert!(parse(&nested(open, close, 100_000)).is_none(), "{open}");
             assert!(parse(&nested(open, close, 3)).is_some(), "{open}");
         }
+        let types = |times| format!("type A = {}u8{};", "A<".repeat(times), ">".repeat(times));
+        assert!(parse(&types(222)).is_none() && parse(&types(40)).is_some());
     }
 
     #[test]
