@@ -198,6 +198,8 @@ def test_a_crate_is_exported_with_everything_in_its_folder(stub_kernel, cli, pro
         "src/sub.rs": "pub fn s() -> i64 { 1 }",
         "tests/t.rs": "#[test] fn t() {}",
         "target/x": "built",
+        "__init__.pyi": "def value() -> int: ...\n",
+        "rust-project.json": '{"generator": "rsimport ide",\n"crates": []}\n',
     }
     write(project / "boxed", files)
     seen = cli("export", "boxed", "out")
@@ -208,6 +210,8 @@ def test_a_crate_is_exported_with_everything_in_its_folder(stub_kernel, cli, pro
     assert '#[pyo3::pymodule]\n#[pyo3(name = "_boxed")]\nfn boxed' in (out / "src/lib.rs").read_text()
     assert (out / "src/sub.rs").is_file() and (out / "tests/t.rs").is_file() and not (out / "target").exists()
     assert (project / "boxed/Cargo.toml").read_text() == manifest
+    assert (out / "python/boxed/__init__.pyi").read_text() == files["__init__.pyi"]
+    assert not (out / "__init__.pyi").exists() and not (out / "rust-project.json").exists()
     assert "__doc__ = _boxed.__doc__\n" in (out / "python/boxed/__init__.py").read_text()
     assert "no licence is named" in seen.stderr
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rsimport import _engine
 from rsimport._api import at, finished
+from rsimport._editor import NAME, head
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._python import ABI
 
@@ -87,12 +88,17 @@ class Project:
 
     def copies(self) -> dict[str, str]:
         """Every file that is copied, by its place."""
-        copies = dict(self.found.copied)
+        copies = {place: source for place, source in self.found.copied if not self._stays(place, source)}
         for pattern in LICENCES:
             for path in self._folder().glob(pattern):
                 if path.is_file():
                     copies.setdefault(path.name, str(path))
         return copies
+
+    def _stays(self, place: str, source: str) -> bool:
+        """Is it a type of a crate, which the package has then, or what an editor is told on this machine?"""
+        is_stub = self.kernel.is_dir() and place in self._stubs
+        return is_stub or (place == NAME and head(source) is not None)
 
     def notes(self) -> list[str]:
         """What its user should know."""
@@ -118,6 +124,9 @@ class Project:
         for path in (Path(f"{stem}.pyi"), stem / f"{self.module}.pyi"):
             if path.is_file():
                 return {"__init__.pyi": path.read_text(encoding="utf-8")}
+        own = {path.name: path.read_text(encoding="utf-8") for path in self._folder().glob("*.pyi")}
+        if self.kernel.is_dir() and "__init__.pyi" in own:
+            return own
         from rsimport.toolbox.stubs import texts
 
         try:
