@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the same seed tries the same faults")
     parser.add_argument("--only", type=int, help="the number of the one fault to try")
     given = parser.parse_args()
+    # Started in the background of a script it would ignore Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unknown = set(given.campaigns) - set(CAMPAIGNS)
     if unknown:
         parser.error(f"there is no campaign {', '.join(sorted(unknown))}")
