@@ -13,7 +13,7 @@ use crate::config::abi::Python;
 use crate::config::environment::variables;
 use crate::config::layers::Config;
 use crate::expander::stand_in;
-use crate::freshness::cargo_config::CargoConfig;
+use crate::freshness::cargo_config::{CargoConfig, Profiles};
 use crate::kernel::crates::PYO3;
 use crate::kernel::source::Source;
 use crate::rustc::toolchain::Identity;
@@ -61,7 +61,8 @@ impl Macros {
         // Whoever says anything about a profile may mean PyO3 as well.
         let in_profile = |name: &str| name.starts_with("CARGO_PROFILE_");
         let in_variable = variables().iter().any(|(name, _)| name.to_str().is_some_and(in_profile));
-        let is_told = in_variable || cargo.has_profile() || table.contains_key("profile");
+        let profiles = Profiles::of(&config.profile.of_cargo, table, cargo);
+        let is_told = in_variable || cargo.has_profile(&profiles) || table.contains_key("profile");
         let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
         if !is_told && are_few(&online) {
             configs.push(FEW_UNITS.to_owned());
