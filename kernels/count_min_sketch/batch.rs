@@ -292,6 +292,14 @@ pub fn listed<'py>(items: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     Ok(items.clone())
 }
 
+/// Has Ctrl-C end what reads item by item from something that has no end, like itertools.repeat(1).
+pub fn look_for_signals(py: Python<'_>, n: usize) -> PyResult<()> {
+    match n % CHUNK {
+        0 => py.check_signals(),
+        _ => Ok(()),
+    }
+}
+
 /// Weights, which are all known before the first key is counted. Those of an array are read without an object for each.
 pub fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
     if let Some(read) = array_of_ints(weights)? {
@@ -300,6 +308,7 @@ pub fn read_weights(weights: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
     let weights = listed(weights)?.try_iter()?.enumerate();
     let read = |(n, weight): (usize, PyResult<Bound<'_, PyAny>>)| {
         let weight = weight?;
+        look_for_signals(weight.py(), n)?;
         weight.extract::<u64>().map_err(|error| {
             if error.is_instance_of::<PyOverflowError>(weight.py()) {
                 no_weight(n)

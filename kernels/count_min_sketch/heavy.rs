@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyType};
 use pyo3::{PyTypeInfo, ffi, prelude::*};
 
 use super::arrow::{Chunks, Given};
-use super::batch::{given, listed, read_weights};
+use super::batch::{given, listed, look_for_signals, read_weights};
 use super::counts::{self, Counts};
 use super::keys::{Keys, Probe};
 use super::options::Options;
@@ -103,7 +103,7 @@ impl HeavyHitters {
     ///
     /// Takes the batches that `insert_many` of CountMinSketch takes, and makes objects of Arrow's
     /// items only where they are remembered. An error names the place of the wrong item, and leaves
-    /// the keys before it counted.
+    /// the keys before it counted; one of a wrong weight comes before the first key.
     ///
     /// Raises ValueError if there are fewer or more weights than keys, TypeError and OverflowError
     /// as `insert` does.
@@ -131,6 +131,7 @@ impl HeavyHitters {
             None => {
                 for (n, key) in listed(&items)?.try_iter()?.enumerate() {
                     let key = key?;
+                    look_for_signals(py, n)?;
                     let probe = self.counts.hasher.item(n, &key)?;
                     self.count_in(py, probe, weight()?, || Ok(key.unbind()))?;
                 }
