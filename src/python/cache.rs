@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::convert::{given, text};
+use super::settings::{effective, opened};
 use super::watcher::{Watcher, raised};
-use super::{effective, opened};
 use crate::cache::damage::mend;
 use crate::cache::entries;
 use crate::cache::gc::{self, SPARED, sweep};

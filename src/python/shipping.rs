@@ -7,8 +7,8 @@ use pyo3::types::PyDict;
 
 use super::artifact::Artifact;
 use super::convert::{self, given};
+use super::settings::{current_folder, opened};
 use super::watcher::{raised, watched};
-use super::{current_folder, opened};
 use crate::beside as library;
 use crate::cache::entries;
 use crate::config::ancestors::Ancestors;

@@ -13,7 +13,8 @@ use crate::engine::Request;
 use crate::kernel::source::Source;
 use crate::tools::format::make_readable;
 use crate::tools::items;
-use crate::tools::project::{self, Call, Wishes};
+use crate::tools::project;
+use crate::tools::run::{Call, Wishes};
 use crate::tools::tested::files;
 
 /// A kernel as a package of cargo's.
@@ -181,7 +182,7 @@ impl Project {
             true => self.0.program(&call, observer),
             false => self.0.run(&call, observer),
         })?;
-        let (library, executable) = (run.library().map(text), run.program().map(text));
+        let (library, executable) = (run.library.as_deref().map(text), run.program.as_deref().map(text));
         let diagnostics = run.diagnostics.into_iter().map(|found| Py::new(py, Diagnostic::from(found)));
         Ok(ProjectRun {
             success: run.success,

@@ -8,8 +8,8 @@ use pyo3::types::{PyBytes, PyDict};
 
 use super::artifact::Artifact;
 use super::convert::{given, text};
+use super::settings::{effective, opened};
 use super::watcher::{raised, watched};
-use super::{effective, opened};
 use crate::cache::lock::Lock;
 use crate::cache::parcel::{self, Needs, Parcel};
 use crate::engine::Request;

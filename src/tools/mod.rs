@@ -8,6 +8,7 @@ pub mod items;
 pub mod messages;
 pub mod tested;
 pub mod kept;
+pub mod run;
 pub mod project;
 pub mod doctor;
 pub mod warm;

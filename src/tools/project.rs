@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use cargo_metadata::{Artifact, BuildScript, Message};
+use cargo_metadata::Message;
 
 use crate::cache::gc::note_use;
 use crate::cache::layout::now;
@@ -40,6 +40,7 @@ use crate::stage::copies::Form;
 use crate::stage::view::View;
 use crate::tools::kept::{Kept, PROGRAMS};
 use crate::tools::messages::Messages;
+use crate::tools::run::{Call, Run, Wishes};
 use crate::tools::tested::{Test, tests};
 
 /// What stdout may have of text before the rest of it is left out.
@@ -50,59 +51,6 @@ const COMPILING: [&str; 9] = ["bench", "build", "check", "clippy", "doc", "fix",
 const FURTHER: usize = 3;
 /// How clippy's driver wants its arguments put together.
 const CLIPPY_SEPARATOR: &str = "__CLIPPY_HACKERY__";
-
-/// How the package is to differ from the one that is built for an import.
-#[derive(Debug, Clone, Default)]
-pub struct Wishes {
-    /// Features of PyO3 that the kernel does not ask for itself.
-    pub pyo3_features: Vec<String>,
-    /// Text below the user's last line in the crate root.
-    pub below: String,
-    /// Are PyO3's own macros wanted, as by an editor, which expands them itself?
-    pub own_macros: bool,
-}
-
-/// One run of cargo.
-#[derive(Debug, Clone, Default)]
-pub struct Call {
-    /// The subcommand.
-    pub verb: String,
-    /// Arguments in front of `--`.
-    pub arguments: Vec<String>,
-    /// What stands behind `--`: flags for the kernel's own rustc, for rustdoc, for clippy.
-    pub flags: Vec<String>,
-    /// Another profile than the kernel's.
-    pub profile: Option<String>,
-    /// Variables for cargo and all that it starts.
-    pub environment: Vec<(String, String)>,
-    /// Is the compiler to take options that are not stable? For the kernel alone: build scripts would notice.
-    pub unstable: bool,
-}
-
-/// What a run has come to.
-#[derive(Debug, Default)]
-pub struct Run {
-    /// Did cargo succeed?
-    pub success: bool,
-    /// What was said about the user's own code, and nothing about what was generated.
-    pub diagnostics: Vec<Diagnostic>,
-    /// What a run that failed comes to: the same error as that of an import.
-    pub failure: Option<Error>,
-    /// Everything that was compiled, or was ready.
-    pub artifacts: Vec<Artifact>,
-    /// What build scripts said: their output folders, `cfg`s and variables.
-    pub scripts: Vec<BuildScript>,
-    /// The library that was made of the kernel.
-    library: Option<PathBuf>,
-    /// A copy of the program that was made of the kernel.
-    program: Option<PathBuf>,
-    /// What was read for it.
-    inputs: Vec<Input>,
-    /// The lines of stdout as they came: cargo's JSON messages, which name staged paths.
-    pub output: Vec<String>,
-    /// What cargo wrote to stderr, without its progress.
-    pub text: String,
-}
 
 /// A kernel as a package.
 pub struct Project {
@@ -252,7 +200,7 @@ impl Project {
             let text = |source: &Source| (source.text.clone(), source.manifest.as_ref().map(|file| file.text.clone()));
             !touched && source.reread().is_ok_and(|now| text(&now) == text(source))
         };
-        if let Some(name) = run.program().and_then(Path::file_name).filter(|_| is_certain()) {
+        if let Some(name) = run.program.as_deref().and_then(Path::file_name).filter(|_| is_certain()) {
             let program = name.to_string_lossy().into_owned();
             let kept = Kept { program, diagnostics: run.diagnostics.clone(), inputs: run.inputs.clone() };
             kept.keep(cache, &self.work, &key);
@@ -479,32 +427,6 @@ impl Project {
         self.with_job(expander, |job| {
             work(&mut Package::written(&self.toolchain, &self.resolved.cache, job, recorder)?)
         })
-    }
-}
-
-impl Run {
-    /// The library that was made of the kernel.
-    pub fn library(&self) -> Option<&Path> {
-        self.library.as_deref()
-    }
-
-    /// A copy of the program that was made of the kernel, as of its tests, which stays what it is.
-    pub fn program(&self) -> Option<&Path> {
-        self.program.as_deref()
-    }
-
-    /// The program where cargo has put it.
-    fn executable(&self) -> Option<&Path> {
-        let program = self.artifacts.iter().rev().find_map(|artifact| artifact.executable.as_ref())?;
-        Some(program.as_std_path())
-    }
-
-    /// The same, or what it failed of.
-    pub fn checked(self) -> Result<Run> {
-        match self.failure {
-            Some(error) => Err(error),
-            None => Ok(self),
-        }
     }
 }
 
