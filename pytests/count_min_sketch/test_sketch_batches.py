@@ -5,7 +5,9 @@ from __future__ import annotations
 import array
 import gc
 import random
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from types import ModuleType
 
 import pytest
@@ -105,6 +107,24 @@ class TestBatches:
         with pytest.raises(error, match=text):
             sketch.insert_many(["a", "b"], weights)
         assert sketch.total == 0
+
+    @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such timer")
+    @pytest.mark.parametrize("kind", ["CountMinSketch", "HeavyHitters"])
+    @pytest.mark.parametrize("batch", [(repeat(1),), (["a"], repeat(1))], ids=["keys", "weights"])
+    def test_without_an_end_are_ended_by_signals(
+        self, kernel: ModuleType, kind: str, batch: tuple[Iterable[object], ...]
+    ) -> None:
+        def raising(number: int, frame: object) -> None:
+            raise InterruptedError
+
+        sketch = kernel.HeavyHitters(10) if kind == "HeavyHitters" else kernel.CountMinSketch(10, 2)
+        before = signal.signal(signal.SIGALRM, raising)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            with pytest.raises(InterruptedError):
+                sketch.insert_many(*batch)
+        finally:
+            signal.signal(signal.SIGALRM, before)
 
     @pytest.mark.parametrize("items", ["abc", b"abc", 5, None])
     def test_are_no_single_keys(self, kernel: ModuleType, items: object) -> None:
