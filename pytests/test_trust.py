@@ -6,6 +6,7 @@ The rows of the table in docs/security.md. Another user is a number here: root g
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,8 @@ def project_file(shared: Path, spy: Callable[[str], str]) -> Path:
 
 def cargo_config(name: str) -> Callable[[Path, Callable[[str], str]], Path]:
     def config(shared: Path, spy: Callable[[str], str]) -> Path:
-        write(shared, {f".cargo/{name}": f'[build]\nrustc-wrapper = "{spy("env")}"\n'})
+        host = f"{platform.machine()}-unknown-linux-gnu"
+        write(shared, {f".cargo/{name}": f'[target.{host}]\nlinker = "{spy("cc")}"\n'})
         return shared / ".cargo"
 
     return config

@@ -110,8 +110,8 @@ def _heavy(random: Random) -> None:
     heavy = HeavyHitters(random.randrange(1, 5), random.choice((None, 1, 7)), random.randrange(1, 4))
     for _ in range(random.randrange(8)):
         heavy.insert(key(random, 0), random.randrange(5))
-    function, (number, data, keys), *_ = heavy.__reduce__()
-    again = function(number, data, keys)
+    function, (number, data, keys, cells) = heavy.__reduce_ex__(random.choice((4, 5)))
+    again = function(number, data, keys, cells)
     # In a sketch as narrow as these the counts that come back are newer ones.
     assert again.total == heavy.total and {str(kept) for kept in keys} == {
         str(kept) for kept, _ in again.top(99)
@@ -121,6 +121,9 @@ def _heavy(random: Random) -> None:
         random.choice((number, 0, -1, 2**20, 2**64)),
         damaged(data, random) if random.random() < 0.5 else data,
         random.choice((keys, [], keys * 3, [[]], [None] * 9, list(range(50)))),
+        random.choice((cells, None, b"", bytes(8 * random.randrange(9))))
+        if cells is None
+        else random.choice((cells, None, _buffer(damaged(cells.raw().tobytes(), random), random))),
     )
     trace(arguments)
     with contextlib.suppress(ValueError, TypeError, OverflowError):
