@@ -321,7 +321,7 @@ import pathlib, threading
 from functools import partial
 from dask.tokenize import tokenize
 path = pathlib.Path("k.rs")
-text = path.read_text()
+text, edited = path.read_text(), os.path.abspath("edited")
 import k
 client.wait_for_workers(3)
 rsimport.dask.enable(client)
@@ -329,6 +329,8 @@ rsimport.dask.enable(client)
 
 def task(function, n):
     time.sleep(0.004)
+    while n >= 200 and not os.path.exists(edited):
+        time.sleep(0.004)
     return function()
 
 
@@ -355,6 +357,7 @@ for edit in range(20):
     path.write_text(text.replace("    1\\n", f"    {number}\\n"))
     rsimport.reload(k)
     went_on += any(future.status == "pending" for future in long)
+    pathlib.Path(edited).touch()
     future = client.submit(k.value)
     keys.setdefault(number, set()).add(future.key)
     tokens.setdefault(number, set()).add(tokenize(k.value, k))
