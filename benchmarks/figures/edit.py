@@ -41,4 +41,4 @@ def lines(place: Place, runs: int) -> list[Line]:
         place.crate.write(kernel.edited(next(their_numbers)))
         return cost(lambda: place.crate.rustc(command))
 
-    return [costs("edit to imported", "the bare rustc command", *alternate(runs, ours, theirs), 1.2)]
+    return [costs("edit to imported", "the bare rustc command", *alternate(runs, ours, theirs), 0.42)]

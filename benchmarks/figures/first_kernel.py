@@ -32,7 +32,7 @@ def lines(place: Place, runs: int) -> list[Line]:
     # Before the clock runs, the sources are downloaded and the compiler has been read from the disk once.
     assert place.artifacts and place.crate
     ours, theirs = alternate(runs, lambda: _ours(place), lambda: _theirs(place))
-    return [costs("first kernel on an empty cache", "cargo build --release", ours, theirs, 1.05)]
+    return [costs("first kernel on an empty cache", "cargo build --release", ours, theirs, 0.55)]
 
 
 def imported(place: Place, folder: Path, name: str, cache: Path | None = None) -> Cost:
