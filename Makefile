@@ -38,7 +38,7 @@ rust-test: ## run the tests of the engine
 
 # From their own folder, where `import rsimport` cannot find the sources in the checkout.
 python-test: $(VENV)/installed $(VENV)/tools ## run the tests of the package, against the installed one
-	cd pytests && ../$(BIN)/pytest -n auto
+	cd pytests && ../$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(VENV)/installed $(VENV)/tools ## check formats, lints and types
 	cargo fmt --check
