@@ -291,8 +291,8 @@ def test_the_function_that_releases_the_gil_is_found_and_measured_too(shared_cac
 
 def test_a_list_is_batched_by_its_length(kernel):
     module = rsimport.imp_from_filepath(kernel("summed", TOTAL), tier="optimized")
-    found = crossing(module.total, {"values": [1.0] * 50}, "values", python=sum, quick=True)
-    assert [point.steps for point in found.points] == [1, 10, 50]
+    found = crossing(module.total, {"values": [1.0] * 5000}, "values", python=sum, quick=True)
+    assert [point.steps for point in found.points] == [1, 10, 100, 1000, 5000]
     assert any("item by item" in sentence or "pass an array" in sentence for sentence in found.advice)
     array = crossing(module.total, "values=np.ones(50)", "values", quick=True)
     assert any("the array is read item by item" in sentence for sentence in array.advice)
