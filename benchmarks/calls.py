@@ -21,6 +21,8 @@ from peers.race import first_line
 from peers.surroundings import clean, versions
 from place import Place
 
+HERE = Path(__file__).resolve().parent
+
 EXAMPLES = f"""
 examples:
   python benchmarks/calls.py                                     everything; three minutes and more
@@ -59,7 +61,7 @@ def _built(place: Place, chosen: Mapping[str, Contestant]) -> tuple[dict[str, An
         except Exception as error:
             # A package or a header is missing; the others can be compared all the same.
             needs = f" ({contestant.needs})" if contestant.needs else ""
-            left_out[name] = f"{first_line(error)}{needs}"
+            left_out[name] = f"{first_line(error)}{needs}".replace(f"{HERE}/", "")
             print(f"{name} is left out: {left_out[name]}", file=sys.stderr, flush=True)
     return modules, left_out
 
