@@ -36,6 +36,13 @@ impl Environment {
     }
 }
 
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Environment {
+        Environment(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    }
+}
+
 thread_local! {
     /// The variables of the work that this thread does without the interpreter's lock.
     static CAPTURED: RefCell<Option<Vec<(OsString, OsString)>>> = const { RefCell::new(None) };
