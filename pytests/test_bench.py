@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 
+import numpy
+
 import rsimport
-from rsimport.bench import Estimate, crossing
+from rsimport.bench import Estimate, _advice, crossing
+from rsimport.bench._advice import MANY, advice
 from rsimport.bench._agreement import agreement
 from rsimport.bench._clock import LONG_ENOUGH, Clock
 from rsimport.bench._crossing import _points
 from rsimport.bench._fit import Line, ahead_below, break_even
 from rsimport.bench._race import QUICK_ROUNDS, TOO_LONG, race
-from rsimport.bench._target import evaluated, target
+from rsimport.bench._target import Target, evaluated, target
 
 TOTAL = """
 #[pyfunction]
@@ -289,13 +294,36 @@ def test_the_function_that_releases_the_gil_is_found_and_measured_too(shared_cac
     assert "(logistic_nogil)" in str(found) and found.break_even is None
 
 
-def test_a_list_is_batched_by_its_length(kernel):
+class SetClock:
+    """Tells the time that it is set to, whatever it is to time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.sample = lambda: seconds
+
+    def of_call(self, *_: object) -> SetClock:
+        return self
+
+
+def test_a_list_is_batched_by_its_length(kernel, monkeypatch):
     module = rsimport.imp_from_filepath(kernel("summed", TOTAL), tier="optimized")
-    found = crossing(module.total, {"values": [1.0] * 5000}, "values", python=sum, quick=True)
-    assert [point.steps for point in found.points] == [1, 10, 100, 1000, 5000]
-    assert any("item by item" in sentence or "pass an array" in sentence for sentence in found.advice)
-    array = crossing(module.total, "values=np.ones(50)", "values", quick=True)
-    assert any("the array is read item by item" in sentence for sentence in array.advice)
+    items, whole = [1.0] * 50, MANY * 1e-9
+    found = crossing(module.total, {"values": items}, "values", python=sum, quick=True)
+    assert [point.steps for point in found.points] == [1, 10, 50]
+    largest = replace(found.points[-1], native=Estimate(2e-6, 0.0, 0.0, 1))
+    found = replace(found, step=10e-9, points=(*found.points[:-1], largest))
+    as_array, as_list = (target(module.total, {"values": kind}, "values") for kind in (numpy.ones(50), items))
+    for subject, of_other, of_items, said in [
+        (as_list, 9e-6, 6 * whole, "reading the list item by item is most of the 10.0 ns of a step"),
+        (as_list, 9e-6, 4 * whole, None),
+        (as_list, 1e-6, 6 * whole, "pass an array, which is 2.0 times as fast as a list"),
+        (as_array, 1e-6, 0.0, "the array is read item by item, and a list of its items is 2.0 times as"),
+        (as_array, 1.9e-6, 0.0, None),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setattr(_advice, "Clock", SetClock(of_items))
+            patch.setattr(Target, "clock", staticmethod(partial(lambda clock, _: clock, SetClock(of_other))))
+            sentences = [one for one in advice(found, subject) if "item by item" in one or "array" in one]
+        assert len(sentences) == (said is not None) and all(said in one for one in sentences), sentences
 
 
 def test_without_a_batch_a_single_call_is_measured(shared_cache):
