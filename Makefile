@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs src/*/*/*.rs) $(wildcard templates/*) \
-           $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py) $(wildcard kernels/* kernels/*/*)
+           $(wildcard rsimport/*.py rsimport/*.pyi rsimport/*/*.py rsimport/*/*/*.py) $(wildcard kernels/* kernels/*/*) \
+           $(wildcard labextension/data/share/jupyter/labextensions/rsimport/* labextension/data/share/jupyter/labextensions/rsimport/*/*)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
-        docs-site docs-pictures ship wheel fuzz faults types clean
+        docs-site docs-pictures ship wheel fuzz faults types accept-analyzer clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

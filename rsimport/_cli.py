@@ -205,8 +205,8 @@ def new(name: str, origin: str, force: bool) -> None:
 def settings() -> None:
     """List all settings: what they are here, and how each is set.
 
-    Every one is also an option of the commands that build, and a key of [tool.rsimport] in pyproject.toml and
-    of [package.metadata.rsimport] in a kernel's manifest block, where the table says so.
+    Most are also options of the commands that build, and keys of [tool.rsimport] in pyproject.toml and of
+    [package.metadata.rsimport] in a kernel's manifest block: docs/reference/settings.md says which.
     """
     here = _engine.settings(None, {})
     rows = [

@@ -29,7 +29,7 @@ OF_ENGINE = ("Artifact", "Diagnostic")
 """Classes of the engine that the functions return or the errors carry."""
 
 SETTINGS = """\
-Every setting can be given in four places. A later one beats an earlier one:
+Most settings can be given in four places, and the table says which cannot. A later one beats an earlier one:
 
 1. `[tool.rsimport]` in the nearest `pyproject.toml` above the kernel that has such a table,
 2. `[package.metadata.rsimport]` in the kernel's manifest block or in a crate's `Cargo.toml`,

@@ -255,7 +255,7 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
         let known = packages::all(&built.foreign, &built.files, &built.variables, source, &cache);
         let inputs = packages::left_to_the_environment(known, &resolved.cargo);
         // A file that was written during the build may have been read before or after. One more build tells, unless
-        // its content is resolved to be the one from before.
+        // its content is known to be the one from before.
         let doubtful = inputs.iter().any(|input| !before.contains(input) && input.touched_since(base, began));
         if doubtful && uncertain.as_ref() != Some(&inputs) {
             uncertain = Some(inputs);

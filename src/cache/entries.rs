@@ -160,7 +160,7 @@ pub fn find(cache: &Cache, key: &str, library: &str, base: &Path) -> Result<Foun
 }
 
 /// The artifact in an entry whose seal holds: no file in it was touched since it was published, and it needs nothing
-/// besides the key's inputs, so that its metadata need not be read.
+/// besides the key's inputs, so that its metadata need not be parsed.
 fn sealed(cache: &Cache, folder: &Path, library: &str) -> Option<Hit> {
     let mut name = folder.file_name()?.to_str()?.split('-').skip(2);
     let (expected, needed) = (name.next()?, name.next());
@@ -250,7 +250,7 @@ pub fn publish(
     let stamps = entry.stamp.clone().zip(stamp(&prepared.join(METADATA)));
     let stamps = stamps.filter(|_| entry.inputs.is_empty() && !entry.foreign);
     if let Some((library, metadata)) = stamps {
-        // Of a sealed entry the metadata are not read, so what else decides about it is in its name.
+        // Of a sealed entry the metadata are not parsed, so what else decides about it is in its name.
         name = format!("{name}-{}", seal(&[library, metadata]));
         if let Some((major, minor)) = entry.glibc {
             name = format!("{name}-{major}.{minor}");

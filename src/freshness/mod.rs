@@ -1,9 +1,9 @@
 //! When a kernel has to be built again: everything that cargo and rustc look at, and nothing else.
 //!
 //! cargo keeps one such table at the head of its own `fingerprint/mod.rs`. It compares dates; rsimport compares contents,
-//! since a look-up runs without cargo and a checkout brings old dates. Every line below has a row in
-//! `pytests/test_freshness_of_cargo.py`, where the same edit is made for cargo and for rsimport and both have to come to the
-//! same verdict; the last column says where they differ on purpose.
+//! since a look-up runs without cargo and a checkout brings old dates. Every line below that
+//! cargo has too has rows in `pytests/test_freshness_of_cargo.py`, where the same edit is made for cargo and for rsimport and
+//! both have to come to the same verdict; the last column says where they differ on purpose.
 //!
 //! An input is either known before the build, then it is in the **key**; or only the build tells it, then it is in the
 //! **entry**, and under one key there is an entry for each state of it. The name of the **set** of compiled dependencies
@@ -44,6 +44,9 @@
 //! | which workspace a crate belongs to      | its manifest, those of the folders above   |     | x     |     | x      | same  |
 //! | `Cargo.lock`, profiles and patches of a crate's workspace | beside it                |     | x     |     | x      | all of it counts |
 //! | tier                                    | the look-up asks for the optimised one first | x |       |     |        | has none |
+//!
+//! In the key is also which format the engine gives what it builds, which PyO3 it takes where a kernel names none, and
+//! which toolchain is asked for by name.
 //!
 //! Not looked at, by cargo or by rsimport: dates, other files beside the kernel, `[dev-dependencies]`, examples and tests of
 //! path dependencies, what a build script has written to `OUT_DIR`, and cargo's configuration of the network, the terminal,
