@@ -17,7 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import BARRIER, LIMIT, REPORT, SLOW_SCRIPT, Barrier, Result, block, package, value, write
+from helpers import (
+    AS_FOR_STUBS,
+    BARRIER,
+    LIMIT,
+    REPORT,
+    SLOW_SCRIPT,
+    Barrier,
+    Result,
+    block,
+    package,
+    value,
+    write,
+)
 from stub_pyo3 import CRATE, dependency, module
 
 MODULE = """
@@ -134,7 +146,10 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kernel(project: Path) -> Callable[..., Path]:
-    """Writes `<folder>/<name>.rs`, with a comment that makes the text this test's own."""
+    """Writes `<folder>/<name>.rs`, with a comment that makes the text this test's own.
+
+    With `own=False` it has none: tests that only use a kernel have one of one text, which is compiled once.
+    """
     token = uuid.uuid4().hex
 
     def write_kernel(
@@ -145,11 +160,12 @@ def kernel(project: Path) -> Callable[..., Path]:
         marker: bool = True,
         block: str = "",
         prelude: bool = True,
+        own: bool = True,
     ) -> Path:
         path = (folder or project) / f"{name}.rs"
         path.parent.mkdir(parents=True, exist_ok=True)
         head = ("// rsimport\n" if marker else "") + block + ("use pyo3::prelude::*;\n" if prelude else "")
-        path.write_text(f"{head}{body}\n// {token}\n", encoding="utf-8")
+        path.write_text(f"{head}{body}\n" + (f"// {token}\n" if own else ""), encoding="utf-8")
         return path
 
     return write_kernel
@@ -189,7 +205,7 @@ def crate(project: Path) -> Callable[..., Path]:
         if "#[pymodule]" not in body:
             body += MODULE.format(name)
         body = f"{lead}use pyo3::prelude::*;\n{body}\n// {token}\n"
-        write(root, {"Cargo.toml": head + manifest, "src/lib.rs": body})
+        write(root, {"Cargo.toml": head + manifest + AS_FOR_STUBS, "src/lib.rs": body})
         return root
 
     return write_crate

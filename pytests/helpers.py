@@ -51,6 +51,10 @@ def block(*lines: str) -> str:
     return "".join(f"//! {line}".rstrip() + "\n" for line in ("```cargo", *lines, "```"))
 
 
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""The environment of a pytest within a test: the plugins of other packages take half a second to load."""
+
+
 def package(name: str) -> str:
     """The beginning of a Cargo.toml."""
     return f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n'
@@ -66,6 +70,27 @@ def names_line(text: str, path: Path, line: int) -> bool:
     return (
         str(path) in text and re.search(rf"{re.escape(path.name)}:{line}\b|line {line}\b", text) is not None
     )
+
+
+QUICK = """
+[profile.release]
+codegen-units = 256
+[profile.release.package."*"]
+opt-level = 0
+"""
+"""The profile that dependencies have for stubs. A PyO3 other than that of all kernels is compiled in half the
+time with it, and once, where it has this profile everywhere."""
+
+AS_FOR_STUBS = (
+    """
+[target.'cfg(all())'.dependencies]
+pyo3 = { version = "0.30", features = ["experimental-inspect"] }
+[build-dependencies]
+pyo3-build-config = { version = "0.30", features = ["resolve-config"] }
+"""
+    + QUICK
+)
+"""The end of a crate's Cargo.toml, with which it shares PyO3 with the stubs of kernels."""
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from helpers import line_of, package, value, write
+from helpers import AS_FOR_STUBS, line_of, package, value, write
 
 HEAD = "// rsimport\nuse pyo3::prelude::*;\n"
 MANIFEST = '{}\n[lib]\ncrate-type = ["cdylib"]\n\n[dependencies]\npyo3 = "0.30"\n'
@@ -15,7 +15,7 @@ def files(project):
 
     def write_files(name="k", *, folder=None, manifest="", **texts):
         root = (folder or project) / name
-        write(root, {"Cargo.toml": MANIFEST.format(package(name)) + manifest})
+        write(root, {"Cargo.toml": MANIFEST.format(package(name)) + manifest + AS_FOR_STUBS})
         write(root, {f"src/{stem}.rs": text for stem, text in texts.items()})
         return root
 

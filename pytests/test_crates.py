@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from helpers import bound, line_of, package, read_only, snapshot, value, write
+from helpers import QUICK, bound, line_of, package, read_only, snapshot, value, write
 
 from rsimport import _engine
 
@@ -91,7 +91,8 @@ def test_a_relative_path_dependency_outside_the_crate(crate, look, project):
 def test_a_member_of_a_workspace_with_workspace_dependencies(crate, look, project):
     workspace = '[workspace]\nmembers = ["k", "helper"]\nresolver = "2"\n'
     workspace += '[workspace.dependencies]\npyo3 = "0.30"\nhelper = { path = "helper" }\n'
-    write(project, {"Cargo.toml": workspace})
+    # A profile is read from the root alone.
+    write(project, {"Cargo.toml": workspace + QUICK})
     write(project / "helper", HELPER)
     crate(
         "k",

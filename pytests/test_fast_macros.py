@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import QUICK, block
 
 import rsimport
 from rsimport.toolbox._project import Kernel
+from rsimport.toolbox.stubs._making import QUICK_PROFILE
 
 KERNELS = Path(rsimport.__file__).parent / "kernels"
 
@@ -104,7 +106,7 @@ in_this_crate!(f);
 def both(path: Path, *flags: str) -> tuple[list[str], list[Any]]:
     """What is made of a kernel by the engine's macros and by PyO3's own, and what is said of it.
 
-    For that, dependencies have only to be checked.
+    What it depends on is what other tests have compiled: of all kernels, and as it is for stubs.
     """
     texts, said, targets = [], [], set()
     for fast in (True, False):
@@ -112,7 +114,8 @@ def both(path: Path, *flags: str) -> tuple[list[str], list[Any]]:
         file = Path(kernel.project.work, "made")
         file.unlink(missing_ok=True)
         made = ["-o", str(file), *flags]
-        run = kernel.run("rustc", flags=made, unstable=True, profile="check")
+        quick = [] if fast else [f"--config=profile.release.{line}" for line in QUICK_PROFILE]
+        run = kernel.run("rustc", quick, made, unstable=True)
         lines = [json.loads(line) for line in run.output if line.startswith("{")]
         said.append(_seen([line["message"] for line in lines if line["reason"] == "compiler-message"]))
         texts.append(file.read_text(encoding="utf-8") if file.exists() and run.success else "")
@@ -149,7 +152,7 @@ def test_a_shipped_kernel_is_expanded_to_the_same_text(name):
 def test_what_the_engine_refuses_is_left_to_pyo3(kernel, shared_cache):
     """`$crate` is a name that only a compiler can read."""
     notes = set(shared_cache.glob("v1/work/*/macros.json"))
-    module = rsimport.imp_from_filepath(kernel("refused", REFUSED))
+    module = rsimport.imp_from_filepath(kernel("refused", REFUSED, block=block(*QUICK.splitlines())))
     assert module.f(1) == 2
     if sys.platform == "linux":
         assert set(shared_cache.glob("v1/work/*/macros.json")) - notes

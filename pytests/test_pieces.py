@@ -193,29 +193,35 @@ def test_a_warning_and_an_error_show_the_users_own_text(kernel, report, run, pie
     assert len([path for path in (own_cache / "v1/targets").iterdir() if path.is_dir()]) == 1
 
 
-@pytest.mark.parametrize(
-    ("written", "lint"),
-    [
-        ("fn never() {}", "dead_code"),
-        ("const NEVER: u8 = 1;", "dead_code"),
-        ("struct Never;", "dead_code"),
-        ("use std::fmt::Debug;", "unused_imports"),
-        ("use std::fmt::*;", "unused_imports"),
-        ("macro_rules! never { () => {} }", "unused_macros"),
-        ("fn badName() {}", "non_snake_case"),
-        ("fn import() { use std::fmt::Debug; }", "unused_imports"),
-        ("pub fn leak(_: Hidden) {}\nstruct Hidden;", "private_interfaces"),
-        ("#[expect(unused_variables)]\nfn fine() {}", "unfulfilled_lint_expectations"),
-    ],
-)
-def test_what_is_to_be_warned_of_is_seen_in_pieces_too(kernel, run, own_cache, written, lint):
-    used = "".join(f"const _: fn() = {name};\n" for name in ("badName", "import", "fine") if name in written)
-    body = f"\n{written}\n{used}#[pyfunction]\nfn value() -> i64 {{\n    1\n}}\n"
-    kernel("k", long(body))
-    assert lint in run("import rsimport.import_hook, k").text
+WARNED_OF = {
+    "fn never() {}": "dead_code",
+    "const NEVER: u8 = 1;": "dead_code",
+    "struct Never;": "dead_code",
+    "use std::fmt::Debug;": "unused_imports",
+    "use std::fmt::*;": "unused_imports",
+    "macro_rules! never { () => {} }": "unused_macros",
+    "fn badName() {}": "non_snake_case",
+    "fn import() { use std::fmt::Debug; }": "unused_imports",
+    "pub fn leak(_: Hidden) {}\nstruct Hidden;": "private_interfaces",
+    "#[expect(unused_variables)]\nfn fine() {}": "unfulfilled_lint_expectations",
+}
+
+
+def test_what_is_to_be_warned_of_is_seen_in_pieces_too(kernel, run, own_cache):
+    used = "".join(f"const _: fn() = {name};\n" for name in ("badName", "import", "fine"))
+    wrong = "\n".join(WARNED_OF) + f"\n{used}"
+    body = f"\n{wrong}#[pyfunction]\nfn value() -> i64 {{\n    1\n}}\n"
+    path = kernel("k", long(body))
+    program = """
+        import rsimport, rsimport.import_hook, k
+        print(*sorted(f"{found.line} {found.code}" for found in rsimport.info(k).warnings), sep="\\n")
+    """
+    lines = {line_of(path, written.split("\n")[0]): lint for written, lint in WARNED_OF.items()}
+    assert len(lines) == len(WARNED_OF)
+    assert run(program).out.splitlines() == sorted(f"{line} {lint}" for line, lint in lines.items())
     # It was seen there, and not only because the pieces had been refused for something else.
-    kernel("k", long(body.replace(f"{written}\n{used}", "")))
-    run("import rsimport.import_hook, k")
+    kernel("k", long(body.replace(wrong, "")))
+    assert run(program).out == ""
     (rest,) = own_cache.glob("v1/work/*/plain.json")
     assert rest.read_text() == "0"
 

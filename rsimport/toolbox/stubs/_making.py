@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 QUICK = ["-Copt-level=0", "-Cdebuginfo=0"]
 """Flags for the kernel itself, which nobody runs."""
-QUICK_PROFILE = ("lto='off'", "codegen-units=256", "package.'*'.opt-level=0")
-"""The same for what it depends on, so that the kernels with other profiles share it too."""
+QUICK_PROFILE = ("lto=false", "codegen-units=256", "package.'*'.opt-level=0")
+"""The same for what it depends on, so that the kernels with other profiles share it too. `lto=false` is
+cargo's own and does nothing where nothing is optimised; with it PyO3's macros are those that crates have."""
 
 
 def stubs_of(place: Place, settings: dict[str, object]) -> Stubs:
