@@ -36,6 +36,12 @@ impl Environment {
     }
 }
 
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Environment {
+        Environment(pairs.into_iter().collect())
+    }
+}
+
 thread_local! {
     /// The variables of the work that this thread does without the interpreter's lock.
     static CAPTURED: RefCell<Option<Vec<(OsString, OsString)>>> = const { RefCell::new(None) };
