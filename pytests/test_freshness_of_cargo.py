@@ -34,6 +34,7 @@ HOST = next(
     for line in subprocess.run(["rustc", "-vV"], capture_output=True, text=True).stdout.splitlines()
     if line.startswith("host:")
 )
+ELSEWHERE = ("x86_64" if HOST.startswith("aarch64") else "aarch64") + "-unknown-linux-gnu"
 TARGET = f"CARGO_TARGET_{HOST.upper().replace('-', '_')}"
 
 
@@ -378,10 +379,22 @@ OF_CONFIGURATION = [
     Row("a change of the newer name then", {".cargo/config.toml": f"[build]\n{FLAGS}"}, NOBODY),
     Row("flags for the platform", {}, env={f"{TARGET}_RUSTFLAGS": "--cfg=two"}),
     Row("flags as a text", {".cargo/config": f"[target.{HOST}]\nrustflags = '--cfg=one --cfg=four'\n"}),
+    Row(
+        "the list of its words",
+        {".cargo/config": f"[target.{HOST}]\nrustflags = ['--cfg=one', '--cfg=four']\n"},
+        NOBODY,
+    ),
     Row("RUSTFLAGS", {}, env={"RUSTFLAGS": "--cfg=one --cfg=five"}),
     Row("RUSTFLAGS that are blank", {}, env={"RUSTFLAGS": " ", "KERNEL_SAYS": "333"}),
+    Row("a variable for flags that these beat", {}, NOBODY, env={"CARGO_BUILD_RUSTFLAGS": "--cfg=seven"}),
     Row("a profile in the environment", {}, env={"CARGO_PROFILE_DEV_DEBUG_ASSERTIONS": "false"}),
     Row("a linker", {".cargo/config": f"[target.{HOST}]\nlinker = 'cc'\n"}),
+    Row(
+        "one for other CPUs",
+        {".cargo/config": f"[target.{HOST}]\nlinker = 'cc'\n[target.{ELSEWHERE}]\nlinker = 'x'\n"},
+        NOBODY,
+        env={f"CARGO_TARGET_{ELSEWHERE.upper().replace('-', '_')}_LINKER": "y"},
+    ),
     Row(
         "another folder for builds",
         {".cargo/config": f"[build]\nbuild-dir = 'elsewhere'\n[target.{HOST}]\nlinker = 'cc'\n"},
@@ -391,9 +404,13 @@ OF_CONFIGURATION = [
     Row("no configuration", {".cargo/config": ""}),
     Row(
         "how many run, and how",
-        {".cargo/config": f"[build]\njobs = 2\nrustdocflags = '-q'\n[target.{HOST}]\nrunner = 'env'\n"},
+        {
+            ".cargo/config": "[build]\njobs = 2\nrustdocflags = '-q'\nincremental = true\n"
+            f"[target.{HOST}]\nrunner = 'env'\n"
+        },
         NOBODY,
     ),
+    Row("the same rustc by its name", {".cargo/config": "[build]\nrustc = 'rustc'\n"}, NOBODY),
     Row(
         "the same in variables", {}, NOBODY, env={f"{TARGET}_RUNNER": "env", "CARGO_BUILD_RUSTDOC": "rustdoc"}
     ),
@@ -409,11 +426,73 @@ OF_CONFIGURATION = [
     ),
     Row("the stronger variable for flags", {}, env={"CARGO_ENCODED_RUSTFLAGS": "--cfg=one\x1f--cfg=two"}),
     Row("the weaker one then", {}, NOBODY, env={"RUSTFLAGS": "--cfg=six"}),
+    Row(
+        "the same flags in the weaker one",
+        {},
+        NOBODY,
+        env={"CARGO_ENCODED_RUSTFLAGS": None, "RUSTFLAGS": "--cfg=one  --cfg=two"},
+    ),
     Row("[env] by force", {".cargo/config": "[env]\nKERNEL_SAYS = { value = 'x', force = true }\n"}),
     Row("the environment then", {}, NOBODY, env={"KERNEL_SAYS": "55555"}),
     Row("[env] relative to the file", {".cargo/config": RELATIVE}),
     Row("a variable of [env] that nothing reads", {".cargo/config": RELATIVE + "MORE = 'x'\n"}, RSIMPORT),
     Row("incremental data", {}, CARGO, env={"CARGO_INCREMENTAL": "1"}),
+]
+
+REPLACED = """[source.crates-io]
+replace-with = "here"
+[source.here]
+directory = "one"
+"""
+
+
+def vendored(folder: str, number: int, checksum: str = ".cargo-checksum.json") -> dict[str, str]:
+    """A package in a folder, as `cargo vendor` leaves it there."""
+    return {
+        f"{folder}/vendored/Cargo.toml": package("vendored").replace("0.1.0", "1.0.0"),
+        f"{folder}/vendored/src/lib.rs": lib(str(number)),
+        f"{folder}/vendored/{checksum}": '{"files": {}}',
+    }
+
+
+NAMES = """\
+macro_rules! module { ($name:ident) => { mod $name; } }
+module!(made);
+#[path = "a b/ü.rs"] mod pathed;
+pub fn number() -> i64 { made::number() + pathed::number() }
+"""
+OF_TWO_LINES = {"part.rs": lib(r'include_str!("of\ntwo lines").len() as i64'), "of\ntwo lines": "1"}
+FROM_TWO = REPLACED.replace("one", "two")
+
+OF_SOURCES = [
+    Row("nothing", {}, NOBODY),
+    Row(
+        "a source that nothing asks for",
+        {".cargo/config": REPLACED + "[source.x]\ndirectory = 'x'\n"},
+        NOBODY,
+    ),
+    Row("how one gets at a registry", {".cargo/config": REPLACED + "[registries.x]\ntoken = 'x'\n"}, NOBODY),
+    Row("another folder in the place of the registry", {".cargo/config": FROM_TWO}),
+    Row("code that was vendored", vendored("two", 3), NOBODY),
+    Row(
+        "paths",
+        {".cargo/config": "paths = ['over/vendored']\n" + FROM_TWO, **vendored("over", 4, "any")},
+    ),
+    Row("code there", vendored("over", 5, "any")),
+    Row(
+        "a patch",
+        {
+            ".cargo/config": FROM_TWO + "[patch.crates-io]\nvendored = { path = 'over/vendored' }\n",
+            **vendored("over", 6, "any"),
+        },
+    ),
+    Row("its code", vendored("over", 7, "any")),
+    Row("modules of any names", {"part.rs": NAMES, "part/made.rs": lib("1"), "a b/ü.rs": lib("1")}),
+    Row("one that a macro names", {"part/made.rs": lib("2")}),
+    Row("one that a path names", {"a b/ü.rs": lib("2")}),
+    Row("a file whose name has two lines", OF_TWO_LINES),
+    Row("what it says", OF_TWO_LINES | {"of\ntwo lines": "22"}),
+    Row("nothing then", {}, CARGO),
 ]
 
 WORKSPACE_OF_K = '[workspace]\nmembers = ["k"]\n'
@@ -488,6 +567,15 @@ def test_files_variables_and_configuration(configured: Project, subtests: pytest
     side_by_side(configured, OF_CONFIGURATION, subtests)
 
 
+def test_sources_and_names(
+    tmp_path_factory: pytest.TempPathFactory, stub: Path, subtests: pytest.Subtests
+) -> None:
+    files = {".cargo/config": REPLACED, **vendored("one", 1), **vendored("two", 2)}
+    body = "part::number() + vendored::number()"
+    project = Project(tmp_path_factory.mktemp("sources"), stub, files, body, 'vendored = "1"')
+    side_by_side(project, OF_SOURCES, subtests)
+
+
 def test_a_crate_and_its_workspace(
     tmp_path_factory: pytest.TempPathFactory, stub: Path, subtests: pytest.Subtests
 ) -> None:
@@ -518,13 +606,14 @@ def test_own_flags_hold_wherever_the_user_gives_his(configured: Project) -> None
         ({"CARGO_BUILD_RUSTFLAGS": "--cfg=two"}, ""),
         ({f"{TARGET}_RUSTFLAGS": "--cfg=two"}, ""),
         ({}, "[build]\nrustflags = ['--cfg=two']\n"),
-        ({}, "[build]\nrustflags = '--cfg=two'\n"),
+        # Another word, since a list of the same ones would be the same build.
+        ({}, "[build]\nrustflags = '--cfg=two --cfg=three'\n"),
         ({}, f"[target.{HOST}]\nrustflags = ['--cfg=two']\n"),
         ({}, "[target.'cfg(unix)']\nrustflags = '--cfg=two'\n"),
         # Flags for another platform do not make cargo forget those of the build.
         (
             {},
-            "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-g']\n[build]\nrustflags = ['--cfg=two']\n",
+            "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-g']\n[build]\nrustflags = ['--cfg=two', '--cfg=five']\n",
         ),
     ]
     before = dict(configured.env)

@@ -77,6 +77,17 @@ def test_a_cargo_that_is_named_starts_the_rustc_beside_it_and_not_the_first_on_t
     assert "--crate-name k " in (other / "rustc.log").read_text()
 
 
+def test_the_rustc_that_cargos_configuration_names_is_the_one_that_is_asked(kernel, run, project):
+    kernel("k", value(1))
+    write(
+        project,
+        {"old": "#!/bin/sh\necho rustc 1.84.0\n", ".cargo/config.toml": '[build]\nrustc = "./old"\n'},
+    )
+    (project / "old").chmod(0o755)
+    said = run(TELL).out
+    assert said.startswith("ToolchainError True") and "rustc 1.84.0" in said and "too old" in said, said
+
+
 def test_without_a_linker_the_error_says_how_to_install_one(kernel, run, tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()

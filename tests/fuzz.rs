@@ -348,7 +348,7 @@ fn entry() -> Entry {
         profile: "release".into(),
         tier: Tier::Fast,
         inputs: vec![
-            Input::File { path: "a.txt".into(), digest: None },
+            Input::File { path: "a.txt".into(), digest: None, seal: String::new() },
             Input::Variable { name: "RSIMPORT_FUZZ_NONE".into(), value: None },
         ],
         reason: "first build".into(),

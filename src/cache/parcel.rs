@@ -218,7 +218,7 @@ mod tests {
     fn what_lies_elsewhere_is_named_and_nothing_is_written_there() {
         let root = tempfile::tempdir().unwrap();
         let cache = cache(&root.path().join("c"));
-        let file = |path: &str| Input::File { path: path.into(), digest: None };
+        let file = |path: &str| Input::File { path: path.into(), digest: None, seal: String::new() };
         let set = Input::Variable { name: "SET".into(), value: Some("x".into()) };
         let inputs = vec![file("k/part.rs"), file("../outside.txt"), set];
         let parcel = Parcel::of(&published(&cache, &[], inputs)).unwrap();

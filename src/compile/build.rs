@@ -27,6 +27,7 @@ use crate::config::tier::Tier;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::expander::server::{SOCKET, Server};
+use crate::freshness::cargo_config::CargoConfig;
 use crate::kernel::exports::{Export, exports};
 use crate::kernel::source::Source;
 use crate::kernel::syntax;
@@ -137,7 +138,7 @@ impl Way {
     /// The one with macros that are expanded here, where that can be and was not refused; else cargo's own.
     fn of(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Way> {
         let Task { source, config, cache, work, .. } = task;
-        let (toolchain, rustc) = tools(source, config, cache, observer).map_err(|mut error| {
+        let (toolchain, rustc) = tools(source, config, task.cargo, cache, observer).map_err(|mut error| {
             // Of a tool nobody wants to hear that; an import would have done without cargo.
             if error.message == NO_CARGO {
                 error.message.push_str(", and this kernel is not in the cache yet");
@@ -300,12 +301,17 @@ fn run_way(task: &Task<'_>, view: &View, way: &Way, observer: &mut dyn Observer)
 pub fn tools(
     source: &Source,
     config: &Config,
+    cargo: &CargoConfig,
     cache: &Cache,
     observer: &mut dyn Observer,
 ) -> Result<(Toolchain, Identity)> {
+    if source.path.to_str().is_none() {
+        let what = format!("{} lies at a path that is not Unicode, and cargo builds nothing there", source.name());
+        return Err(Error::config(what).hint("give its folder another name").kernel(&source.path));
+    }
     let top = check_workspace(source)?;
     let start = Start { top, ..Start::of(&source.base, Some(&source.path)) };
-    let toolchain = Toolchain::find(&config.settings, start)?;
+    let toolchain = Toolchain::find(&config.settings, start)?.configured(cargo.rustc());
     Ignored::tell(&toolchain.start.ignored, observer);
     let rustc = rustc_identity(&toolchain, cache)?;
     // An own manifest, or an older edition with an older PyO3, may well do with an older compiler.

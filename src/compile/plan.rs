@@ -132,7 +132,9 @@ impl Plan {
             None => format!("{} {}", source.base.display(), source.module),
         };
         // The environment beats `[env]`, and the recorded call has what cargo made of both.
-        let shadowed = cargo.variables().map(|name| format!("{:?}", variable(name))).collect::<String>();
+        let named = cargo.variables().chain(["RUSTC", "CARGO_BUILD_RUSTC"]);
+        let shadowed = named.map(|name| format!("{:?}", variable(name))).collect::<String>();
+        let shadowed = shadowed + cargo.rustc().unwrap_or_default();
         let (all, environment_now) = (Profiles::default(), Environment::now());
         let (wrapper, configured) = (cargo.wrapper(&environment_now), cargo.digest(&all, false));
         let environment_now = relevant(&environment_now, &all);

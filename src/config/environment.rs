@@ -36,10 +36,9 @@ impl Environment {
     }
 }
 
-#[cfg(test)]
-impl<const N: usize> From<[(&str, &str); N]> for Environment {
-    fn from(variables: [(&str, &str); N]) -> Environment {
-        Environment(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Environment {
+        Environment(pairs.into_iter().collect())
     }
 }
 

@@ -10,10 +10,21 @@ use crate::config::environment::Environment;
 use crate::digest::Digest;
 
 /// The parts of cargo's configuration that change what is compiled. The others say how (network, terminal, aliases).
-const TABLES: [&str; 8] = ["build", "env", "host", "patch", "paths", "profile", "target", "unstable"];
-/// What of `[build]` does not: how many compilers run, where files go, and what starts rustc as it is.
-const HARMLESS_OF_BUILD: [&str; 7] =
-    ["build-dir", "dep-info-basedir", "jobs", "rustc-wrapper", "rustdoc", "rustdocflags", "target-dir"];
+const TABLES: [&str; 10] =
+    ["build", "env", "host", "patch", "paths", "profile", "registries", "source", "target", "unstable"];
+/// What of `[build]` does not: how many compilers run, where files go, what starts rustc as it is, and what the engine
+/// decides.
+const HARMLESS_OF_BUILD: [&str; 9] = [
+    "build-dir",
+    "dep-info-basedir",
+    "incremental",
+    "jobs",
+    "rustc-workspace-wrapper",
+    "rustc-wrapper",
+    "rustdoc",
+    "rustdocflags",
+    "target-dir",
+];
 /// What of the tables for a platform does not: how programs are started, and how documentation is made.
 const HARMLESS_OF_TARGET: [&str; 2] = ["runner", "rustdocflags"];
 /// Files include files; a circle of them ends here.
@@ -43,9 +54,13 @@ const OURS: [&str; 5] = [
     "PYO3_CARGO_FILE",
 ];
 /// Those among them that decide about nothing unless something asks for them by name.
-const HARMLESS: [&str; 5] = [
+const HARMLESS: [&str; 8] = [
     "CARGO_BUILD_DEP_INFO_BASEDIR",
+    "CARGO_BUILD_INCREMENTAL",
     "CARGO_BUILD_JOBS",
+    // As with `RUSTC`, another compiler builds what is edited next, and no more.
+    "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
     "CARGO_BUILD_RUSTC_WRAPPER",
     "CARGO_BUILD_RUSTDOC",
     "CARGO_BUILD_RUSTDOCFLAGS",
@@ -95,14 +110,28 @@ impl CargoConfig {
     /// A digest of the configuration, empty where there is none that counts. Other profiles than these do not, and no
     /// flags where a variable beats them.
     pub fn digest(&self, profiles: &Profiles, flags_are_beaten: bool) -> String {
+        let sources = self.files.iter().filter_map(|file| file.get("source")?.as_table()).flat_map(Table::values);
+        let replacing: Vec<&str> = sources.filter_map(|source| source.get("replace-with")?.as_str()).collect();
         let mut text = String::new();
         for file in &self.files {
             let mut file = file.clone();
             if let Some(Value::Table(named)) = file.get_mut("profile") {
                 named.retain(|name, _| profiles.has(name));
             }
-            if flags_are_beaten {
-                each_of_platform(&mut file, |table| drop(table.remove("rustflags")));
+            each_of_platform(&mut file, |table| match table.get_mut("rustflags") {
+                Some(_) if flags_are_beaten => drop(table.remove("rustflags")),
+                // A text says the same as the list of its words.
+                Some(flags) => *flags = words(flags),
+                None => {}
+            });
+            if let Some(Value::Table(build)) = file.get_mut("build") {
+                build.remove("rustc");
+            }
+            if let Some(Value::Table(targets)) = file.get_mut("target") {
+                targets.retain(|name, _| !is_elsewhere(name));
+            }
+            if let Some(Value::Table(sources)) = file.get_mut("source") {
+                sources.retain(|name, source| source.get("replace-with").is_some() || replacing.contains(&name));
             }
             prune(&mut file);
             text.push_str(&file.to_string());
@@ -148,6 +177,11 @@ impl CargoConfig {
         self.files.iter().find_map(|file| file.get("build")?.get("target")?.as_str())
     }
 
+    /// The rustc that is named in it: a path, or the name of a program.
+    pub fn rustc(&self) -> Option<&str> {
+        self.files.iter().find_map(|file| file.get("build")?.get("rustc")?.as_str())
+    }
+
     /// The variables that `[env]` gives to the compiler unless the environment has them.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.files.iter().filter_map(|file| file.get("env")?.as_table()).flat_map(Table::keys).map(String::as_str)
@@ -171,6 +205,10 @@ impl CargoConfig {
         let build = table.get_mut("build").and_then(Value::as_table_mut);
         build.into_iter().for_each(|build| build.retain(|key, _| !HARMLESS_OF_BUILD.contains(&key)));
         each_of_platform(&mut table, |table| table.retain(|key, _| !HARMLESS_OF_TARGET.contains(&key)));
+        // What else there is says how one gets at a registry.
+        let registries = table.get_mut("registries").and_then(Value::as_table_mut).into_iter();
+        let registries = registries.flat_map(|all| all.iter_mut()).filter_map(|(_, value)| value.as_table_mut());
+        registries.for_each(|registry| registry.retain(|key, _| key == "index"));
         anchor(&mut table, path);
         prune(&mut table);
         if !table.is_empty() {
@@ -207,17 +245,36 @@ fn each_of_platform(file: &mut Table, change: impl Fn(&mut Table)) {
     targets.flat_map(|targets| targets.iter_mut()).for_each(|(_, target)| change_in(target));
 }
 
-/// Writes down what a variable that is relative to the file comes to: in a copy of the project it is another one.
+/// Writes down what is relative to the file comes to: in a copy of the project it is something else.
 fn anchor(file: &mut Table, path: &Path) {
     let folder = path.parent().and_then(Path::parent).unwrap_or(path);
+    let absolute = |value: &mut String| *value = folder.join(&*value).to_string_lossy().into_owned();
+    let sources = file.get_mut("source").and_then(Value::as_table_mut).into_iter();
+    for (_, source) in sources.flat_map(|sources| sources.iter_mut()) {
+        for key in ["directory", "local-registry"] {
+            if let Some(Value::String(value)) = source.get_mut(key) {
+                absolute(value);
+            }
+        }
+    }
+    if let Some(Value::String(rustc)) = file.get_mut("build").and_then(|build| build.get_mut("rustc"))
+        && rustc.contains(['/', '\\'])
+    {
+        absolute(rustc);
+    }
     let variables = file.get_mut("env").and_then(Value::as_table_mut).into_iter();
     for (_, given) in variables.flat_map(|variables| variables.iter_mut()) {
         if given.get("relative").and_then(Value::as_bool) == Some(true)
             && let Some(Value::String(value)) = given.get_mut("value")
         {
-            *value = folder.join(&*value).to_string_lossy().into_owned();
+            absolute(value);
         }
     }
+}
+
+/// Flags as cargo takes them apart.
+fn words(flags: &Value) -> Value {
+    flags.as_str().map_or_else(|| flags.clone(), |flags| flags.split_whitespace().collect::<Vec<_>>().into())
 }
 
 /// The profiles that decide about a build: the one that is asked for, and those that it inherits from.
@@ -261,20 +318,39 @@ impl Profiles {
 
 /// The variables of the environment that change what is compiled with these profiles, sorted, one a line.
 pub fn relevant(environment: &Environment, profiles: &Profiles) -> String {
-    let beaten = environment.get("CARGO_ENCODED_RUSTFLAGS").is_some();
+    let encoded = |flags: &str| flags.split_whitespace().collect::<Vec<_>>().join("\u{1f}");
+    let beating = environment.get("CARGO_ENCODED_RUSTFLAGS").map(str::to_owned);
+    let beating = beating.or_else(|| environment.get("RUSTFLAGS").map(encoded));
+    let is_beaten = |name: &str| is_for_rustflags(name) && beating.is_some();
     let mut lines: Vec<String> = environment
         .iter()
-        .filter(|(name, _)| is_in_key(name) && !(beaten && *name == "RUSTFLAGS") && !profiles.leave_out(name))
+        .filter(|(name, _)| is_in_key(name) && !is_beaten(name) && !profiles.leave_out(name))
         .map(|(name, value)| format!("{name}={value}\n"))
         .collect();
+    // Either of the two that beat the others; set but empty, all that it does is that.
+    lines.extend(beating.filter(|flags| !flags.is_empty()).map(|flags| format!("CARGO_ENCODED_RUSTFLAGS={flags}\n")));
     lines.sort();
     lines.concat()
 }
 
+fn is_for_rustflags(name: &str) -> bool {
+    name.ends_with("RUSTFLAGS")
+}
+
+/// Does a triple name a platform with other CPUs, whose libraries no Python here loads? The names of these two architectures
+/// begin all triples of theirs.
+fn is_elsewhere(triple: &str) -> bool {
+    let here = std::env::consts::ARCH;
+    let is_told = ["aarch64", "x86_64"].contains(&here);
+    is_told && !triple.starts_with("cfg(") && !triple.to_lowercase().starts_with(here)
+}
+
 fn is_in_key(name: &str) -> bool {
-    let is_harmless = OURS.contains(&name)
-        || HARMLESS.contains(&name)
-        || name.starts_with("CARGO_TARGET_") && HARMLESS_ENDS.iter().any(|end| name.ends_with(end));
+    let is = |rest: &str, ends: &[&str]| ends.iter().any(|end| rest.ends_with(end));
+    let of_platform =
+        |rest: &str| is(rest, &HARMLESS_ENDS) || is(rest, &["_LINKER", "_RUSTFLAGS"]) && is_elsewhere(rest);
+    let is_harmless =
+        OURS.contains(&name) || HARMLESS.contains(&name) || name.strip_prefix("CARGO_TARGET_").is_some_and(of_platform);
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !is_harmless
 }
 
@@ -282,7 +358,7 @@ fn is_in_key(name: &str) -> bool {
 /// some builds is among them.
 pub fn is_further(name: &str) -> bool {
     let is_cargos = |known: &&str| name == *known || known.ends_with('_') && name.starts_with(known);
-    let is_always_in_key = is_in_key(name) && name != "RUSTFLAGS" && !name.starts_with("CARGO_PROFILE_");
+    let is_always_in_key = is_in_key(name) && !is_for_rustflags(name) && !name.starts_with("CARGO_PROFILE_");
     !is_always_in_key && !OURS.contains(&name) && !CARGOS.iter().any(is_cargos)
 }
 
@@ -318,9 +394,48 @@ mod tests {
         let harmless = "[build]\njobs = 2\nrustc-wrapper = 'w'\n[target.'cfg(unix)']\nrunner = 'r'\n";
         let (harmless, nothing) = (in_folder(&[("config.toml", harmless)]), in_folder(&[("config.toml", "")]));
         assert_eq!(harmless.files, nothing.files);
-        let named = |config: &CargoConfig, name: &'static str| config.wrapper(&Environment::from([(name, "v")]));
+        let named = |config: &CargoConfig, name: &str| {
+            config.wrapper(&Environment::from_iter([(name.to_owned(), "v".to_owned())]))
+        };
         assert_eq!([&harmless, &nothing].map(|config| named(config, "RUSTC")), ["w", ""]);
         assert_eq!(["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"].map(|name| named(&harmless, name)), ["v", "v"]);
+    }
+
+    #[test]
+    fn what_says_the_same_or_is_for_others_does_not_count() {
+        let digest = |text: &str| in_folder(&[("config.toml", text)]).digest(&Profiles::default(), false);
+        let listed = "[build]\nrustflags = ['--cfg', 'x']\n";
+        assert_eq!(digest("[build]\nrustflags = ' --cfg  x'\nincremental = true\n"), digest(listed));
+        assert_ne!(digest("[build]\nrustflags = '--cfg y'\n"), digest(listed));
+        let replaced = "[source.crates-io]\nreplace-with = 'v'\n[source.v]\nregistry = 'https://v.org'\n";
+        for (text, counts) in [
+            ("[target.riscv64gc-unknown-linux-gnu]\nlinker = 'x'\n", false),
+            ("[target.'cfg(unix)']\nlinker = 'x'\n", true),
+            ("[build]\nrustc = 'other'\n", false),
+            ("[source.v]\nregistry = 'https://v.org'\n", false),
+            (replaced, true),
+            ("[registries.r]\ntoken = 'x'\n", false),
+            ("[registries.r]\nindex = 'https://r.org'\n", true),
+        ] {
+            assert_eq!(digest(text) != digest(""), counts, "{text}");
+        }
+        assert_eq!(digest(&format!("{replaced}[source.w]\nregistry = 'https://w.org'\n")), digest(replaced));
+        let vendored = "[source.crates-io]\nreplace-with = 'v'\n[source.v]\ndirectory = 'vendor'\n";
+        assert_ne!(digest(vendored), digest(vendored), "in a copy it is another folder");
+    }
+
+    #[test]
+    fn flags_in_the_stronger_variable_are_all_that_counts() {
+        let of = |pairs: &[(&str, &str)]| {
+            let all = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            relevant(&Environment::from_iter(all), &Profiles::default())
+        };
+        let (weak, strong) = (("RUSTFLAGS", "--cfg  x"), ("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}x"));
+        assert_eq!(of(&[weak]), of(&[strong]));
+        assert_eq!(of(&[("RUSTFLAGS", "-g"), strong, ("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[strong]));
+        assert_eq!(of(&[("RUSTFLAGS", " "), ("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[]));
+        assert_ne!(of(&[("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[]));
+        assert_eq!(of(&[("CARGO_TARGET_RISCV64GC_UNKNOWN_LINUX_GNU_LINKER", "x")]), of(&[]));
     }
 
     #[test]
@@ -378,12 +493,13 @@ mod tests {
             ("OUT_DIR", false),
             ("OUT_DIRECTORY", true),
             ("PYO3_PRINT_CONFIG", false),
-            ("CARGO_BUILD_RUSTFLAGS", false),
+            ("CARGO_BUILD_TARGET", false),
             ("CARGO_BUILD_JOBS", true),
             ("CARGO_TARGET_X_RUNNER", true),
             ("CARGO_TARGET_DIR", false),
             // The key has these for some builds only.
             ("RUSTFLAGS", true),
+            ("CARGO_BUILD_RUSTFLAGS", true),
             ("CARGO_PROFILE_DEV_LTO", true),
         ] {
             assert_eq!(is_further(name), further, "{name}");

@@ -1,6 +1,7 @@
 //! The inputs of a build that only the build itself tells: files and environment variables that rustc and cargo named.
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,9 +10,12 @@ use toml::{Table, Value};
 use walkdir::WalkDir;
 
 use crate::config::environment::{home, variable};
-use crate::digest::{Digest, Stamp, is_settled, seal, stamp};
+use crate::digest::{Digest, Stamp, is_settled, seal, stamp, stamp_of};
 use crate::kernel::source::workspace_folder;
 use crate::paths::{followed, normal};
+
+/// To read this much takes longer than the rest of a warm import.
+const LARGE: u64 = 256 * 1024;
 
 /// One input, with what it was when the artifact was built. Paths are relative to the kernel's folder, so that a copy of
 /// the folder is a hit, or absolute where they lead far away.
@@ -24,6 +28,9 @@ pub enum Input {
         path: PathBuf,
         /// The digest of its content, or none where there was no such file.
         digest: Option<String>,
+        /// What the file system said of a large one, which is not read again while it says so.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        seal: String,
     },
     /// The files of a package as cargo lists them: what a build script depends on that says nothing else.
     Folder {
@@ -74,7 +81,9 @@ pub enum Input {
 impl Input {
     /// Describes a file as it is now.
     pub fn file(path: &Path, base: &Path) -> Input {
-        Input::File { path: shortened(path, base), digest: Digest::of_file(path) }
+        let is_large = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > LARGE);
+        let seal = if is_large { seal_of_file(path) } else { String::new() };
+        Input::File { path: shortened(path, base), digest: Digest::of_file(path), seal }
     }
 
     /// Describes the files of a package as they are now.
@@ -118,7 +127,10 @@ impl Input {
     /// Does the input still have the content that it had?
     pub fn holds(&self, base: &Path) -> bool {
         match self {
-            Input::File { path, digest } => Digest::of_file(&base.join(path)) == *digest,
+            Input::File { path, digest, seal } => {
+                let path = base.join(path);
+                !seal.is_empty() && seal_of_file(&path) == *seal || Digest::of_file(&path) == *digest
+            }
             Input::Folder { path, digest, seal } => {
                 let (path, files) = (base.join(path), files_of_package(&base.join(path)));
                 !seal.is_empty() && seal_of(&files) == *seal || digest_of(&path, &files) == *digest
@@ -170,6 +182,7 @@ impl Input {
     /// The same input without what differs from file system to file system.
     pub fn content(&self) -> Input {
         match self.clone() {
+            Input::File { path, digest, .. } => Input::File { path, digest, seal: String::new() },
             Input::Folder { path, digest, .. } => Input::Folder { path, digest, seal: String::new() },
             Input::Tree { path, digest, .. } => Input::Tree { path, digest, seal: String::new() },
             other => other,
@@ -191,9 +204,13 @@ impl Input {
 
     /// Was it written at that time or later? Then a build that began then may have read either content.
     pub fn touched_since(&self, base: &Path, time: SystemTime) -> bool {
-        let modified = |path: &Path| {
-            std::fs::metadata(path).and_then(|metadata| metadata.modified()).is_ok_and(|modified| modified >= time)
+        // Whatever is moved to its place keeps the date of its content.
+        let since = |metadata: Metadata| {
+            metadata.modified().is_ok_and(|modified| modified >= time)
+                || stamp_of(&metadata).and_then(|stamp| stamp.changed()).is_some_and(|changed| changed >= time)
         };
+        let modified =
+            |path: &Path| [std::fs::metadata(path), std::fs::symlink_metadata(path)].into_iter().flatten().any(since);
         match self {
             Input::Folder { path, .. } => files_of_package(&base.join(path)).iter().any(|file| modified(file)),
             Input::Tree { path, .. } => everything_below(&base.join(path)).iter().any(|file| modified(file)),
@@ -236,6 +253,11 @@ fn digest_of(folder: &Path, files: &BTreeSet<PathBuf>) -> String {
         digest.with(name).with(Digest::of_file(file).unwrap_or_default().as_bytes())
     };
     files.iter().fold(Digest::default(), with).hex()
+}
+
+/// The same for one file.
+fn seal_of_file(path: &Path) -> String {
+    stamp(path).filter(is_settled).map_or_else(String::new, |stamp| seal(&[stamp]))
 }
 
 /// Says in one text that none of these files was touched; empty where the file system does not tell, or would not tell of
@@ -373,6 +395,37 @@ mod tests {
         assert_eq!(hold(), [true, true, true, true]);
         std::fs::write(folder.path().join("none"), "").unwrap();
         assert_eq!(hold(), [true, false, false, false]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_large_file_is_read_again_only_when_it_was_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, size) = (folder.path().join("a"), usize::try_from(LARGE).unwrap() + 1);
+        std::fs::write(&file, vec![1; size]).unwrap();
+        std::thread::sleep(2 * crate::digest::CLOCK_LAG);
+        let Input::File { path, seal, .. } = Input::file(&file, folder.path()) else { unreachable!() };
+        // Nothing has this digest: the seal alone decides.
+        let sealed = Input::File { path, digest: None, seal };
+        assert!(sealed.holds(folder.path()));
+        std::fs::write(&file, vec![2; size]).unwrap();
+        assert!(!sealed.holds(folder.path()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_moved_to_its_place_is_touched_whatever_its_date_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, old) = (folder.path().join("a"), folder.path().join("b"));
+        for path in [&file, &old] {
+            std::fs::write(path, "").unwrap();
+        }
+        let input = Input::file(&file, folder.path());
+        std::thread::sleep(2 * crate::digest::CLOCK_LAG);
+        let time = SystemTime::now() - crate::digest::CLOCK_LAG;
+        assert!(!input.touched_since(folder.path(), time));
+        std::fs::rename(&old, &file).unwrap();
+        assert!(input.touched_since(folder.path(), time));
     }
 
     #[test]

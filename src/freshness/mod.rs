@@ -19,18 +19,20 @@
 //! | fast calls, kept glue                   | settings                                   | x   |       |     |        | have none |
 //! | fast macros, and whether they apply     | setting; manifest, configuration           | x   |       | x   | x      | has none |
 //! | flags for rustc                         | settings, added to those of the user       | x   |       | x   | x      | same  |
-//! | `RUSTFLAGS`, `CARGO_ENCODED_RUSTFLAGS`  | environment; set but empty counts, the stronger one alone | x | | x | x      | same  |
+//! | `RUSTFLAGS`, `CARGO_ENCODED_RUSTFLAGS`  | environment; set but empty beats other flags, the stronger one alone, by its words | x | | x | x | same |
 //! | `CARGO_BUILD_*`, `CARGO_TARGET_*` ...   | environment                                | x   |       |     | x      | same  |
 //! | `CARGO_PROFILE_*`                       | environment, of the profile and what it inherits from | x | |  | x      | same  |
 //! | cargo's configuration                   | `.cargo/config`, else `.cargo/config.toml`, with their `include`, in the folders above; `CARGO_HOME` | x | | | x | same |
 //! | its profiles, its flags                 | the same, of the profile in use, and unless a variable beats them | x | | | x | same |
+//! | where packages come from                | its `paths` and `[patch]`; its `[source]` as far as something is replaced; `index` of `[registries]` | x | | | x | same [^vendored] |
 //! | variables of its `[env]`                | configuration, unless the environment has them | x |     |     | x      | all of `[env]` counts [^env] |
 //! | `[env]` relative to the file            | the same, with the file's folder           | x   |       |     | x      | same  |
 //! | the CPU's instruction sets              | cpuid, where `native` is asked for         | x   |       | x   | x      | has none [^cpu] |
-//! | rustc                                   | `rustc -vV`                                |     |       | x   | x      | rebuilds [^rustc] |
-//! | the linker                              | configuration, flags                       | x   |       |     | x      | same [^linker] |
+//! | rustc                                   | `rustc -vV`; of the one that `PATH`, `RUSTC`, `CARGO_BUILD_RUSTC`, `build.rustc` or rustup names | | | x | x | rebuilds [^rustc] |
+//! | the linker                              | configuration and variables, unless for other CPUs; flags | x | |  | x      | same [^linker] |
+//! | `RUSTC_WORKSPACE_WRAPPER` and its like  | not started: the recorder has their place  |     |       |     |        | rebuilds |
 //! | glibc of this machine                   | the C library                              |     | needs | x   | x      | has none [^glibc] |
-//! | `mod` files, `include!`, `include_str!` | rustc's dep-info                           |     | x     |     |        | same  |
+//! | `mod` files, `include!`, `include_str!` | rustc's dep-info                           |     | x     |     |        | same [^lines] |
 //! | `env!`, `option_env!`                   | rustc's dep-info                           |     | x     |     |        | same  |
 //! | the kernel's folder                     | `env!("CARGO_MANIFEST_DIR")`               |     | x     |     |        | same  |
 //! | sources of path dependencies            | rustc's dep-info for each                  |     | x     |     | x      | same  |
@@ -63,6 +65,11 @@
 //!
 //! [^described]: cargo tells `env!("CARGO_PKG_DESCRIPTION")` apart; to ask for such a word would take another look at what
 //!     rustc has read, for an edit that comes with a release.
+//!
+//! [^vendored]: A folder in the place of a registry counts by its path, and a copy of the project has another one. Neither
+//!     looks whether what was vendored is still what it was.
+//!
+//! [^lines]: Where the name of a file has several lines, cargo builds every time.
 //!
 //! [^cpu]: `-Ctarget-cpu=native` enables what the CPU has and schedules for its model. Code that was scheduled for another
 //!     model is right and a little slower or faster; code with another instruction set ends in SIGILL. So the instruction

@@ -17,10 +17,12 @@ impl DepInfo {
         std::fs::read_to_string(path).map(|text| DepInfo::parse(&text)).unwrap_or_default()
     }
 
-    /// Reads the text of a dep-info file.
+    /// Reads the text of a dep-info file. Spaces in names are escaped and ends of lines are not: a colon with a space behind
+    /// it begins a list, and an empty line ends it.
     pub fn parse(text: &str) -> DepInfo {
         let mut info = DepInfo::default();
-        for line in text.lines() {
+        let mut list: Option<String> = None;
+        for line in text.split('\n') {
             if let Some(variable) = line.strip_prefix("# env-dep:") {
                 let (name, value) = match variable.split_once('=') {
                     Some((name, value)) => (name, Some(unescaped(value))),
@@ -28,14 +30,24 @@ impl DepInfo {
                 };
                 info.variables.push((unescaped(name), value));
             } else if let Some((_, files)) = line.split_once(": ").filter(|_| !line.starts_with('#')) {
-                for file in split(files) {
-                    if !info.files.contains(&file) {
-                        info.files.push(file);
-                    }
-                }
+                info.add(list.replace(files.to_owned()));
+            } else if line.is_empty() {
+                info.add(list.take());
+            } else if let Some(list) = &mut list {
+                list.push('\n');
+                list.push_str(line);
             }
         }
+        info.add(list);
         info
+    }
+
+    fn add(&mut self, list: Option<String>) {
+        for file in list.iter().flat_map(|files| split(files)) {
+            if !self.files.contains(&file) {
+                self.files.push(file);
+            }
+        }
     }
 }
 
@@ -82,5 +94,15 @@ mod tests {
         let info = DepInfo::parse(text);
         assert_eq!(info.files, [PathBuf::from("/k/a.rs"), PathBuf::from("/k/with space.txt")]);
         assert_eq!(info.variables, [("HOME".to_owned(), Some("/a\\b".to_owned())), ("NONE".to_owned(), None)]);
+    }
+
+    #[test]
+    fn a_name_may_have_ends_of_lines_in_it() {
+        let text = "/t\n1/k.d: /k\n1/a.rs x\ny\\ z.txt\n\n/t\n1/k.so: /k\n1/a.rs\n\n/k\n1/a.rs:\nx\ny\\ z.txt:\n\n# env-dep:A=1\n";
+        let info = DepInfo::parse(text);
+        assert_eq!(info.files, [PathBuf::from("/k\n1/a.rs"), PathBuf::from("x\ny z.txt")]);
+        assert_eq!(info.variables, [("A".to_owned(), Some("1".to_owned()))]);
+        let by_line = DepInfo::parse("/t/a: /k/a.rs\n/t/b: /k/b.rs\n");
+        assert_eq!(by_line.files, [PathBuf::from("/k/a.rs"), PathBuf::from("/k/b.rs")]);
     }
 }

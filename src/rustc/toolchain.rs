@@ -93,6 +93,17 @@ impl Toolchain {
         Ok(Toolchain { cargo, rustc, start, name })
     }
 
+    /// The same with the rustc that cargo's configuration names: cargo starts that, unless a variable names another one.
+    pub fn configured(mut self, rustc: Option<&str>) -> Toolchain {
+        let named = || from_variable("CARGO_BUILD_RUSTC").or_else(|| program(OsStr::new(rustc?)));
+        if from_variable("RUSTC").is_none()
+            && let Some(rustc) = named()
+        {
+            self.rustc = rustc;
+        }
+        self
+    }
+
     /// A command of cargo's.
     pub fn cargo(&self, subcommand: &str) -> Command {
         let mut command = self.command(&self.cargo, &self.start.folder);
@@ -166,7 +177,9 @@ impl Toolchain {
         let path = variable("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
         let (cargos, rustcs) = (self.cargo.parent()?.to_path_buf(), self.rustc.parent()?.to_path_buf());
-        let other = in_path("rustc").is_some_and(|first| first != self.rustc).then_some(rustcs);
+        // Of one that a variable or the configuration names cargo knows.
+        let beside = executable(&self.cargo.with_file_name("rustc")).is_some_and(|beside| beside == self.rustc);
+        let other = (beside && in_path("rustc").is_some_and(|first| first != self.rustc)).then_some(rustcs);
         let missing = (!folders.contains(&cargos)).then_some(cargos);
         if other.is_none() && missing.is_none() {
             return None;
@@ -243,9 +256,13 @@ fn stamp(path: &Path) -> (u64, u128) {
 }
 
 fn from_variable(name: &str) -> Option<PathBuf> {
-    let value = variable(name).filter(|value| !value.is_empty())?;
-    let path = PathBuf::from(&value);
-    if path.components().count() == 1 { in_path(&value.to_string_lossy()) } else { executable(&path) }
+    program(&variable(name).filter(|value| !value.is_empty())?)
+}
+
+/// A program that is named by its path, or by nothing but its name.
+fn program(name: &OsStr) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if path.components().count() == 1 { in_path(&name.to_string_lossy()) } else { executable(path) }
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ use crate::config::environment::Environment;
 use crate::config::misspelled::Misspelled;
 use crate::config::settings::Settings;
 use crate::error::Error;
+use crate::freshness::cargo_config::CargoConfig;
 use crate::paths::quoted;
 use crate::rustc::start::Start;
 use crate::rustc::toolchain::{Toolchain, find_linker};
@@ -32,7 +33,8 @@ pub fn checks(settings: &Settings, folder: &Path) -> Vec<Check> {
     let good = |name, detail: String| Check { name, ok: true, detail, hint: None };
     let bad = |name, error: Error| Check { name, ok: false, detail: error.message, hint: error.hint };
     let mut checks = Vec::new();
-    match Toolchain::find(settings, Start::of(folder, None)) {
+    let cargo = CargoConfig::of(&Ancestors::of(folder, None));
+    match Toolchain::find(settings, Start::of(folder, None)).map(|found| found.configured(cargo.rustc())) {
         Ok(toolchain) => {
             checks.push(good("cargo", toolchain.cargo.display().to_string()));
             let identity = toolchain.identify().and_then(|identity| identity.check_age().map(|()| identity));

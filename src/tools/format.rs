@@ -23,9 +23,9 @@ pub struct Formatted {
 
 /// Formats a kernel in its place, or does whatever else these arguments have rustfmt do.
 pub fn format(request: &Request, arguments: &[String], observer: &mut dyn Observer) -> Result<Formatted> {
-    let Resolved { source, config, cache, .. } = resolve(request)?;
+    let Resolved { source, config, cargo, cache, .. } = resolve(request)?;
     cache.prepare()?;
-    let (toolchain, _) = tools(&source, &config, &cache, observer)?;
+    let (toolchain, _) = tools(&source, &config, &cargo, &cache, observer)?;
     let missing =
         || Error::toolchain("rustfmt is not installed").hint("rustup component add rustfmt").kernel(&source.path);
     let program = toolchain.tool("rustfmt").ok_or_else(missing)?;

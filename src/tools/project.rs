@@ -75,7 +75,7 @@ impl Project {
         let Resolved { source, config, cargo, cache, fingerprint, .. } = &resolved;
         resolved.tell_of_the_ignored(observer);
         cache.prepare()?;
-        let (toolchain, rustc) = tools(source, config, cache, observer)?;
+        let (toolchain, rustc) = tools(source, config, cargo, cache, observer)?;
         let work = cache.work(&name(&resolved));
         let mark = format!("{:x}", now().as_nanos());
         let plan =
