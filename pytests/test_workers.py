@@ -282,6 +282,10 @@ def test_pickling_costs_nothing_where_nobody_pickles(kernel, run):
 RAY = """
 import inspect
 def _make_remote(function, options):
+    if inspect.isclass(function):
+        made = function.__new__(function)
+        methods = inspect.getmembers(function, inspect.isfunction)
+        return made, {name: str(inspect.signature(method)) for name, method in methods}
     if not inspect.isfunction(function):
         raise TypeError("must be applied to either a function or a class")
     return function, str(inspect.signature(function))
@@ -296,6 +300,10 @@ REMOTE = """
     from ray._private import worker
     function, signature = worker._make_remote(k.add, {})
     print(function(1), function.__name__, function.__module__, signature)
+    actor, signatures = worker._make_remote(k.Point, {})
+    actor.__init__(4)
+    print(actor.twice(), actor.origin().twice(), type(actor).__name__, type(actor.it) is k.Point)
+    print(signatures["__init__"], signatures["twice"], signatures["origin"], "__reduce__" in signatures)
     try:
         worker._make_remote(len, {})
     except TypeError as error:
@@ -304,12 +312,17 @@ REMOTE = """
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_ray_takes_functions_of_kernels_whichever_is_imported_first(shared, run, tmp_path, when):
+def test_ray_takes_functions_and_classes_of_kernels_whichever_is_imported_first(shared, run, tmp_path, when):
     # As Ray does it: benchmarks/ray_and_spark.py has the real one.
     write(tmp_path, {"ray/__init__.py": "from . import _private\n", "ray/_private/worker.py": RAY})
     write(tmp_path, {"ray/_private/__init__.py": "from . import worker\nimport multiprocessing.process\n"})
     out = run(["-c", textwrap.dedent(REMOTE), when], cwd=shared, env={"PYTHONPATH": str(tmp_path)}).out
-    assert out.splitlines() == ["2 add k (x)", "must be applied to either a function or a class"]
+    assert out.splitlines() == [
+        "2 add k (x)",
+        "8 0 Point True",
+        "(self, /, n) (self, /) (self, /) False",
+        "must be applied to either a function or a class",
+    ]
 
 
 THING = """
