@@ -211,6 +211,18 @@ def test_whatever_is_of_a_kernel_is_used_in_a_child(shared, run, way):
     assert out == ANSWERS.split("\n")[1:-1] + (["4"] if way == "joblib" else [])
 
 
+def test_joblib_works_in_a_script_without_a_main_function(shared, run):
+    pytest.importorskip("joblib")
+    program = """
+        import rsimport.import_hook, k
+        from joblib import Parallel, delayed
+        print(*Parallel(2)(delayed(k.add)(n) for n in range(3)))
+        print(*Parallel(2)(delayed(lambda n: k.Point(n).twice())(n) for n in range(3)))
+    """
+    write(shared, {"plain.py": textwrap.dedent(program)})
+    assert run(["plain.py"], cwd=shared).out.splitlines() == ["1 2 3", "0 2 4"]
+
+
 IN_PROCESS = """
 import copy, pickle, sys, types
 import rsimport.import_hook, rsimport, k
