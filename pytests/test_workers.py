@@ -63,10 +63,24 @@ enum Shape { Circle { radius: f64 }, Pair(i64, i64) }
 
 pyo3::create_exception!(k, Odd, pyo3::exceptions::PyValueError);
 
+#[pyclass(extends = pyo3::exceptions::PyValueError)]
+struct Coded { #[pyo3(get)] code: i64 }
+
+#[pymethods]
+impl Coded {
+    #[new]
+    fn new(code: i64) -> Self { Coded { code } }
+}
+
+#[pyfunction]
+fn fail_with(py: Python<'_>, code: i64) -> PyResult<()> {
+    Err(PyErr::from_value(py.get_type::<Coded>().call1((code,))?))
+}
+
 #[pymodule]
 mod k {
     #[pymodule_export]
-    use super::{add, fail, panics, Bare, Colour, Odd, Point, Shape, Stateful};
+    use super::{add, fail, fail_with, panics, Bare, Coded, Colour, Odd, Point, Shape, Stateful};
 
     #[pymodule]
     mod inner {
@@ -140,7 +154,8 @@ def tasks(k):
     return [
         (k.add, 1), (functools.partial(k.add), 2), (point(4).twice,), (point.origin,), (k.inner.double, 4),
         (held, Holder(point, k.add)), (by_name, 5), (same, k), (same, things), (same, k.add), (k.fail, 6),
-        (same, deep), (deep(2).depth,), (k.panics, 7), (with_panic, 8), (point(9).panics,), (k.add, 8),
+        (k.fail_with, 9), (same, deep), (deep(2).depth,), (k.panics, 7), (with_panic, 8), (point(9).panics,),
+        (k.add, 8),
     ]
 
 
@@ -193,6 +208,7 @@ ANSWERS = """
 [<k.Point
 <built-in function add>
 k.Odd 6
+k.Coded 9
 <class 'k.inner.Deep'>
 2
 rsimport.Panic no 7
@@ -248,6 +264,7 @@ assert pickle.loads(pickle.dumps(state)).twice() == 8
 circle = pickle.loads(pickle.dumps(k.Shape.Circle(1.5)))
 assert type(circle) is k.Shape.Circle and circle.radius == 1.5
 assert pickle.loads(pickle.dumps(k.Point(5).twice))() == 10
+assert pickle.loads(pickle.dumps(k.Coded(3))).code == copy.copy(k.Coded(3)).code == 3
 assert pickle.loads(b"ck\\nadd\\n.") is k.add and pickle.loads(b"cpkg.k\\nPoint\\n.") is inside.Point
 assert (k.add.__module__, k.Point.__module__, k.__name__, inside.__name__) == ("k", "k", "k", "pkg.k")
 assert (str(k.Point), str(k.inner.Deep), str(k.Shape.Circle)) == (

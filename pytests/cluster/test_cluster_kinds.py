@@ -37,6 +37,7 @@ show(lambda: type(client.submit(k.Point, 6).result(60)) is k.Point)
 show(lambda: client.submit(k.inner.double, 7).result(60))
 show(lambda: client.submit(lambda: k.Colour.Green).result(60) == k.Colour.Green)
 show(lambda: client.submit(k.fail, 6).result(60))
+show(lambda: client.submit(k.fail_with, 6).exception(60).code)
 show(lambda: client.submit(k.panics, 7).result(60))
 show(lambda: client.submit(lambda: k.Point(8).panics()).result(60))
 show(lambda: client.submit(k.Point, 9, actor=True).result(60).twice().result(60))
@@ -49,6 +50,7 @@ print("fetched" in repr(status) and "<td>k</td>" in status._repr_html_())
 from joblib import Parallel, delayed as later, parallel_config
 with parallel_config(backend="dask"):
     show(lambda: Parallel()(later(k.add)(n) for n in range(3)))
+show(lambda: client.run_on_scheduler(k.add, 1))
 client.close()
 with Client(processes=False, dashboard_address=":0") as client:
     rsimport.dask.enable(client)
@@ -71,6 +73,7 @@ True
 14
 True
 k.Odd 6
+6
 rsimport.Panic no 7
 rsimport.Panic no 8
 18
@@ -82,7 +85,8 @@ True
 
 def test_whatever_is_of_a_kernel_is_used_where_there_is_neither_rust_nor_source(client, kernel):
     kernel("k", KERNEL)
-    *out, by_joblib, in_process, panic = client(EVERYTHING)
+    *out, by_joblib, by_scheduler, in_process, panic = client(EVERYTHING)
+    assert "a scheduler only hands kernels on" in by_scheduler and "`client.run`" in by_scheduler
     assert (by_joblib, in_process, panic) == ("[1, 2, 3]", "6", "rsimport.Panic no 3")
     assert out[: ANSWERS.count("\n") - 1] == ANSWERS.split("\n")[1:-1]
     # Of two processes on one host one fetches, and the other finds it there.
