@@ -65,7 +65,9 @@ client.wait_for_workers(4)
 show(lambda: on("rusty", k.value))
 show(lambda: on("b", k.value))
 show(lambda: on("a2", lambda thing: thing.number(), k.Thing(1)))
-print({row[-1].partition(" ")[0] for row in rsimport.dask.status(client).rows() if row[2] == "k"})
+status = rsimport.dask.status(client)
+now = next(kernel["content"][:8] for kernel in status.kernels if kernel["name"] == "k" and kernel["current"])
+print({row[-1].partition(" ")[0] for row in status.rows() if row[3] == now})
 """
 
 

@@ -43,9 +43,10 @@ show(lambda: client.submit(lambda: k.Point(8).panics()).result(60))
 show(lambda: client.submit(k.Point, 9, actor=True).result(60).twice().result(60))
 show(lambda: sum(len(dumps(function)) for function in [k.add, k.Point] * 5000) <= 150 * 10000)
 show(lambda: sum(client.run(lambda: k.add(1)).values()))
-print(*(kernel["served"] for kernel in rsimport.dask.status(client).kernels if kernel["name"] == "k"))
 status = rsimport.dask.status(client)
-print({row[-1].partition(",")[0] for row in status.rows() if row[2] == "k"})
+now = next(kernel for kernel in status.kernels if kernel["name"] == "k" and kernel["current"])
+print(now["served"])
+print({row[-1].partition(",")[0] for row in status.rows() if row[3] == now["content"][:8]})
 print("fetched" in repr(status) and "<td>k</td>" in status._repr_html_())
 from joblib import Parallel, delayed as later, parallel_config
 with parallel_config(backend="dask"):
