@@ -63,10 +63,24 @@ enum Shape { Circle { radius: f64 }, Pair(i64, i64) }
 
 pyo3::create_exception!(k, Odd, pyo3::exceptions::PyValueError);
 
+#[pyclass(extends = pyo3::exceptions::PyValueError)]
+struct Coded { #[pyo3(get)] code: i64 }
+
+#[pymethods]
+impl Coded {
+    #[new]
+    fn new(code: i64) -> Self { Coded { code } }
+}
+
+#[pyfunction]
+fn fail_with(py: Python<'_>, code: i64) -> PyResult<()> {
+    Err(PyErr::from_value(py.get_type::<Coded>().call1((code,))?))
+}
+
 #[pymodule]
 mod k {
     #[pymodule_export]
-    use super::{add, fail, panics, Bare, Colour, Odd, Point, Shape, Stateful};
+    use super::{add, fail, fail_with, panics, Bare, Coded, Colour, Odd, Point, Shape, Stateful};
 
     #[pymodule]
     mod inner {
@@ -140,7 +154,8 @@ def tasks(k):
     return [
         (k.add, 1), (functools.partial(k.add), 2), (point(4).twice,), (point.origin,), (k.inner.double, 4),
         (held, Holder(point, k.add)), (by_name, 5), (same, k), (same, things), (same, k.add), (k.fail, 6),
-        (same, deep), (deep(2).depth,), (k.panics, 7), (with_panic, 8), (point(9).panics,), (k.add, 8),
+        (k.fail_with, 9), (same, deep), (deep(2).depth,), (k.panics, 7), (with_panic, 8), (point(9).panics,),
+        (k.add, 8),
     ]
 
 
@@ -193,6 +208,7 @@ ANSWERS = """
 [<k.Point
 <built-in function add>
 k.Odd 6
+k.Coded 9
 <class 'k.inner.Deep'>
 2
 rsimport.Panic no 7
@@ -209,6 +225,18 @@ def test_whatever_is_of_a_kernel_is_used_in_a_child(shared, run, way):
     write(shared, {"script.py": PROGRAM})
     out = run(["script.py", way], cwd=shared).out.splitlines()
     assert out == ANSWERS.split("\n")[1:-1] + (["4"] if way == "joblib" else [])
+
+
+def test_joblib_works_in_a_script_without_a_main_function(shared, run):
+    pytest.importorskip("joblib")
+    program = """
+        import rsimport.import_hook, k
+        from joblib import Parallel, delayed
+        print(*Parallel(2)(delayed(k.add)(n) for n in range(3)))
+        print(*Parallel(2)(delayed(lambda n: k.Point(n).twice())(n) for n in range(3)))
+    """
+    write(shared, {"plain.py": textwrap.dedent(program)})
+    assert run(["plain.py"], cwd=shared).out.splitlines() == ["1 2 3", "0 2 4"]
 
 
 IN_PROCESS = """
@@ -236,6 +264,7 @@ assert pickle.loads(pickle.dumps(state)).twice() == 8
 circle = pickle.loads(pickle.dumps(k.Shape.Circle(1.5)))
 assert type(circle) is k.Shape.Circle and circle.radius == 1.5
 assert pickle.loads(pickle.dumps(k.Point(5).twice))() == 10
+assert pickle.loads(pickle.dumps(k.Coded(3))).code == copy.copy(k.Coded(3)).code == 3
 assert pickle.loads(b"ck\\nadd\\n.") is k.add and pickle.loads(b"cpkg.k\\nPoint\\n.") is inside.Point
 assert (k.add.__module__, k.Point.__module__, k.__name__, inside.__name__) == ("k", "k", "k", "pkg.k")
 assert (str(k.Point), str(k.inner.Deep), str(k.Shape.Circle)) == (
@@ -282,6 +311,10 @@ def test_pickling_costs_nothing_where_nobody_pickles(kernel, run):
 RAY = """
 import inspect
 def _make_remote(function, options):
+    if inspect.isclass(function):
+        made = function.__new__(function)
+        methods = inspect.getmembers(function, inspect.isfunction)
+        return made, {name: str(inspect.signature(method)) for name, method in methods}
     if not inspect.isfunction(function):
         raise TypeError("must be applied to either a function or a class")
     return function, str(inspect.signature(function))
@@ -296,6 +329,10 @@ REMOTE = """
     from ray._private import worker
     function, signature = worker._make_remote(k.add, {})
     print(function(1), function.__name__, function.__module__, signature)
+    actor, signatures = worker._make_remote(k.Point, {})
+    actor.__init__(4)
+    print(actor.twice(), actor.origin().twice(), type(actor).__name__, type(actor.it) is k.Point)
+    print(signatures["__init__"], signatures["twice"], signatures["origin"], "__reduce__" in signatures)
     try:
         worker._make_remote(len, {})
     except TypeError as error:
@@ -304,12 +341,17 @@ REMOTE = """
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_ray_takes_functions_of_kernels_whichever_is_imported_first(shared, run, tmp_path, when):
+def test_ray_takes_functions_and_classes_of_kernels_whichever_is_imported_first(shared, run, tmp_path, when):
     # As Ray does it: benchmarks/ray_and_spark.py has the real one.
     write(tmp_path, {"ray/__init__.py": "from . import _private\n", "ray/_private/worker.py": RAY})
     write(tmp_path, {"ray/_private/__init__.py": "from . import worker\nimport multiprocessing.process\n"})
     out = run(["-c", textwrap.dedent(REMOTE), when], cwd=shared, env={"PYTHONPATH": str(tmp_path)}).out
-    assert out.splitlines() == ["2 add k (x)", "must be applied to either a function or a class"]
+    assert out.splitlines() == [
+        "2 add k (x)",
+        "8 0 Point True",
+        "(self, /, n) (self, /) (self, /) False",
+        "must be applied to either a function or a class",
+    ]
 
 
 THING = """

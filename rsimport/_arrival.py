@@ -206,6 +206,19 @@ class Kernel:
 
             what = f"kernel {self.name} ({content[:8]}) cannot be had on {node()}"
             raise RsimportError(f"{what}: {reason}", hint=why.hint, name=self.name)
+        if _serving.passing:
+            raise RsimportError(
+                f"kernel {self.name} ({content[:8]}) is not run here: a scheduler only hands kernels on",
+                hint="`client.run` calls a function on the workers",
+                name=self.name,
+            )
+        if origin is None:
+            raise RsimportError(
+                f"kernel {self.name} ({content[:8]}) is not in the cache of this machine, and {reason}",
+                hint=f"`rsimport export {tail}.rs bundle --bundle` where it is loaded, and here "
+                "RSIMPORT_SHARED_CACHES=bundle",
+                name=self.name,
+            )
         raise RsimportError(
             f"kernel {self.name} ({content[:8]}) was removed from the cache, and {reason}",
             hint="pickle it once more where it is loaded",

@@ -368,9 +368,15 @@ def _names(module: ModuleType, loader: KernelLoader) -> dict[str, object]:
 def complete(kind: type) -> None:
     """Gives a class a word on what it lacks to be pickled."""
     plain: object = object.__reduce__
-    if kind.__base__ is object and kind.__reduce__ is plain and not _says_how(vars(kind)):
-        # Python would say no more than that it cannot pickle an object.
-        kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
+    if kind.__base__ is object:
+        if kind.__reduce__ is plain and not _says_how(vars(kind)):
+            # Python would say no more than that it cannot pickle an object.
+            kind.__reduce__ = reduce_instance  # type: ignore[method-assign, assignment]
+    elif issubclass(kind, BaseException) and "__new__" in vars(kind):
+        plain = BaseException.__reduce__
+        if kind.__reduce__ is plain:
+            # To tblib, and so to Dask, this one is a sign that the class can be called without arguments.
+            kind.__reduce__ = reduce_exception  # type: ignore[method-assign, assignment]
 
 
 def _says_how(names: Mapping[str, object]) -> bool:
@@ -386,6 +392,11 @@ def _says_how(names: Mapping[str, object]) -> bool:
 def reduce_instance(self: object) -> tuple[object, ...]:
     """The `__reduce__` of a kernel's class that has none."""
     return _later("_departure").reduced_instance(self)  # type: ignore[no-any-return]
+
+
+def reduce_exception(self: BaseException) -> str | tuple[object, ...]:
+    """The `__reduce__` of a kernel's exception that is made with arguments."""
+    return BaseException.__reduce__(self)
 
 
 def attend() -> None:

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from helpers import Result
+
+from cluster.conftest import Cluster
 
 dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
@@ -166,36 +167,37 @@ def test_the_same_collection_has_the_same_key(kernel: ModuleType) -> None:
     assert len({key(), key(seed=1), key(of=kernel.CountMinSketchStr), key(split_every=4)}) == 4
 
 
-def test_a_cluster_counts_the_same_and_knows_how_large_sketches_are(run: Callable[..., Result]) -> None:
-    """Two worker processes, which find the kernel by its content."""
-    found = run("""
-        import dask.bag
-        from distributed import Client, LocalCluster, wait
+ON_SOME = """
+import dask.bag
+from distributed import wait
+from rsimport.kernels.count_min_sketch import CountMinSketch
 
-        import rsimport.dask
-        from rsimport.kernels.count_min_sketch import CountMinSketch, HeavyHitters
+words = [f"w{n * n % 97}" for n in range(20_000)]
+alone = CountMinSketch(20_000, 5)
+alone.insert_many(words)
+bag = dask.bag.from_sequence(words, npartitions=10)
+client.wait_for_workers(4)
+rsimport.dask.enable(client)
+for workers in (["a1", "b"], ["a1", "a2", "b", "c"]):
+    asked = rsimport.dask.count_min(bag, 20_000, 5, split_every=3), rsimport.dask.heavy_hitters(bag, 50)
+    future, heavy = client.compute(list(asked), workers=workers)
+    wait([future, heavy])
+    sizes = client.run_on_scheduler(
+        lambda dask_scheduler: {key: task.nbytes for key, task in dask_scheduler.tasks.items()}
+    )
+    made, kept = future.result(), heavy.result()
+    print(made.to_bytes() == alone.to_bytes(), kept.total)
+    print(abs(sizes[future.key] / made.memory_bytes - 1) < 0.01)
+    print(1 < sizes[heavy.key] / (8 * kept.width * kept.depth) < 1.1)
+    del future, heavy
+"""
 
-        if __name__ == "__main__":
-            words = [f"w{n * n % 97}" for n in range(20_000)]
-            alone = CountMinSketch(20_000, 5)
-            alone.insert_many(words)
-            bag = dask.bag.from_sequence(words, npartitions=10)
-            with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
-                with Client(cluster) as client:
-                    future = client.compute(rsimport.dask.count_min(bag, 20_000, 5, split_every=3))
-                    heavy = client.compute(rsimport.dask.heavy_hitters(bag, 50))
-                    wait([future, heavy])
-                    sizes = client.run_on_scheduler(
-                        lambda dask_scheduler: {
-                            key: task.nbytes for key, task in dask_scheduler.tasks.items()
-                        }
-                    )
-                    print(future.result().to_bytes() == alone.to_bytes(), heavy.result().total)
-                    made, kept = future.result(), heavy.result()
-                    print(abs(sizes[future.key] / made.memory_bytes - 1) < 0.01)
-                    print(1 < sizes[heavy.key] / (8 * kept.width * kept.depth) < 1.1)
-    """)
-    assert found.out.split() == ["True", "20000", "True", "True"]
+
+def test_two_and_four_workers_count_as_one_process_and_the_scheduler_knows_how_large_sketches_are(
+    cluster: Cluster, client: Callable[..., list[str]]
+) -> None:
+    cluster.worker("c", "a", "--no-nanny")
+    assert client(ON_SOME) == ["True 20000", "True", "True"] * 2
 
 
 def test_sketches_come_back_from_threads_of_a_local_cluster(kernel: ModuleType) -> None:
