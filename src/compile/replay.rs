@@ -16,7 +16,7 @@ use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::exhausted;
 use crate::rustc::linker;
-use crate::rustc::process::{Pipe, run, spent};
+use crate::rustc::process::{Outcome, Pipe, run_until, spent};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::view::View;
 
@@ -89,25 +89,32 @@ impl Replay<'_> {
         command.envs(self.expander.map(|expander| (VARIABLE, expander.folder())));
         let before = spent();
         let mut collected = Collected::default();
-        let status = run(command, observer, |_, pipe, line| {
+        let mut silent = true;
+        let outcome = run_until(command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
                 && let Some(found) = from_rustc(line, view.names_folder(recipe.folder()))
             {
+                silent = false;
                 collected.add(found);
             }
+            // Behind messages there may be more of them.
+            silent && pipe == Pipe::Err && linker::has_linked(line)
         });
-        let status = match status {
+        let (succeeded, taken) = match outcome {
             // What cannot be started may be another one by now, which cargo knows.
             Err(error) if error.kind == Kind::Toolchain => return Ok(None),
-            status => status.map_err(|error| error.kernel(&task.source.path))?,
+            outcome => match outcome.map_err(|error| error.kernel(&task.source.path))? {
+                Outcome::Enough(taken) => (true, taken),
+                Outcome::Ended(status) => match exhausted::by_signal(status, &task.source.path) {
+                    Some(error) => return Err(error),
+                    None => (status.success(), Some(0.0)),
+                },
+            },
         };
-        if let Some(error) = exhausted::by_signal(status, &task.source.path) {
-            return Err(error);
-        }
         let mut diagnostics = collected.all();
         view.restore(&mut diagnostics);
         let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
-        if !status.success() || errors().next().is_some() {
+        if !succeeded || errors().next().is_some() {
             if errors().any(blames_a_library) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
                 return Ok(None);
             }
@@ -135,7 +142,7 @@ impl Replay<'_> {
             cpu: instructions::usable(toolchain, self.rustc, task.cache, recipe),
             exports: Vec::new(),
             tier: task.tier,
-            seconds: before.and_then(|before| Some(spent()? - before)),
+            seconds: before.and_then(|before| Some(spent()? - before + taken?)),
         })))
     }
 }
