@@ -1,5 +1,6 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
+use crate::compile::ahead::Ahead;
 use crate::compile::instructions;
 use crate::compile::job::Built;
 use crate::compile::plan::Plan;
@@ -15,6 +16,7 @@ use crate::rustc::collected::Collected;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::exhausted;
+use crate::rustc::group::Group;
 use crate::rustc::linker;
 use crate::rustc::process::{Outcome, Pipe, run_until, spent};
 use crate::rustc::toolchain::{Identity, Toolchain};
@@ -47,13 +49,13 @@ impl Replay<'_> {
         let flags = self.flags;
         let link = self.link_flags(flags);
         if link.is_empty() {
-            return self.compile(scratch, flags, observer);
+            return self.compile(scratch, flags, &[], observer);
         }
-        let linked = self.compile(scratch, &[flags, &link].concat(), observer)?;
+        let linked = self.compile(scratch, flags, &link, observer)?;
         if linked.is_some() {
             return Ok(linked);
         }
-        let result = self.compile(scratch, flags, observer)?;
+        let result = self.compile(scratch, flags, &[], observer)?;
         if let (Some(Ok(_)), Some(name)) = (&result, linker::name(self.rustc)) {
             // What `cc` links and the linker alone does not is not tried again.
             self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
@@ -76,7 +78,8 @@ impl Replay<'_> {
     fn compile(
         &self,
         scratch: &Scratch,
-        own_flags: &[String],
+        flags: &[String],
+        link: &[String],
         observer: &mut dyn Observer,
     ) -> Result<Option<Result<Built>>> {
         let Replay { task, toolchain, plan, recipe, view, .. } = self;
@@ -84,13 +87,18 @@ impl Replay<'_> {
         let output = &scratch.output();
         let kernel_folder = task.source.manifest.is_none().then_some(base.as_path());
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
+        let (group, before) = (Group::new(), spent());
+        let linker = linker::program(link).map(|program| toolchain.compiler(program, recipe.folder()));
+        let ahead = linker.and_then(|linker| Ahead::start(linker, task.cache, task.staging.path(), &group));
+        let asking = ahead.iter().map(Ahead::flag);
+        let own_flags = &flags.iter().chain(link).cloned().chain(asking).collect::<Vec<_>>();
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
         command.envs(self.expander.map(|expander| (VARIABLE, expander.folder())));
-        let before = spent();
+        ahead.iter().for_each(|ahead| ahead.tell(&mut command));
         let mut collected = Collected::default();
         let mut silent = true;
-        let outcome = run_until(command, observer, |_, pipe, line| {
+        let outcome = run_until(group, command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
                 && let Some(found) = from_rustc(line, view.names_folder(recipe.folder()))
             {

@@ -40,6 +40,11 @@ pub fn flags(toolchain: &Toolchain, rustc: &Identity, folder: &Path) -> Vec<Stri
     own.into_iter().chain(given.into_iter().map(|argument| format!("-Clink-arg={argument}"))).collect()
 }
 
+/// The linker that these flags make rustc call.
+pub fn program(flags: &[String]) -> Option<&Path> {
+    flags.iter().find_map(|flag| flag.strip_prefix("-Clinker=")).map(Path::new)
+}
+
 /// Does this line of rustc's say that the library is there? What it does then is to give back its memory, which takes some
 /// milliseconds.
 pub fn has_linked(line: &str) -> bool {

@@ -50,7 +50,7 @@ pub fn run(
     observer: &mut dyn Observer,
     mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str),
 ) -> Result<ExitStatus> {
-    let outcome = run_until(command, observer, |observer, pipe, line| {
+    let outcome = run_until(Group::new(), command, observer, |observer, pipe, line| {
         on_line(observer, pipe, line);
         false
     });
@@ -60,14 +60,14 @@ pub fn run(
     })
 }
 
-/// The same, but nobody waits for the end once `on_line` finds that a line says enough.
+/// The same in a group that there is, but nobody waits for the end once `on_line` finds that a line says enough.
 pub fn run_until(
+    mut group: Group,
     mut command: Command,
     observer: &mut dyn Observer,
     mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str) -> bool,
 ) -> Result<Outcome> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut group = Group::new();
     group.admit(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|e| {
@@ -282,7 +282,9 @@ mod tests {
         let mark = folder.path().join("mark");
         let script =
             format!("echo enough; for i in 1 2 3 4 5 6 7 8; do echo more; done; sleep 0.2; touch {}", mark.display());
-        let outcome = run_until(sh(&script), &mut Quiet { stop_after: None }, |_, _, line| line == "enough").unwrap();
+        let outcome =
+            run_until(Group::new(), sh(&script), &mut Quiet { stop_after: None }, |_, _, line| line == "enough")
+                .unwrap();
         assert!(matches!(outcome, Outcome::Enough(_)) && !mark.exists(), "{outcome:?}");
         let until = Instant::now() + Duration::from_secs(30);
         while !mark.exists() && Instant::now() < until {
