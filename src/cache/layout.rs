@@ -19,8 +19,8 @@ const LAYOUT: &str = "v1";
 /// The folders in it that every build needs.
 const FOLDERS: [&str; 8] = ["kernels", "work", "targets", "recipes", "toolchains", "python", "locks", "tmp"];
 /// What else there may be.
-const FURTHER: [&str; 8] =
-    ["cells", "origins", "arrived", "texts", "house", "Cargo.lock", "rustc-recorder", "clippy-recorder"];
+const FURTHER: [&str; 9] =
+    ["cells", "origins", "arrived", "texts", "house", "Cargo.lock", "rustc-recorder", "clippy-recorder", "linker"];
 /// Metadata larger than this is not written, and what is larger was not written by us.
 pub const LARGEST_METADATA: u64 = 32 * 1024 * 1024;
 /// When a file was written that is to be older than all others: in September 2001.

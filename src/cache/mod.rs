@@ -6,6 +6,8 @@ pub mod lock;
 pub mod owner;
 pub mod layout;
 pub mod staging;
+#[cfg(target_os = "linux")]
+pub mod pipe;
 pub mod images;
 pub mod entries;
 pub mod provenance;

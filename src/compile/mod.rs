@@ -15,6 +15,7 @@ pub mod cargo;
 pub mod task;
 pub mod weight;
 pub mod linkable;
+pub mod ahead;
 pub mod replay;
 pub mod glue;
 pub mod build;

@@ -1,5 +1,6 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
+use crate::compile::ahead::Ahead;
 use crate::compile::instructions;
 use crate::compile::job::Built;
 use crate::compile::plan::Plan;
@@ -15,8 +16,9 @@ use crate::rustc::collected::Collected;
 use crate::rustc::dep_info::DepInfo;
 use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::exhausted;
+use crate::rustc::group::Group;
 use crate::rustc::linker;
-use crate::rustc::process::{Pipe, run, spent};
+use crate::rustc::process::{Outcome, Pipe, run_until, spent};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::view::View;
 
@@ -47,13 +49,13 @@ impl Replay<'_> {
         let flags = self.flags;
         let link = self.link_flags(flags);
         if link.is_empty() {
-            return self.compile(scratch, flags, observer);
+            return self.compile(scratch, flags, &[], observer);
         }
-        let linked = self.compile(scratch, &[flags, &link].concat(), observer)?;
+        let linked = self.compile(scratch, flags, &link, observer)?;
         if linked.is_some() {
             return Ok(linked);
         }
-        let result = self.compile(scratch, flags, observer)?;
+        let result = self.compile(scratch, flags, &[], observer)?;
         if let (Some(Ok(_)), Some(name)) = (&result, linker::name(self.rustc)) {
             // What `cc` links and the linker alone does not is not tried again.
             self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
@@ -76,7 +78,8 @@ impl Replay<'_> {
     fn compile(
         &self,
         scratch: &Scratch,
-        own_flags: &[String],
+        flags: &[String],
+        link: &[String],
         observer: &mut dyn Observer,
     ) -> Result<Option<Result<Built>>> {
         let Replay { task, toolchain, plan, recipe, view, .. } = self;
@@ -84,30 +87,42 @@ impl Replay<'_> {
         let output = &scratch.output();
         let kernel_folder = task.source.manifest.is_none().then_some(base.as_path());
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
+        let (group, before) = (Group::new(), spent());
+        let linker = linker::program(link).map(|program| toolchain.compiler(program, recipe.folder()));
+        let ahead = linker.and_then(|linker| Ahead::start(linker, task.cache, task.staging.path(), &group));
+        let asking = ahead.iter().map(Ahead::flag);
+        let own_flags = &flags.iter().chain(link).cloned().chain(asking).collect::<Vec<_>>();
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
         command.envs(self.expander.map(|expander| (VARIABLE, expander.folder())));
-        let before = spent();
+        ahead.iter().for_each(|ahead| ahead.tell(&mut command));
         let mut collected = Collected::default();
-        let status = run(command, observer, |_, pipe, line| {
+        let mut silent = true;
+        let outcome = run_until(group, command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
                 && let Some(found) = from_rustc(line, view.names_folder(recipe.folder()))
             {
+                silent = false;
                 collected.add(found);
             }
+            // Behind messages there may be more of them.
+            silent && pipe == Pipe::Err && linker::has_linked(line)
         });
-        let status = match status {
+        let (succeeded, taken) = match outcome {
             // What cannot be started may be another one by now, which cargo knows.
             Err(error) if error.kind == Kind::Toolchain => return Ok(None),
-            status => status.map_err(|error| error.kernel(&task.source.path))?,
+            outcome => match outcome.map_err(|error| error.kernel(&task.source.path))? {
+                Outcome::Enough(taken) => (true, taken),
+                Outcome::Ended(status) => match exhausted::by_signal(status, &task.source.path) {
+                    Some(error) => return Err(error),
+                    None => (status.success(), Some(0.0)),
+                },
+            },
         };
-        if let Some(error) = exhausted::by_signal(status, &task.source.path) {
-            return Err(error);
-        }
         let mut diagnostics = collected.all();
         view.restore(&mut diagnostics);
         let errors = || diagnostics.iter().filter(|diagnostic| diagnostic.level == "error");
-        if !status.success() || errors().next().is_some() {
+        if !succeeded || errors().next().is_some() {
             if errors().any(blames_a_library) || !errors().any(|diagnostic| diagnostic.file.is_some()) {
                 return Ok(None);
             }
@@ -135,7 +150,7 @@ impl Replay<'_> {
             cpu: instructions::usable(toolchain, self.rustc, task.cache, recipe),
             exports: Vec::new(),
             tier: task.tier,
-            seconds: before.and_then(|before| Some(spent()? - before)),
+            seconds: before.and_then(|before| Some(spent()? - before + taken?)),
         })))
     }
 }

@@ -40,6 +40,17 @@ pub fn flags(toolchain: &Toolchain, rustc: &Identity, folder: &Path) -> Vec<Stri
     own.into_iter().chain(given.into_iter().map(|argument| format!("-Clink-arg={argument}"))).collect()
 }
 
+/// The linker that these flags make rustc call.
+pub fn program(flags: &[String]) -> Option<&Path> {
+    flags.iter().find_map(|flag| flag.strip_prefix("-Clinker=")).map(Path::new)
+}
+
+/// Does this line of rustc's say that the library is there? What it does then is to give back its memory, which takes some
+/// milliseconds.
+pub fn has_linked(line: &str) -> bool {
+    line.starts_with("{\"$message_type\":\"artifact\",") && line.ends_with("\"emit\":\"link\"}")
+}
+
 /// May these arguments of rustc be linked so?
 pub fn fits(arguments: &[String]) -> bool {
     let decides = |argument: &String| DECISIVE.iter().any(|word| argument.contains(word)) || argument.starts_with("-l");

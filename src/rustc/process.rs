@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,14 +35,39 @@ pub enum Pipe {
     Err,
 }
 
+/// How a run came to its end.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The process has ended.
+    Ended(ExitStatus),
+    /// It had said enough, and ends by itself. With the processor time that it had taken until then, in seconds.
+    Enough(Option<f64>),
+}
+
 /// Runs a command to its end and hands over its lines; a carriage return ends a line too.
 pub fn run(
-    mut command: Command,
+    command: Command,
     observer: &mut dyn Observer,
     mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str),
 ) -> Result<ExitStatus> {
+    let outcome = run_until(Group::new(), command, observer, |observer, pipe, line| {
+        on_line(observer, pipe, line);
+        false
+    });
+    outcome.map(|outcome| match outcome {
+        Outcome::Ended(status) => status,
+        Outcome::Enough(_) => unreachable!("nothing was enough"),
+    })
+}
+
+/// The same in a group that there is, but nobody waits for the end once `on_line` finds that a line says enough.
+pub fn run_until(
+    mut group: Group,
+    mut command: Command,
+    observer: &mut dyn Observer,
+    mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str) -> bool,
+) -> Result<Outcome> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut group = Group::new();
     group.admit(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|e| {
@@ -82,7 +107,12 @@ pub fn run(
                 if heard > MOST_OUTPUT {
                     return Err(Error::new(Kind::Compile, PRINTS_ON));
                 }
-                on_line(observer, pipe, &String::from_utf8_lossy(&line));
+                if on_line(observer, pipe, &String::from_utf8_lossy(&line)) {
+                    let taken = taken(running.child.id());
+                    // Where there can be no thread for it, it is ended.
+                    let _ = thread::Builder::new().spawn(move || see_off(running, &lines));
+                    return Ok(Outcome::Enough(taken));
+                }
                 if is_over(FAREWELL) {
                     break;
                 }
@@ -99,27 +129,48 @@ pub fn run(
     }
     running.group.let_go();
     match running.child.wait() {
-        Ok(status) => Ok(status),
+        Ok(status) => Ok(Outcome::Ended(status)),
         // Where another thread of the user's waits for all children, nobody else is told how this one ended; what it has
         // printed and made has to tell.
         #[cfg(unix)]
-        Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Ok(ExitStatus::default()),
+        Err(e) if e.raw_os_error() == Some(libc::ECHILD) => Ok(Outcome::Ended(ExitStatus::default())),
         Err(e) => Err(Error::toolchain(format!("{program} cannot be waited for: {e}"))),
     }
+}
+
+/// Waits for a process that has said enough, and reads what it still says.
+fn see_off(mut running: Running, lines: &Receiver<(Pipe, Vec<u8>)>) {
+    while !matches!(lines.recv_timeout(PULSE), Err(RecvTimeoutError::Disconnected)) {
+        if !matches!(running.child.try_wait(), Ok(None)) {
+            break;
+        }
+    }
+    let _ = running.child.wait();
+    running.group.let_go();
 }
 
 /// The processor time, in seconds, of all processes that this one has waited for, and of those that they have waited for;
 /// `None` where the system does not say it.
 pub fn spent() -> Option<f64> {
+    let [_, _, user, system] = times("self")?;
+    Some(user + system)
+}
+
+/// That of a process that runs, and of those that it has waited for.
+fn taken(process: u32) -> Option<f64> {
+    Some(times(&process.to_string())?.iter().sum())
+}
+
+/// The user's and the system's time of a process, and both of those that it has waited for, in seconds.
+fn times(process: &str) -> Option<[f64; 4]> {
     if !cfg!(target_os = "linux") {
         return None;
     }
-    let said = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let said = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The name of a program, in brackets, may be anything.
-    let times = said.rsplit_once(')')?.1.split_whitespace().skip(13).take(2);
+    let times = said.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
     let ticks: Vec<f64> = times.map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
-    let [user, system] = ticks[..] else { return None };
-    Some((user + system) / ticks_per_second())
+    Some(<[f64; 4]>::try_from(ticks).ok()?.map(|ticks| ticks / ticks_per_second()))
 }
 
 #[cfg(unix)]
@@ -223,6 +274,23 @@ mod tests {
         assert_eq!(error.kind, crate::error::Kind::Interrupted);
         thread::sleep(Duration::from_millis(1300));
         assert!(!mark.exists());
+    }
+
+    #[test]
+    fn who_has_said_enough_ends_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("mark");
+        let script =
+            format!("echo enough; for i in 1 2 3 4 5 6 7 8; do echo more; done; sleep 0.2; touch {}", mark.display());
+        let outcome =
+            run_until(Group::new(), sh(&script), &mut Quiet { stop_after: None }, |_, _, line| line == "enough")
+                .unwrap();
+        assert!(matches!(outcome, Outcome::Enough(_)) && !mark.exists(), "{outcome:?}");
+        let until = Instant::now() + Duration::from_secs(30);
+        while !mark.exists() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(mark.exists());
     }
 
     #[test]
