@@ -7,6 +7,8 @@ from helpers import block, line_of, names_line, value, write
 
 import rsimport
 from rsimport import _engine
+from rsimport._python import ABI
+from rsimport.dask._payload import TRAVELLING
 
 DEFAULTS = {
     "tier": "auto",
@@ -98,6 +100,29 @@ def test_each_variable_is_read_as_its_type(project, monkeypatch, name, text, exp
     monkeypatch.setenv(f"RSIMPORT_{name}", text)
     write(project, {"k.rs": "// rsimport\n"})
     assert _engine.settings(str(project / "k.rs"), {})[name.lower()] == expected
+
+
+OTHERS = {"str": "x86-64", "bool": None, "list": ["x"], "float": 1.0, "path": ""}
+"""A value of each type that is no default; of a switch it is the other one."""
+
+
+def test_what_decides_about_a_key_goes_along_to_the_workers_of_a_cluster(project):
+    write(project, {"k.rs": "// rsimport\n"})
+    named = {
+        "tier": "fast",
+        "profile": "dev",
+        "cache_max_size": "1G",
+        "cache_max_age": "1d",
+        "accept": "none",
+    }
+    keys = {}
+    for setting in _engine.settings_table():
+        if setting.name not in ("cache_dir", "shared_caches"):
+            value = not DEFAULTS[setting.name] if setting.kind == "bool" else OTHERS[setting.kind]
+            given = {setting.name: named.get(setting.name, value)}
+            keys[setting.name] = _engine.key(str(project / "k.rs"), "k", ABI, given)
+    usual = _engine.key(str(project / "k.rs"), "k", ABI, {})
+    assert {name for name, key in keys.items() if key != usual} == set(TRAVELLING)
 
 
 def test_every_declared_setting_names_its_variable_and_explains_itself():

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 LARGEST = 1 << 30
 """No artifact has more bytes."""
 
-TRAVELLING = ("profile", "target_cpu", "rustflags", "features", "toolchain", "fast_calls")
-"""The settings that decide what is compiled."""
+TRAVELLING = (
+    "profile",
+    "target_cpu",
+    "rustflags",
+    "features",
+    "toolchain",
+    "fast_calls",
+    "fast_macros",
+    "reuse_glue",
+)
+"""The settings that decide what is compiled, and how: whoever takes no shortcut wants none on workers."""
 
 
 def payload_of(
