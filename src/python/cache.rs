@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::convert::{given, text};
+use super::convert::{asked, text};
 use super::settings::{effective, opened};
 use super::watcher::{Watcher, raised};
 use crate::cache::damage::mend;
@@ -15,7 +15,6 @@ use crate::cache::gc::{self, SPARED, sweep};
 use crate::cache::layout::Cache;
 use crate::cache::sizes::{parts, size_of};
 use crate::config::amounts::Limits;
-use crate::engine::Request;
 use crate::error::Error;
 use crate::tools::why::why;
 
@@ -162,7 +161,7 @@ pub(super) fn cache_why(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<Why> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     let why = why(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))?;
     let inputs = why.inputs.into_iter().map(|input| (input.name, input.now, input.before, input.differs)).collect();
     Ok(Why { source: text(why.source), library: why.library.map(text), verdict: why.verdict, inputs })

@@ -7,7 +7,14 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::config::abi;
 use crate::config::layers::Overrides;
+use crate::engine::Request;
 
+/// What is asked of the engine about a kernel.
+pub(super) fn asked(path: PathBuf, module: String, abi: String, settings: &Bound<'_, PyDict>) -> PyResult<Request> {
+    Ok(Request { path, module, abi, given: given(settings)?, ahead: false })
+}
+
+/// Settings as a call gives them; what is None is not given.
 pub(super) fn given(settings: &Bound<'_, PyDict>) -> PyResult<Overrides> {
     settings
         .iter()

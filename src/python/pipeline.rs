@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::artifact::Artifact;
-use super::convert::{given, interpreter, object, text};
+use super::convert::{asked, given, interpreter, object, text};
 use super::watcher::{Watcher, raised, watched};
 use crate::engine::{self, Request};
 
@@ -28,7 +28,7 @@ pub fn lookup(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<Option<Artifact>> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     let mut observer = Watcher::new(None);
     let found = engine::lookup(&request, &mut observer).map_err(|e| raised(py, e))?;
     Ok(found.map(Artifact::from))
@@ -48,7 +48,7 @@ pub fn build(
     progress: Option<Py<PyAny>>,
     ahead: bool,
 ) -> PyResult<Artifact> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead };
+    let request = Request { ahead, ..asked(source, module, abi, settings)? };
     let python = interpreter(python)?;
     watched(py, progress, |observer| engine::build(&request, &python, observer)).map(Artifact::from)
 }
@@ -62,7 +62,7 @@ pub fn key(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<String> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     engine::key(&request).map_err(|e| raised(py, e))
 }
 
@@ -113,6 +113,6 @@ pub fn claim(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<bool> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     engine::claim(&request, &mut Watcher::new(None)).map_err(|e| raised(py, e))
 }

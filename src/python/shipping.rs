@@ -6,14 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::artifact::Artifact;
-use super::convert::{self, given};
+use super::convert::{self, asked};
 use super::settings::{current_folder, opened};
 use super::watcher::{raised, watched};
 use crate::beside as library;
 use crate::cache::entries;
 use crate::config::ancestors::Ancestors;
 use crate::digest::Digest;
-use crate::engine::Request;
 use crate::error;
 use crate::freshness::cargo_config::CargoConfig;
 use crate::kernel::cell::{self, FOLDER_FILE, TEXTS};
@@ -29,7 +28,7 @@ pub(super) fn beside(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<(Artifact, Option<String>)> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     let found = library::beside(&request, &library).map_err(|e| raised(py, e))?;
     Ok((found.artifact.into(), found.differs))
 }
@@ -79,7 +78,7 @@ pub(super) fn inplace(
 ) -> PyResult<()> {
     let artifact = artifact.plain();
     let abi = entries::entry_of(&artifact.path).map(|entry| entry.abi).unwrap_or_default();
-    let request = Request { path: kernel, module: artifact.module.clone(), abi, given: given(settings)?, ahead: false };
+    let request = asked(kernel, artifact.module.clone(), abi, settings)?;
     library::copy_out(&request, artifact, &target).map_err(|e| raised(py, e))
 }
 
@@ -116,7 +115,7 @@ pub(super) fn export(
     settings: &Bound<'_, PyDict>,
     inputs: Vec<PathBuf>,
 ) -> PyResult<Exported> {
-    let request = Request { path: kernel, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(kernel, module, abi, settings)?;
     let found = crate::tools::export::export(&request, &inputs).map_err(|e| raised(py, e))?;
     let About { name, version, description, license, authors, repository, crates, abi3, old } = found.about;
     let text = |path: PathBuf| convert::text(path);
@@ -152,7 +151,7 @@ pub(super) fn lock_project(
     abi: String,
     settings: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
-    let request = Request { path: kernel, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(kernel, module, abi, settings)?;
     watched(py, None, |observer| crate::tools::export::lock(&folder, &request, observer))
 }
 

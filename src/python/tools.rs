@@ -7,9 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::artifact::Diagnostic;
-use super::convert::{given, interpreter, text};
+use super::convert::{asked, interpreter, text};
 use super::watcher::{raised, watched};
-use crate::engine::Request;
 use crate::kernel::source::Source;
 use crate::tools::format::make_readable;
 use crate::tools::items;
@@ -52,7 +51,7 @@ pub(super) fn format(
     settings: &Bound<'_, PyDict>,
     arguments: Vec<String>,
 ) -> PyResult<(bool, Vec<String>, Vec<String>)> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     let done = watched(py, None, |observer| crate::tools::format::format(&request, &arguments, observer))?;
     Ok((done.success, done.output, done.errors))
 }
@@ -73,7 +72,7 @@ pub(super) fn project_open(
     below: String,
     own_macros: bool,
 ) -> PyResult<Project> {
-    let request = Request { path: source, module, abi, given: given(settings)?, ahead: false };
+    let request = asked(source, module, abi, settings)?;
     let python = interpreter(python)?;
     let wishes = Wishes { pyo3_features, below, own_macros };
     watched(py, progress, |observer| project::Project::open(&request, &python, wishes, observer)).map(Project)

@@ -7,12 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::artifact::Artifact;
-use super::convert::{given, text};
+use super::convert::{asked, text};
 use super::settings::{effective, opened};
 use super::watcher::{raised, watched};
 use crate::cache::lock::Lock;
 use crate::cache::parcel::{self, Needs, Parcel};
-use crate::engine::Request;
 
 /// What a published build needs of a machine, what has to lie beside its source, and the build itself.
 #[pyfunction]
@@ -84,7 +83,7 @@ pub(super) fn bundle(
     folder: PathBuf,
 ) -> PyResult<()> {
     let artifact = artifact.plain();
-    let request = Request { path: kernel, module: artifact.module.clone(), abi, given: given(settings)?, ahead: false };
+    let request = asked(kernel, artifact.module.clone(), abi, settings)?;
     crate::bundle::add(&request, artifact, &folder).map_err(|e| raised(py, e))
 }
 
@@ -100,7 +99,7 @@ pub(super) fn own_files(
 ) -> PyResult<Vec<(String, Vec<u8>)>> {
     let artifact = artifact.plain();
     let base = if kernel.is_dir() { kernel.clone() } else { kernel.parent().map(Path::to_owned).unwrap_or_default() };
-    let request = Request { path: kernel, module: artifact.module.clone(), abi, given: given(settings)?, ahead: false };
+    let request = asked(kernel, artifact.module.clone(), abi, settings)?;
     let parts = crate::tools::export::parts(&request.path).map_err(|e| raised(py, e))?;
     let mut files: Vec<&PathBuf> = parts.iter().chain(&artifact.inputs).filter(|path| path.is_file()).collect();
     files.sort_unstable();
