@@ -189,15 +189,15 @@ def test_build_all_of_a_folder_that_is_not_there_is_an_error(run):
     assert run(program).out == "True"
 
 
-def test_settings_may_be_given_to_every_call(kernel, run, project):
-    kernel("k", value("cfg!(debug_assertions) as i64"))
+def test_settings_may_be_given_to_every_call(stub_kernel, run, project):
+    stub_kernel("cfg!(debug_assertions) as i64")
     program = """
         import rsimport
         release = rsimport.build_filepath("k.rs")
         dev = rsimport.build_filepath("k.rs", profile="dev")
         assert release != dev == rsimport.build("k", profile="dev")
         assert rsimport.imp("k", profile="dev").value() == 1
-        assert rsimport.imp_from_filepath("k.rs", fullname="j", profile="release").value() == 0
+        assert rsimport.imp_from_filepath("k.rs", fullname="other.k", profile="release").value() == 0
         print(*[report.error for report in rsimport.build_all(".", profile="dev")])
     """
     assert run(program).out == "None"

@@ -104,7 +104,7 @@ def waiting(steps, r, x):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
-    kernel("k", BODY)
+    kernel("k", BODY, own=False)
     kernel("broken", "#[pyfunction]\nfn f() -> u64 { 0.5 }\n")
     (project / "baseline.py").write_text(BASELINE)
     seen = cli("bench", *arguments, "--quick")
@@ -115,7 +115,7 @@ def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
 
 def test_the_command_prints_and_writes_what_it_found(kernel, cli, project):
     pytest.importorskip("matplotlib")
-    kernel("k", BODY)
+    kernel("k", BODY, own=False)
     (project / "baseline.py").write_text(BASELINE)
     given = ["--args", "steps=100, r=3.9, x=0.5", "--batch", "steps", "--python", "baseline:logistic"]
     seen = cli("bench", "k.rs::logistic", *given, "--quick", "--plot", "a.svg", "--json", "a.json")
@@ -139,7 +139,7 @@ def test_wrong_usage_exits_with_2(cli, arguments):
 
 
 def test_ctrl_c_ends_it_in_one_line(kernel, start, project):
-    kernel("k", BODY)
+    kernel("k", BODY, own=False)
     (project / "baseline.py").write_text(BASELINE)
     given = ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:waiting"]
     process = start(["-m", "rsimport", "bench", *given])
@@ -180,7 +180,7 @@ def test_it_pays(rsimport_crossing):
 
 def test_the_fixture_keeps_the_figures_of_a_crossing(kernel, run, project):
     pytest.importorskip("pytest_benchmark")
-    kernel("k", BODY)
+    kernel("k", BODY, own=False)
     (project / "baseline.py").write_text(BASELINE)
     (project / "test_pays.py").write_text(PAYS)
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_pays.py"]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import REPOSITORY, block, package, rlibs, snapshot, value, without_rust, write
+from helpers import ALONE, REPOSITORY, block, package, rlibs, snapshot, value, without_rust, write
 
 from rsimport import _engine
 
@@ -124,7 +124,7 @@ def test_new_writes_a_kernel_that_imports_and_passes_its_own_test(cli, run, proj
         p.read_text() for p in project.rglob("*fresh*.*")
     )
     run("import rsimport.import_hook, fresh", cwd=source.parent)
-    tests = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(source.parent)])
+    tests = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", str(source.parent)], env=ALONE)
     assert " passed" in tests.out
 
 

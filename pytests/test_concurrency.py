@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from helpers import LIMIT, rlibs, value, wait_for, write
+from helpers import ALONE, LIMIT, rlibs, value, wait_for, write
 
 READY = """
 import os, rsimport, rsimport.import_hook
@@ -238,8 +238,8 @@ def test_under_pytest_xdist(kernel, run, project, own_cache):
         project,
         {"conftest.py": "import rsimport.import_hook\n", "test_inner.py": tests, "pytest.ini": "[pytest]\n"},
     )
-    inner = {name: None for name in os.environ if name.startswith("PYTEST_")}
-    seen = run(["-m", "pytest", "-q", "-n", "3", "-p", "no:cacheprovider"], env=inner)
+    inner = {name: None for name in os.environ if name.startswith("PYTEST_")} | ALONE
+    seen = run(["-m", "pytest", "-q", "-p", "xdist", "-n", "3", "-p", "no:cacheprovider"], env=inner)
     assert "12 passed" in seen.out
     assert rlibs(own_cache, "pyo3") == before
 

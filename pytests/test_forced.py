@@ -145,14 +145,3 @@ def test_an_error_in_the_manifest_names_the_kernels_line(stub_kernel, report, pr
     said = report()
     assert said["kind"] == "ConfigError" and f"k.rs:{line}: " in said["text"]
     assert "Cargo.toml" not in said["text"] and "/work/" not in said["text"]
-
-
-def test_a_kernel_with_very_many_warnings_is_built_once(stub_kernel, look, run):
-    note = "use something newer than this, which has been replaced by a better function elsewhere"
-    calls = "".join(f"pub fn f{at}() {{ old() }}\n" for at in range(6000))
-    stub_kernel(1, more=f'#[deprecated(note = "{note}")]\nfn old() {{}}\n{calls}')
-    quiet = {"RSIMPORT_PROGRESS": "0"}
-    assert look(env=quiet)[:2] == (1, True)
-    assert look(env=quiet)[:2] == (1, False)
-    code = "import rsimport, rsimport.import_hook, k; print(rsimport.info(k).warnings[-1].message)"
-    assert run(code).out.endswith(" more warnings")

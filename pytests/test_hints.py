@@ -20,7 +20,7 @@ HEADS = {
     "no block": "// rsimport\n",
     "no block, below a blank line": "\n// rsimport\n",
     "a block with another crate": "// rsimport\n" + block("[dependencies]", 'either = "1"'),
-    "a block without dependencies": "// rsimport\n" + block("[profile.dev]", "opt-level = 1"),
+    "a block without dependencies": "// rsimport\n" + block("[lints.rust]", 'unused = "allow"'),
     "an empty block": "// rsimport\n" + block(),
     "a frontmatter": "---\n[package.metadata.rsimport]\n---\n",
     "lines of rustimport": '// rsimport\n//: [dependencies]\n//: either = "1"\n',

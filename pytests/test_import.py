@@ -6,6 +6,8 @@ import os
 import shutil
 import sysconfig
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,12 @@ from helpers import bound, value, write
 import rsimport
 
 HOOK = "import rsimport.import_hook\n"
+
+
+@pytest.fixture
+def kernel(kernel: Callable[..., Path]) -> Callable[..., Path]:
+    """Here it is asked where kernels are found, not when they are built."""
+    return partial(kernel, own=False)
 
 
 def test_a_marked_kernel_beside_the_script_imports(kernel, run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from helpers import block, line_of, package, value, write
+from helpers import QUICK, block, line_of, package, value, write
 
 EVERYTHING = """
 /// Doubles.
@@ -269,8 +269,7 @@ def test_a_kernel_may_release_the_gil_and_use_another_crate(kernel, run):
 
 
 def test_a_kernel_may_pin_another_pyo3(kernel, run):
-    quick = ("", '[profile.release.package."*"]', "opt-level = 0")
-    kernel("k", value(12), block=block("[dependencies]", 'pyo3 = "=0.29.0"', *quick))
+    kernel("k", value(12), block=block("[dependencies]", 'pyo3 = "=0.29.0"', *QUICK.splitlines()))
     assert run("import rsimport.import_hook, k; print(k.value())").out == "12"
 
 

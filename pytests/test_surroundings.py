@@ -179,10 +179,10 @@ def test_a_limit_of_time_is_told(kernel, run):
     endless += "{ let mut i = 0; while i < u64::MAX { i += 1; } i };\n" + value("X as i64")
     kernel("k", endless, prelude=False)
     for how in ("-t", "-S -t"):
-        seen = run(TELL, wrap=limited(f"ulimit {how} 2")).out.splitlines()
+        seen = run(TELL, wrap=limited(f"ulimit {how} 1")).out.splitlines()
         assert seen == [
             "ToolchainError",
-            "k.rs cannot be compiled: a process may compute for 2 s (ulimit -t 2)",
+            "k.rs cannot be compiled: a process may compute for 1 s (ulimit -t 1)",
             "hint: allow more before Python starts: ulimit -t unlimited",
         ]
 

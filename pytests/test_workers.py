@@ -7,7 +7,7 @@ import shutil
 import textwrap
 
 import pytest
-from helpers import value, write
+from helpers import ALONE, value, write
 
 KERNEL = """
 #[pyfunction]
@@ -456,7 +456,7 @@ def test_under_pytest(shared, run):
             "tests/pytest.ini": "[pytest]\npythonpath = ..\n",
         },
     )
-    inner = {name: None for name in os.environ if name.startswith("PYTEST_")}
+    inner = {name: None for name in os.environ if name.startswith("PYTEST_")} | ALONE
     seen = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], env=inner, cwd=shared, check=False)
     assert "2 passed" in seen.out, seen.text
 

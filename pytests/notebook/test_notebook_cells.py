@@ -56,7 +56,7 @@ def test_a_cell_without_a_name_gets_one_that_what_it_defines_decides(shell):
         ("", "", MODULE.format("k")),
         ("--deps 'helper = { path = \"helper\" }'", "", ""),
         ("", block("[dependencies]", 'helper = { path = "helper" }'), ""),
-        ("--profile dev", "// rsimport\n", ""),
+        ("--profile profiling", "// rsimport\n", ""),
     ],
     ids=["plain", "own module", "dependencies", "own block", "marker"],
 )
@@ -146,11 +146,11 @@ def test_nothing_is_written_beside_the_notebook(shell, project):
 
 def test_force_and_profile_are_options(shell):
     cell = "\n" + USE + value(45)
-    shell.run("%%rsimport -n k --profile dev" + cell)
+    shell.run("%%rsimport -n k --profile profiling" + cell)
     first = rsimport.info(sys.modules["k"])
-    shell.run("%%rsimport -n k --profile dev -f" + cell)
+    shell.run("%%rsimport -n k --profile profiling -f" + cell)
     second = rsimport.info(sys.modules["k"])
-    assert first.profile == second.profile == "dev" and first.path != second.path
+    assert first.profile == second.profile == "profiling" and first.path != second.path
     assert second.reason == "forced"
     rsimport.reload(sys.modules["k"])
     assert rsimport.info(sys.modules["k"]).path == second.path
