@@ -613,7 +613,8 @@ def test_own_flags_hold_wherever_the_user_gives_his(configured: Project) -> None
         # Flags for another platform do not make cargo forget those of the build.
         (
             {},
-            "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-g']\n[build]\nrustflags = ['--cfg=two', '--cfg=five']\n",
+            "[target.riscv64gc-unknown-linux-gnu]\nrustflags = ['-g']\n"
+            "[build]\nrustflags = ['--cfg=two', '--cfg=five']\n",
         ),
     ]
     before = dict(configured.env)

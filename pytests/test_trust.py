@@ -314,3 +314,18 @@ def test_doctor_names_what_is_ignored(cli, shared, spy):
     for name in ("pyproject.toml", ".cargo/config.toml"):
         assert f"{shared}/{name} is ignored, since it belongs to another user" in seen.out, seen.text
     assert seen.returncode == 1 and "cp -R" in seen.stderr
+
+
+def test_a_workspace_that_a_cargo_reads_all_the_same_makes_no_kernel(crate, run, shared):
+    """The variable that keeps cargo from looking above is its own, and another cargo may not know it."""
+    folder = crate("k", value(5), folder=shared / "mine")
+    cargo = shared / "mine/cargo"
+    late = '[workspace]\nmembers = ["mine/k"]\n'
+    forgets = f"exec env -u __CARGO_TEST_ROOT {shutil.which('cargo')}"
+    cargo.write_text(
+        f"#!/bin/sh\nprintf '{late}' > {shared}/Cargo.toml\n"
+        f'chown {SOMEBODY} {shared}/Cargo.toml\n{forgets} "$@"\n'
+    )
+    cargo.chmod(0o755)
+    seen = run(TELL, cwd=folder.parent, env={"CARGO": str(cargo), "RUSTC": shutil.which("rustc")})
+    assert seen.out.startswith(f"ConfigError\ncargo would take {shared}/Cargo.toml"), seen.text

@@ -19,6 +19,9 @@ use crate::kernel::source::Source;
 /// So many builds of a kernel are kept in any case; older ones go once they have not been used for [`FORGOTTEN`].
 const KEPT: usize = 32;
 const FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
+/// So many further builds with so many inputs are remembered, for whoever switches back and forth.
+const FURTHER: usize = 4;
+const MOST_INPUTS: usize = 64;
 
 /// A kernel's last build.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +32,9 @@ pub struct Last {
     pub inputs: Vec<Input>,
     /// Seconds since 1970.
     pub built: f64,
+    /// The same of those before it, the newest first.
+    #[serde(default)]
+    before: Vec<(Fingerprint, Vec<Input>)>,
     /// The entries that were published for this kernel, the oldest first.
     published: Vec<PathBuf>,
 }
@@ -38,7 +44,15 @@ impl Last {
     /// first build is its first.
     pub fn of(source: &Source, cache: &Cache, fingerprint: &Fingerprint) -> Option<Last> {
         let kept = |tier| cache.kept::<Last>("work", &file(&identity(source, tier), fingerprint));
-        [Tier::Fast, Tier::Optimized].into_iter().filter_map(kept).max_by(|a, b| a.built.total_cmp(&b.built))
+        let mut found: Vec<Last> = [Tier::Fast, Tier::Optimized].into_iter().filter_map(kept).collect();
+        found.sort_by(|a, b| a.built.total_cmp(&b.built));
+        let mut last = found.pop()?;
+        last.before.extend(found.into_iter().flat_map(Last::all));
+        Some(last)
+    }
+
+    fn all(self) -> impl Iterator<Item = (Fingerprint, Vec<Input>)> {
+        [(self.fingerprint, self.inputs)].into_iter().chain(self.before)
     }
 
     /// The inputs that have not changed since they were written down.
@@ -46,13 +60,27 @@ impl Last {
         self.inputs.iter().filter(|input| input.holds(base)).cloned().collect()
     }
 
+    /// The build since which least has changed: who has switched something back, and now switches something else, is told
+    /// of that alone.
+    pub fn nearest(&self, source: &Source, fingerprint: &Fingerprint) -> (&Fingerprint, &[Input]) {
+        let further = self.before.iter().map(|(fingerprint, inputs)| (fingerprint, inputs.as_slice()));
+        let last = (&self.fingerprint, self.inputs.as_slice());
+        let nearest = [last].into_iter().chain(further);
+        nearest.min_by_key(|&known| changes(known, source, fingerprint).len()).unwrap_or(last)
+    }
+
     /// What has changed since, in words.
     pub fn changes(&self, source: &Source, fingerprint: &Fingerprint) -> String {
-        let mut changes = fingerprint.difference(&self.fingerprint, &source.name());
-        let changed = self.inputs.iter().filter(|input| !input.holds(&source.base));
-        changes.extend(changed.map(|input| format!("{} changed", input.name())));
+        let changes = changes(self.nearest(source, fingerprint), source, fingerprint);
         if changes.is_empty() { "the cached artifact is gone".to_owned() } else { changes.join(", ") }
     }
+}
+
+fn changes(known: (&Fingerprint, &[Input]), source: &Source, fingerprint: &Fingerprint) -> Vec<String> {
+    let (older, inputs) = known;
+    let changed = inputs.iter().filter(|input| !input.holds(&source.base));
+    let changed = changed.map(|input| format!("{} changed", input.name()));
+    fingerprint.difference(older, &source.name()).into_iter().chain(changed).collect()
 }
 
 /// Names a kernel whatever its content is, by its path and its module's name. What is optimised in the background does
@@ -79,7 +107,10 @@ pub fn remember(
 ) {
     let file = file(identity, &fingerprint);
     let last: Option<Last> = cache.kept("work", &file);
-    let mut published = last.map(|last| last.published).unwrap_or_default();
+    let mut published = last.as_ref().map(|last| last.published.clone()).unwrap_or_default();
+    let mut before: Vec<_> = last.into_iter().flat_map(Last::all).collect();
+    before.retain(|(known, inputs)| *known != fingerprint && inputs.len() <= MOST_INPUTS);
+    before.truncate(FURTHER);
     published.extend(library.parent().map(Path::to_path_buf));
     let old = published.len().saturating_sub(KEPT);
     let kept = |(at, folder): &(usize, PathBuf)| {
@@ -87,7 +118,7 @@ pub fn remember(
         folder.exists() && !(forgotten && entries::drop_entry(cache, folder).is_ok())
     };
     let published = published.into_iter().enumerate().filter(kept).map(|(_, folder)| folder).collect();
-    cache.keep("work", &file, &Last { fingerprint, inputs, built, published });
+    cache.keep("work", &file, &Last { fingerprint, inputs, built, before, published });
 }
 
 fn file(identity: &str, fingerprint: &Fingerprint) -> String {

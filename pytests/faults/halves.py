@@ -55,24 +55,12 @@ def one(lab: Lab, random: Random) -> str:
         process = lab.start(env={"RSIMPORT_TIER": "auto" if random.random() < 0.3 else "fast"})
         try:
             hit = _strike(lab, process.pid, victim, random)
-            seen = lab.end(process)
-            if seen.value not in (None, 2):
-                raise Broken(f"{seen} while it was killed")
-            if seen.value is None and seen.error is None and seen.status == 0:
-                raise Broken(f"it ended without a word: {seen}")
-            left = lab.left(10.0)
-            if left:
-                raise Broken(f"left running after a kill of {victim}: {sorted({p.role for p in left})}")
+            lab.struck(process, f"a kill of {victim}", 2)
         finally:
             lab.kill_all()
         if not hit:
             victim += " was not there"
-        lab.expect(2, "after the fault")
-        lab.expect(2, "after that", built=False)
-        lab.write(1)
-        lab.expect(1, "the text before the fault", built=False)
-        lab.write(3)
-        lab.expect(3, "the next edit", built=True)
+        lab.recovers(2, "the fault", warm=True)
     lab.quiet()
     lab.tidy()
     _whole(set((lab.cache / "v1/targets").glob("*/glue/*")) - set(glue))

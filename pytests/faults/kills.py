@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from random import Random
 
-from faults.lab import ENDLESS, Broken, Lab
+from faults.lab import ENDLESS, Lab
 
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 VICTIMS = ("python", "python", "rustc", "cargo", "linker", "optimiser", "group", "all")
@@ -45,27 +45,12 @@ def one(lab: Lab, random: Random) -> str:
             lab.kill_all()
         if hit and victim == "all":
             lab.kill_all()
-        seen = lab.end(process)
-        if seen.value not in (None, 2):
-            raise Broken(f"{seen} while it was killed")
-        if seen.value is None and seen.error is None and seen.status == 0:
-            raise Broken(f"it ended without a word: {seen}")
-        left = lab.left(10.0)
-        if left:
-            raise Broken(f"left running after {name} of {victim}: {sorted({p.role for p in left})}")
+        lab.struck(process, f"{name} of {victim}", 2)
     finally:
         lab.kill_all()
     if endless:
         lab.write(2)
-    lab.expect(2, "after the fault")
-    lab.expect(2, "after that", built=False)
-    if not cold:
-        lab.write(1)
-        lab.expect(1, "the text before the fault", built=False)
-    lab.write(3)
-    lab.expect(3, "the next edit", built=True)
-    lab.quiet()
-    lab.tidy()
+    lab.recovers(2, "the fault", warm=not cold)
     return what if hit else f"kills: {victim} was not there"
 
 

@@ -182,6 +182,33 @@ class Lab:
         if built is not None and seen.built != built:
             raise Broken(f"{what}: {'built again' if seen.built else 'not built'}")
 
+    def struck(self, process: subprocess.Popen[str], what: str, *values: int) -> Seen:
+        """Waits for a program that something has befallen.
+
+        It has one of these values, or says why it has none, and leaves no compiler running.
+        """
+        seen = self.end(process)
+        if seen.value not in (None, *values):
+            raise Broken(f"{what}: {seen}")
+        if seen.value is None and seen.error is None and seen.status == 0:
+            raise Broken(f"{what}: it ended without a word: {seen}")
+        left = self.left(10.0)
+        if left:
+            raise Broken(f"{what}: left running: {sorted({each.role for each in left})}")
+        return seen
+
+    def recovers(self, value: int, what: str, *, warm: bool) -> None:
+        """All is as if nothing had been: with this text, that before it if it was built, and the next one."""
+        self.expect(value, f"after {what}")
+        self.expect(value, f"after {what}, again", built=False)
+        if warm:
+            self.write(1)
+            self.expect(1, f"the text before {what}", built=False)
+        self.write(3)
+        self.expect(3, f"the edit after {what}", built=True)
+        self.quiet()
+        self.tidy()
+
     def processes(self) -> list[Process]:
         """Everything that runs here now, this process aside."""
         found = []

@@ -23,32 +23,18 @@ def one(lab: Lab, random: Random) -> str:
     if warm:
         lab.expect(1, "before the fault", built=True)
     cached = warm and random.random() < 0.3
-    lab.write(1 if cached else 2)
+    value = 1 if cached else 2
+    lab.write(value)
     number = random.choice(MASKS) if which == "umask" else str(random.choice(LIMITS[which]))
     command = f"umask {number}" if which == "umask" else f"ulimit -{which} {number}"
     what = f"limits: {command.rsplit(' ', 1)[0]}"
     process = lab.start(wrap=["sh", "-c", f'{command}; exec "$0" "$@"'], env={"RSIMPORT_TIER": "fast"})
     try:
-        seen = lab.end(process)
-        if seen.value not in (None, 1 if cached else 2):
-            raise Broken(f"{command}: {seen}")
-        if seen.value is None and seen.status == 0 and seen.error is None:
-            raise Broken(f"{command}: it ended without a word")
+        seen = lab.struck(process, command, value)
         # Where Python itself has no room it cannot say so in our words.
         if cached and seen.value is None and which == "umask":
             raise Broken(f"{command}: what is cached does not load: {seen}")
-        left = lab.left(10.0)
-        if left:
-            raise Broken(f"{command}: left running: {left}")
     finally:
         lab.kill_all()
-    lab.expect(1 if cached else 2, f"after {command}")
-    lab.expect(1 if cached else 2, "after that", built=False)
-    if warm:
-        lab.write(1)
-        lab.expect(1, "the text before the fault", built=False)
-    lab.write(3)
-    lab.expect(3, "the next edit", built=True)
-    lab.quiet()
-    lab.tidy()
+    lab.recovers(value, command, warm=warm)
     return what

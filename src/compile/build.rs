@@ -282,6 +282,10 @@ fn run_way(task: &Task<'_>, view: &View, way: &Way, observer: &mut dyn Observer)
     let timeout = config.settings.lock_timeout;
     let _lock = Lock::acquire(&cache.lock(&plan.dependency_set), "the shared dependencies", timeout, observer)?;
     let built = cargo_build(toolchain, cache, task.staging, &job, observer);
+    if toolchain.start.top.is_some() {
+        // A cargo that looks above that folder all the same may have found what has come meanwhile.
+        check_workspace(source)?;
+    }
     // rustc that complains about the code has ended by itself; of anything else one cannot be sure.
     let complained = |error: &Error| error.diagnostics.iter().any(|diagnostic| diagnostic.file.is_some());
     if built.as_ref().map_or_else(complained, |_| true) {

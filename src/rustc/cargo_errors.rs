@@ -99,8 +99,11 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
     } else if let Some(crash) = Crash::read(&text) {
         let error = Error::new(Kind::Compile, format!("{}: {}", place(None), crash.message()));
         if text.contains("overflowed its stack") { error.hint(LARGER_STACK) } else { error }
-    } else if has(&["failed to run custom build command", "could not compile"]) {
+    } else if has(&["failed to run custom build command", "build script logged errors", "could not compile"]) {
         Error::new(Kind::Compile, format!("{}: a dependency does not build", place(None)))
+    } else if !text.lines().any(|line| line.starts_with("error")) {
+        Error::toolchain(format!("{}: cargo was ended from outside, without a word of its own", place(None)))
+            .hint("build it once more; a system that is short of memory ends programs, and so can a build script")
     } else {
         Error::config(format!("{}: cargo does not accept this kernel's manifest", place(None)))
     };
@@ -351,11 +354,11 @@ mod tests {
             Kind::Toolchain,
             "/k/a.rs: cargo is too old: kernels need Rust 1.85 or newer",
         );
-        check(
-            "error: failed to run custom build command for `x v1`",
-            Kind::Compile,
-            "/k/a.rs: a dependency does not build",
-        );
+        for text in
+            ["failed to run custom build command for `x v1`", "x@0.1.0: said\nerror: build script logged errors"]
+        {
+            check(&format!("error: {text}"), Kind::Compile, "/k/a.rs: a dependency does not build");
+        }
         check(
             "error: could not compile `rsimport-kernel` (lib)\n\nCaused by:\n  process didn't exit successfully: `rustc` (exit status: 139)",
             Kind::Compile,
@@ -367,6 +370,8 @@ mod tests {
             "/k/a.rs: rustc crashed while it compiled `syn` (SIGABRT)",
         );
         check("error: profile `x` is not defined", Kind::Config, "/k/a.rs: there is no profile `x`");
+        let killed = "/k/a.rs: cargo was ended from outside, without a word of its own";
+        check("   Locking 2 packages to latest compatible versions\n", Kind::Toolchain, killed);
         check("error: unexpected", Kind::Config, "/k/a.rs: cargo does not accept this kernel's manifest");
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cache::entries::parsed_entry;
 use crate::engine::{Request, found, resolve};
 use crate::error::Result;
+use crate::freshness::fingerprint::Fingerprint;
 use crate::history::Last;
 use crate::observer::Observer;
 
@@ -21,7 +22,7 @@ pub struct Why {
     pub inputs: Vec<Compared>,
 }
 
-/// An input as it is now, compared with the last build.
+/// An input as it is now, compared with the build since which least has changed.
 #[derive(Debug)]
 pub struct Compared {
     /// What it is.
@@ -50,11 +51,12 @@ pub fn why(request: &Request, observer: &mut dyn Observer) -> Result<Why> {
         (None, None) => "first build".to_owned(),
     };
     // What is loaded has been built from what there is, whatever was built since.
-    let before = last.as_ref().filter(|_| hit.is_none());
+    let nearest = last.as_ref().map(|last| last.nearest(source, fingerprint));
+    let before = nearest.filter(|_| hit.is_none()).map(|(fingerprint, _)| fingerprint);
     let mut inputs: Vec<Compared> = fingerprint.inputs().map(|(name, now)| compared(name, now, before)).collect();
-    let further = match (&hit, &last) {
+    let further = match (&hit, &nearest) {
         (Some(hit), _) => parsed_entry(&hit.metadata).map(|entry| entry.inputs).unwrap_or_default(),
-        (None, Some(last)) => last.inputs.clone(),
+        (None, Some((_, inputs))) => inputs.to_vec(),
         (None, None) => Vec::new(),
     };
     inputs.extend(further.iter().map(|input| {
@@ -64,8 +66,8 @@ pub fn why(request: &Request, observer: &mut dyn Observer) -> Result<Why> {
     Ok(Why { source: source.path.clone(), library: hit.map(|hit| hit.path), verdict, inputs })
 }
 
-fn compared(name: &str, now: &str, last: Option<&Last>) -> Compared {
-    let old = last.map(|last| last.fingerprint.value(name)).filter(|old| *old != now);
+fn compared(name: &str, now: &str, before: Option<&Fingerprint>) -> Compared {
+    let old = before.map(|before| before.value(name)).filter(|old| *old != now);
     Compared { name: name.to_owned(), now: shortened(now), before: old.map(shortened), differs: old.is_some() }
 }
 
