@@ -174,7 +174,8 @@ mod tests {
         linked(&["bad"]);
         assert_eq!(log(), "start\nstart\nstart\nplain -flavor gnu bad\n");
         linked(&["good", "\""]);
-        assert!(log().ends_with("plain -flavor gnu good \"\n"), "{}", log());
+        // The one that waited in vain may have come as far as its first line by now.
+        assert!(log().contains("plain -flavor gnu good \"\n"), "{}", log());
     }
 
     #[test]
