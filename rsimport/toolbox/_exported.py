@@ -199,7 +199,9 @@ class Project:
     def _package(self) -> str:
         doc = self.found.doc
         head = _docstring(doc) + "\n\n" if doc else ""
-        said = "" if doc is not None else f"__doc__ = {self.found.library}.__doc__\n"
+        # Where the kernel says nothing, what the generated module says of itself is not for its users.
+        own = f"{self.found.library}.__doc__" if doc is None else '""'
+        said = "" if doc else f"__doc__ = {own}\n"
         return head + PACKAGE.format(name=self.module, library=self.found.library, said=said)
 
     def _readme(self) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ from rsimport.toolbox._exported import Project
     metavar="NAME",
     help="The oldest CPU that it is for.  [default: generic]",
 )
-@setting_options("cache_dir", "toolchain", "offline")
+@setting_options("cache_dir", "toolchain", "offline", "progress")
 def command(path: str, out: str, abi3: bool, cpu: str, **options: Any) -> None:
     """Build a wheel of a kernel, which is installed without rsimport and without Rust.
 
@@ -120,19 +121,35 @@ def _build(
     say(f"rsimport: maturin builds the wheel of {kernel.module}")
     # In a file, the output can neither block nor be lost.
     with tempfile.TemporaryFile() as output:
-        ended = subprocess.run(
-            [maturin, *arguments],
-            cwd=project,
-            env=env,
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
+        code = _waited(
+            subprocess.Popen(
+                [maturin, *arguments],
+                cwd=project,
+                env=env,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         )
         output.seek(0)
         said = output.read().decode(errors="replace")
-    if ended.returncode:
+    if code:
         raise _failure(kernel, said, abi3)
     return said
+
+
+def _waited(child: subprocess.Popen[bytes]) -> int:
+    """Waits for a child in a session of its own; what ends the wait ends it, with all that it has started."""
+    try:
+        return child.wait()
+    except BaseException:
+        if os.name == "posix":
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+        child.wait()
+        raise
 
 
 def _failure(kernel: Project, said: str, abi3: bool) -> Exception:
