@@ -17,6 +17,7 @@ from rsimport._api import at, finished
 from rsimport._editor import NAME, head
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._python import ABI
+from rsimport._writing import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,8 +227,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
         )
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as own:
         made = Path(own) / "made"
-        made.mkdir()
-        yield made
+        with named(folder):
+            made.mkdir()
+            yield made
         if folder.is_dir():
             folder.rmdir()
         made.rename(folder)

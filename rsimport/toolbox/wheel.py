@@ -21,6 +21,7 @@ from rsimport import _engine
 from rsimport._cli_options import given, setting_options
 from rsimport._errors import CompileError, ConfigError, ToolchainError
 from rsimport._streams import say
+from rsimport._writing import place
 from rsimport.toolbox import _portable
 from rsimport.toolbox._exported import Project
 
@@ -71,10 +72,7 @@ def command(path: str, out: str, abi3: bool, cpu: str, **options: Any) -> None:
         with _portable.environment(str(project.kernel.parent), cpu):
             said = _build(maturin, made, built, project, abi3=abi3, cpu=cpu, settings=settings)
         (wheel,) = built.glob("*.whl")
-        target.mkdir(parents=True, exist_ok=True)
-        unfinished = target / f".{wheel.name}"
-        shutil.copyfile(wheel, unfinished)
-        os.replace(unfinished, target / wheel.name)
+        place(wheel, target / wheel.name)
     click.echo(f"wrote {_engine.shown(os.path.join(out, wheel.name))}")
     for note in [*project.notes(), *_told(wheel.name, said)]:
         click.echo(f"note: {_engine.shown(note, lines=True)}", err=True)
