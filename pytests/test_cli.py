@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.machinery
 import re
 import sys
@@ -340,3 +341,22 @@ def test_a_crate_that_asks_pyo3s_build_scripts_as_numpy_does_gets_the_same_pyo3(
 def test_warm_with_a_bad_spec_exits_with_1_or_2_and_names_it(cli, spec):
     seen = cli("warm", "--deps", spec)
     assert seen.returncode in (1, 2) and spec.split("=")[0] in seen.stderr and "Traceback" not in seen.stderr
+
+
+@pytest.mark.parametrize("failing", ["shutil.copyfile", "os.replace"])
+def test_what_finds_no_space_is_named_and_leaves_nothing_half_written(tmp_path, monkeypatch, capsys, failing):
+    from rsimport._cli_output import complain
+    from rsimport._writing import place
+
+    def full(source: object, target: object) -> None:
+        Path(str(target)).touch() if failing == "shutil.copyfile" else None
+        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+
+    monkeypatch.setattr(failing, full)
+    source, out = tmp_path / "source", tmp_path / "out"
+    source.write_text("text")
+    with pytest.raises(OSError) as found:
+        place(source, out / "file")
+    complain(found.value)
+    assert capsys.readouterr().err == f"error: {out}/file cannot be written: No space left on device\n"
+    assert list(out.iterdir()) == []

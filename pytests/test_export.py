@@ -190,8 +190,11 @@ fn _far(m: &Bound<'_, PyModule>) -> PyResult<()> {
 def test_a_crate_is_exported_with_everything_in_its_folder(stub_kernel, cli, project):
     (dependency,) = [line for line in stub_kernel(1).read_text().splitlines() if "path" in line]
     manifest = (
-        f'# Mine.\n{package("boxed")}\n[lib]\ncrate-type = ["cdylib"]\n\n[dependencies]\n{dependency[4:]}\n'
+        f'# Mine.\n{package("boxed")}repository.workspace = true\n[lib]\ncrate-type = ["cdylib"]\n\n'
+        f"[dependencies]\n{dependency[4:]}\n"
     )
+    workspace = '[workspace]\nmembers = ["boxed"]\n[workspace.package]\nrepository = "https://a.b"\n'
+    write(project, {"Cargo.toml": workspace})
     files = {
         "Cargo.toml": manifest,
         "src/lib.rs": "// rsimport\nmod sub;\n" + module("sub::s()", "boxed"),
@@ -207,6 +210,7 @@ def test_a_crate_is_exported_with_everything_in_its_folder(stub_kernel, cli, pro
     out = project / "out"
     text = (out / "Cargo.toml").read_text()
     assert text.startswith("# Mine.\n[package]") and 'path = "crates/stub"' in text and "abi3" not in text
+    assert 'repository = "https://a.b"' in text
     assert '#[pyo3::pymodule]\n#[pyo3(name = "_boxed")]\nfn boxed' in (out / "src/lib.rs").read_text()
     assert (out / "src/sub.rs").is_file() and (out / "tests/t.rs").is_file() and not (out / "target").exists()
     assert (project / "boxed/Cargo.toml").read_text() == manifest

@@ -134,3 +134,17 @@ def test_what_is_not_rsimports_is_left_alone_and_another_file_can_be_named(
 def test_where_there_is_no_kernel_nothing_is_written(cli, project, arguments, code):
     seen = cli("ide", *arguments)
     assert seen.returncode == code and "Traceback" not in seen.stderr and not list(project.iterdir())
+
+
+def test_jupyterlab_is_told_of_a_rust_analyzer_that_is_there(tmp_path, monkeypatch):
+    from rsimport.toolbox.jupyter_lsp_plugin import servers
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert servers(None) == {}
+    program = tmp_path / ("rust-analyzer.exe" if os.name == "nt" else "rust-analyzer")
+    program.touch(0o755)
+    (found,) = servers(None).values()
+    assert found["argv"] == [str(program)] and "text/x-rustsrc" in found["mime_types"]
+    from importlib.metadata import entry_points
+
+    assert any(point.load() is servers for point in entry_points(group="jupyter_lsp_spec_v1"))

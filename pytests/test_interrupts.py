@@ -36,6 +36,18 @@ def test_ctrl_c_raises_at_once_and_stops_cargo(held, start, look, whole_group):
     assert look()[:2] == (1, True)
 
 
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_command_that_is_ended_says_so_and_leaves_nothing_behind(held, start, project, number, said):
+    command = "import sys; from rsimport._cli import main; sys.exit(main(['export', 'k.rs', 'out']))"
+    process = start(command)
+    held.reached()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=LIMIT)
+    assert process.returncode == 128 + number and stderr.splitlines()[-1] == f"error: {said}", stderr
+    assert "Traceback" not in stderr and not [path for path in project.iterdir() if "out" in path.name]
+    assert gone(held.compilers())
+
+
 def test_ctrl_c_can_be_caught_and_the_import_tried_again(barrier, kernel, start):
     kernel("k", barrier.wait + value(1), block=barrier.block)
     program = f"""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import sys
+import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    """Runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    _end_by_signals()
     try:
         return cli.main(arguments, prog_name="rsimport", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -40,12 +44,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RsimportError, OSError) as exc:
         complain(exc)
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # The terminal has written ^C where the line is to stand.
         complain("interrupted")
+        return 128 + signal.SIGINT
+    except Ended as exc:
+        complain("terminated")
+        return 128 + exc.signal
     return 1
+
+
+class Ended(SystemExit):
+    """A signal by which somebody asked for the end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = number
+
+
+def _end_by_signals() -> None:
+    """Has a request to end, and a terminal that closes, clean up as Ctrl-C does."""
+
+    def end(number: int, _frame: object) -> None:
+        raise Ended(number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            # What nohup ignores stays ignored.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, end)
 
 
 class Commands(click.Group):
     """The commands of this module, and those of the toolbox, which are imported when they are asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # Click itself would write an empty line first.
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *TOOLBOX})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from errno import EACCES, EPERM, EROFS
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 from typing import TYPE_CHECKING
 
 import click
@@ -44,8 +44,15 @@ def moment(seconds: float) -> str:
 
 def complain(error: object) -> None:
     """Says on stderr what is wrong."""
-    refused = _refused(error) if isinstance(error, OSError) else None
+    refused = (_full(error) or _refused(error)) if isinstance(error, OSError) else None
     click.echo(f"error: {refused or error}", err=True)
+
+
+def _full(error: OSError) -> str | None:
+    """What cannot be written where there is no space left."""
+    if error.errno not in (ENOSPC, EDQUOT):
+        return None
+    return f"{error.filename2 or error.filename} cannot be written: {error.strerror}"
 
 
 def _refused(error: OSError) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rsimport import _engine, kernels
 from rsimport._errors import ConfigError
+from rsimport._writing import write
 
 
 def new(name: str, origin: str, folder: Path, *, overwrite: bool) -> list[Path]:
@@ -27,8 +28,7 @@ def new(name: str, origin: str, folder: Path, *, overwrite: bool) -> list[Path]:
         if file.exists() and not overwrite:
             raise ConfigError(f"{file} is there already", hint="--force overwrites it")
     for file, text in files.items():
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write(file, text)
     return list(files)
 
 

@@ -47,7 +47,7 @@ def showing(name: str, wanted: bool) -> Iterator[Progress | None]:
     try:
         yield report
         outcome = "built in"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         outcome = "stopped after"
         raise
     finally:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rsimport._errors import ConfigError
+from rsimport._writing import write
 from rsimport.bench._crossing import crossing
 from rsimport.bench._named import function_of, kernel_function, python_function
 from rsimport.bench._plot import check
@@ -49,7 +50,7 @@ def measure(
     for part in result.report():
         console.print(part)
     if data is not None:
-        Path(data).write_text(result.to_json() + "\n", encoding="utf-8")
+        write(Path(data), result.to_json() + "\n")
     if plot is not None:
         result.plot(plot)
 

@@ -48,10 +48,28 @@ def command(path: str, show: bool, out: str | None, behind: list[str], **options
         raise run.failure
     folder = Path(opened.project.work, "target/doc")
     if out is not None:
-        shutil.copytree(folder, out, dirs_exist_ok=True)
+        _copied(folder, Path(out))
         folder = Path(out).absolute()
     page = folder / opened.project.crate_name / "index.html"
     click.echo(str(page))
     if show:
         webbrowser.open(page.as_uri())
     return 0
+
+
+def _copied(folder: Path, out: Path) -> None:
+    """Copies the pages; what was not there before is not there either when that fails."""
+
+    def copy(source: str, target: str) -> None:
+        try:
+            shutil.copyfile(source, target)
+        except OSError as exc:  # One is enough: copytree collects those of all files.
+            raise ConfigError(f"{out} cannot be written to: {exc.strerror}") from exc
+
+    was_there = out.exists()
+    try:
+        shutil.copytree(folder, out, dirs_exist_ok=True, copy_function=copy)
+    except BaseException:
+        if not was_there:
+            shutil.rmtree(out, ignore_errors=True)
+        raise

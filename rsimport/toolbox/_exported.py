@@ -17,6 +17,7 @@ from rsimport._api import at, finished
 from rsimport._editor import NAME, head
 from rsimport._errors import ConfigError, RsimportError
 from rsimport._python import ABI
+from rsimport._writing import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,7 +200,9 @@ class Project:
     def _package(self) -> str:
         doc = self.found.doc
         head = _docstring(doc) + "\n\n" if doc else ""
-        said = "" if doc is not None else f"__doc__ = {self.found.library}.__doc__\n"
+        # Where the kernel says nothing, what the generated module says of itself is not for its users.
+        own = f"{self.found.library}.__doc__" if doc is None else '""'
+        said = "" if doc else f"__doc__ = {own}\n"
         return head + PACKAGE.format(name=self.module, library=self.found.library, said=said)
 
     def _readme(self) -> str:
@@ -224,8 +227,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
         )
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as own:
         made = Path(own) / "made"
-        made.mkdir()
-        yield made
+        with named(folder):
+            made.mkdir()
+            yield made
         if folder.is_dir():
             folder.rmdir()
         made.rename(folder)

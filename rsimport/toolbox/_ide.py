@@ -7,14 +7,13 @@ import os
 import re
 import shlex
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rsimport import _engine
+from rsimport import _engine, _writing
 from rsimport._cli_options import given, setting_options
 from rsimport._cli_output import complain
 from rsimport._editor import GENERATOR, NAME, head, mark
@@ -138,16 +137,7 @@ def write(file: str, project: dict[str, Any]) -> bool:
     place = Path(file)
     if place.exists() and place.read_text(encoding="utf-8") == text:
         return False
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=place.parent, prefix=f".{NAME}-", delete=False
-    ) as new:
-        new.write(text)
-    try:
-        os.chmod(new.name, 0o644)
-        os.replace(new.name, file)
-    except OSError:
-        os.unlink(new.name)
-        raise
+    _writing.write(place, text)
     return True
 
 

@@ -31,7 +31,7 @@ from rsimport.toolbox._exported import Project, new_folder
     is_flag=True,
     help="Make DIR a cache of all kernels in PATH, for RSIMPORT_SHARED_CACHES on other machines.",
 )
-@setting_options("cache_dir", "toolchain", "offline", "target_cpu")
+@setting_options("cache_dir", "toolchain", "offline", "target_cpu", "progress")
 def command(path: str, folder: str, bundle: bool, **options: Any) -> None:
     """Write a kernel as a project of its own, which needs no rsimport.
 

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from rsimport import _engine
 from rsimport._cli_options import given, setting_options
 from rsimport._errors import CompileError, ConfigError, ToolchainError
 from rsimport._streams import say
+from rsimport._writing import place
 from rsimport.toolbox import _portable
 from rsimport.toolbox._exported import Project
 
@@ -41,7 +43,7 @@ from rsimport.toolbox._exported import Project
     metavar="NAME",
     help="The oldest CPU that it is for.  [default: generic]",
 )
-@setting_options("cache_dir", "toolchain", "offline")
+@setting_options("cache_dir", "toolchain", "offline", "progress")
 def command(path: str, out: str, abi3: bool, cpu: str, **options: Any) -> None:
     """Build a wheel of a kernel, which is installed without rsimport and without Rust.
 
@@ -70,10 +72,7 @@ def command(path: str, out: str, abi3: bool, cpu: str, **options: Any) -> None:
         with _portable.environment(str(project.kernel.parent), cpu):
             said = _build(maturin, made, built, project, abi3=abi3, cpu=cpu, settings=settings)
         (wheel,) = built.glob("*.whl")
-        target.mkdir(parents=True, exist_ok=True)
-        unfinished = target / f".{wheel.name}"
-        shutil.copyfile(wheel, unfinished)
-        os.replace(unfinished, target / wheel.name)
+        place(wheel, target / wheel.name)
     click.echo(f"wrote {_engine.shown(os.path.join(out, wheel.name))}")
     for note in [*project.notes(), *_told(wheel.name, said)]:
         click.echo(f"note: {_engine.shown(note, lines=True)}", err=True)
@@ -120,19 +119,35 @@ def _build(
     say(f"rsimport: maturin builds the wheel of {kernel.module}")
     # In a file, the output can neither block nor be lost.
     with tempfile.TemporaryFile() as output:
-        ended = subprocess.run(
-            [maturin, *arguments],
-            cwd=project,
-            env=env,
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
+        code = _waited(
+            subprocess.Popen(
+                [maturin, *arguments],
+                cwd=project,
+                env=env,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         )
         output.seek(0)
         said = output.read().decode(errors="replace")
-    if ended.returncode:
+    if code:
         raise _failure(kernel, said, abi3)
     return said
+
+
+def _waited(child: subprocess.Popen[bytes]) -> int:
+    """Waits for a child in a session of its own; what ends the wait ends it, with all that it has started."""
+    try:
+        return child.wait()
+    except BaseException:
+        if os.name == "posix":
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+        child.wait()
+        raise
 
 
 def _failure(kernel: Project, said: str, abi3: bool) -> Exception:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rsimport._writing import write
 from rsimport.toolbox.stubs._text import text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Stubs:
         """Brings the files up to date; tells which were written."""
         written = [*self.missing, *self.stale]
         for path in written:
-            _write(path, self.texts[path])
+            write(path, self.texts[path])
         for path in self.obsolete:
             path.unlink(missing_ok=True)
         return written
@@ -126,17 +126,3 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file in one step, so that nobody ever reads a part of it. A link keeps leading to it."""
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # In the background this may be interrupted anywhere.
-        part.write_bytes(text.encode())
-        os.replace(part, path)
-    finally:
-        with suppress(OSError):
-            part.unlink()

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::TokenStream;
 use syn::Item;
+use toml_edit::DocumentMut;
 use walkdir::{DirEntry, WalkDir};
 
+use super::inherited::write_out;
 use crate::error::{Error, Result};
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
@@ -234,14 +236,14 @@ impl Files {
         }
         let manifest = folder.join("Cargo.toml");
         let text = std::fs::read_to_string(&manifest).unwrap_or_default();
-        let table: toml::Table = text.parse().unwrap_or_default();
-        if inherits(&table) && !table.contains_key("workspace") {
-            return refused(
-                format!("{} inherits from a workspace, which is not exported with it", manifest.display()),
-                "write out what says `workspace = true`".into(),
-            );
-        }
+        let broken = |error: toml_edit::TomlError| Error::config(format!("{}: {error}", manifest.display()));
+        let mut document: DocumentMut = text.parse().map_err(|error| broken(error).kernel(&source.path))?;
+        write_out(&mut document, &folder).map_err(|error| error.kernel(&source.path))?;
+        let table: toml::Table = document.to_string().parse().unwrap_or_default();
         self.crates.insert(folder.clone(), place.clone());
+        if document.to_string() != text {
+            self.texts.push((place.join("Cargo.toml"), document.to_string()));
+        }
         for path in files_below(&folder, true) {
             let inner = place.join(path.strip_prefix(&folder).unwrap_or(&path));
             self.copy(inner, path);
@@ -269,15 +271,6 @@ impl Files {
             }
         }
     }
-}
-
-/// Does a manifest leave something to its workspace?
-pub fn inherits(table: &toml::Table) -> bool {
-    table.iter().any(|(key, value)| match value {
-        toml::Value::Boolean(true) => key == "workspace",
-        toml::Value::Table(inner) => inherits(inner),
-        _ => false,
-    })
 }
 
 /// The paths of dependencies in a manifest.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value, value};
 
-use super::files::{Files, inherits};
+use super::files::Files;
+use super::inherited::write_out;
 use super::pyo3_of;
 use crate::compile::plan::crate_name;
 use crate::config::layers::Config;
@@ -55,12 +56,8 @@ impl Cargo {
         let mut document: DocumentMut =
             text.parse().map_err(|error: toml_edit::TomlError| broken(error.to_string()))?;
         let pyo3 = pyo3_of(source, manifest);
-        if let Some(own) = &source.manifest {
-            let table: toml::Table = own.text.parse().unwrap_or_default();
-            if inherits(&table) && !table.contains_key("workspace") {
-                let what = format!("{} inherits from a workspace, which is not exported with it", own.path.display());
-                return Err(Error::config(what).hint("write out what says `workspace = true`").kernel(&source.path));
-            }
+        if source.manifest.is_some() {
+            write_out(&mut document, &source.base).map_err(|error| error.kernel(&source.path))?;
             let library = table_in(&mut document, "lib");
             let kinds = library.get("crate-type").and_then(Item::as_array).cloned().unwrap_or_default();
             if !kinds.iter().any(|kind| kind.as_str() == Some("cdylib")) {

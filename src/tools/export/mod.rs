@@ -1,6 +1,7 @@
 //! A kernel as a project of its own that needs no rsimport: what `rsimport export` writes in Rust's languages. The part in
 //! Python's is `rsimport/toolbox/_project.py`.
 
+mod inherited;
 mod files;
 mod manifest;
 mod root;

@@ -122,6 +122,10 @@ fn renamed(source: &Source, text: &str, file: &syn::File, library: &str) -> Resu
         }
         return Ok(text);
     }
+    let (old, new) = (format!("PyInit_{}", source.module), format!("PyInit_{library}"));
+    if let Some(text) = replaced(text, &old, &new) {
+        return Ok(text);
+    }
     let name = source.path.display();
     let error = Error::config(format!(
         "{name}: its module cannot be renamed to {library}, since a macro makes it, or it does not stand in the crate root"
@@ -129,6 +133,21 @@ fn renamed(source: &Source, text: &str, file: &syn::File, library: &str) -> Resu
     Err(error
         .hint(format!("write `#[pymodule]` above `mod {}` or `fn {0}` in {name}", source.module))
         .kernel(&source.path))
+}
+
+/// A text with another word in the place of one; none where that is not in it.
+fn replaced(text: &str, old: &str, new: &str) -> Option<String> {
+    let is_part = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
+    let (mut out, mut copied) = (String::new(), 0);
+    for (at, _) in text.match_indices(old) {
+        let after = at + old.len();
+        if !is_part(text[..at].chars().next_back()) && !is_part(text[after..].chars().next()) {
+            out += &text[copied..at];
+            out += new;
+            copied = after;
+        }
+    }
+    (copied > 0).then(|| out + &text[copied..])
 }
 
 /// Where a text stands in a range of another one.
@@ -320,5 +339,11 @@ mod tests {
         check("//! Text.\n//!\n//! ```cargo\n//! [features]\n//! ```\n//!\n//! More.\n", "//! Text.\n//!\n//! More.\n");
         check("// rsimport\n// cargo-deps: rand\nfn f() {}", "fn f() {}");
         check("// rsimport\n//: [dependencies]\n//: rand = \"1\"\nfn f() {}", "fn f() {}");
+    }
+
+    #[test]
+    fn an_initialisation_by_hand_gets_the_name_of_the_library() {
+        let text = |name: &str| format!("extern \"C\" fn {name}() {{}}\nfn PyInit_ab() {{ {name}() }}\n");
+        assert_eq!(root(&text("PyInit_a")).unwrap().text, text("PyInit__a"));
     }
 }
