@@ -1,12 +1,13 @@
 """A sketch of many keys, by one process and on Dask clusters of this machine, beside numba's same loop.
 
-    python benchmarks/cluster.py [--keys 100000000] [--workers 2 4]
+    python benchmarks/cluster.py [--keys 100000000] [--workers 2 4] [--rounds 3]
 
 Each part of the keys is made where it is counted, which costs about as much as to count it: the least
-work that there can be for a worker, and so the dearest case for Dask. What is compared is the time until
-the result is there, and processor time: that of the threads that run tasks (making, counting and merging),
-and that of all processes together, scheduler and client among them, less what the same processes take in as
-much time with nothing to do, right afterwards. Workers are started, and code is compiled, before that.
+work that there can be for a worker, and so the dearest case for Dask. One process and the cluster take turns,
+and after each turn the same processes have as much time with nothing to do, so that whatever else the machine
+does is in all of them. What is compared is the time until the result is there, and processor time: that of
+the threads that run tasks (making, counting and merging), that of all processes together, scheduler and
+client among them, less that of their idling, and with it. Workers are started, and code is compiled, before.
 The table is printed as Markdown.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import dask
@@ -33,65 +34,78 @@ SPLIT = 8
 
 @dataclass
 class Cost:
-    """Seconds by the clock, of the threads that run tasks, and of all processors together without idling."""
+    """Seconds by the clock, of the threads that run tasks, of all processors together, and these idling."""
 
-    clock: float
-    tasks: float
-    processor: float
+    clock: float = 0.0
+    tasks: float = 0.0
+    processor: float = 0.0
+    idle: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Sketch many keys on Dask clusters of this machine.")
     parser.add_argument("--keys", type=int, default=100_000_000, metavar="N", help="default: %(default)s")
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 4], metavar="N", help="default: 2 4")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: %(default)s")
     given = parser.parse_args(arguments)
     parts = max(1, given.keys // PART)
-    kinds: dict[str, tuple[Callable[[int], Any], Callable[[int], Any]]] = {"rsimport": (alone, spread)}
+    kinds: dict[str, tuple[Callable[[int], bytes], Callable[[int], bytes]]] = {"rsimport": (alone, spread)}
     if numba_count() is not None:
         kinds["numba"] = (numba_alone, numba_spread)
-    print(f"{parts * PART:,} keys\n")
-    print("| what | workers | time | tasks' processor time | all but idling | the same counters |")
-    print("|---|---|---|---|---|---|")
-    for name, (one, many) in kinds.items():
-        one(1)
-        before, whole = measured(lambda one=one: one(parts))
-        print(f"| {name} | one process | 1 | 1 | 1 | |", flush=True)
-        for workers in given.workers:
-            cost, found = on_cluster(workers, many, parts)
-            same = "yes" if found == whole else "NO"
-            ratios = (cost.clock / before.clock, cost.tasks / before.tasks, cost.processor / before.processor)
-            shown = " | ".join(f"{ratio:.2f}" for ratio in ratios)
-            print(f"| {name} | {workers} | {shown} | {same} |", flush=True)
+    print(f"{parts * PART:,} keys, {given.rounds} rounds\n")
+    print(
+        "| what | workers | time | tasks' processor time | all but idling | with idling | the same counters |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for workers in given.workers:
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster,
+            Client(cluster) as client,
+        ):
+            for name, (one, many) in kinds.items():
+                one(1)
+                many(2 * workers)
+                client.run(numba_count)
+                before, cost, same = Cost(), Cost(), True
+                for _ in range(given.rounds):
+                    mine, whole = in_one_process(one, parts)
+                    its, found = on_cluster(client, many, parts)
+                    before, cost, same = before + mine, cost + its, same and found == whole
+                shown = " | ".join(f"{ratio:.2f}" for ratio in ratios(cost, before))
+                print(f"| {name} | {workers} | {shown} | {'yes' if same else 'NO'} |", flush=True)
 
 
-def on_cluster(workers: int, many: Callable[[int], Any], parts: int) -> tuple[Cost, bytes]:
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
-        many(2 * workers)
-        client.run(numba_count)
-
-        def all_spent() -> float:
-            return spent() + sum(client.run(spent).values())
-
-        def by_tasks() -> float:
-            return sum(client.run(of_tasks).values())
-
-        used, ran = all_spent(), by_tasks()
-        cost, found = measured(lambda: many(parts))
-        used, ran = all_spent() - used, by_tasks() - ran
-        idle = all_spent()
-        time.sleep(cost.clock)
-        idle = all_spent() - idle
-        return Cost(cost.clock, ran, used - idle), found
+def ratios(cost: Cost, before: Cost) -> tuple[float, ...]:
+    """A cluster's seconds in those of one process."""
+    base = before.processor
+    busy = cost.processor - cost.idle
+    return cost.clock / before.clock, cost.tasks / base, busy / base, cost.processor / base
 
 
-def measured(action: Callable[[], bytes]) -> tuple[Cost, bytes]:
-    clock, used = time.perf_counter(), spent()
-    found = action()
-    clock, used = time.perf_counter() - clock, spent() - used
+def in_one_process(one: Callable[[int], bytes], parts: int) -> tuple[Cost, bytes]:
+    """The scheduler is in this process too, so what counts is this thread."""
+    clock, used = time.perf_counter(), time.thread_time()
+    found = one(parts)
+    clock, used = time.perf_counter() - clock, time.thread_time() - used
     return Cost(clock, used, used), found
+
+
+def on_cluster(client: Client, many: Callable[[int], bytes], parts: int) -> tuple[Cost, bytes]:
+    def all_spent() -> float:
+        return spent() + sum(client.run(spent).values())
+
+    def by_tasks() -> float:
+        return sum(client.run(of_tasks).values())
+
+    ran, used, clock = by_tasks(), all_spent(), time.perf_counter()
+    found = many(parts)
+    clock, used, ran = time.perf_counter() - clock, all_spent() - used, by_tasks() - ran
+    idle = all_spent()
+    time.sleep(clock)
+    return Cost(clock, ran, used, all_spent() - idle), found
 
 
 def of_tasks(dask_worker: Any) -> float:
