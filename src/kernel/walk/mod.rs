@@ -121,7 +121,7 @@ struct Walk {
     offered: Vec<Offered>,
     /// The methods of classes, by the modules and names of these.
     methods: Vec<(Vec<String>, String, Vec<Method>)>,
-    /// Methods that only Python would call, in blocks that say nothing of Python, with the modules and names of their classes.
+    /// Methods that only Python would call, in blocks that say nothing of Python, with modules and names of their classes.
     forgotten: Vec<(Vec<String>, String, String, Spot)>,
     /// The attributes of PyO3 in the text, by file and place in it, and those of them that were met on an item.
     mentioned: Vec<(Role, Option<String>, usize, Spot)>,
