@@ -341,6 +341,7 @@ def test_a_crate_that_asks_pyo3s_build_scripts_as_numpy_does_gets_the_same_pyo3(
 def test_warm_with_a_bad_spec_exits_with_1_or_2_and_names_it(cli, spec):
     seen = cli("warm", "--deps", spec)
     assert seen.returncode in (1, 2) and spec.split("=")[0] in seen.stderr and "Traceback" not in seen.stderr
+    assert "warm.rs" not in seen.stderr
 
 
 @pytest.mark.parametrize("failing", ["shutil.copyfile", "os.replace"])

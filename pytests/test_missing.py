@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 
 import pytest
 from helpers import write
@@ -27,6 +28,7 @@ FILES = {
     "pkg/near.py": "from . import inner\n",
     "two words.rs": "// rsimport\n",
     "note.rs.txt": "// rsimport\n",
+    "dotted.name.rs": "// rsimport\n",
     "my-crate/Cargo.toml": "",
     "my-crate/src/lib.rs": "// rsimport\n",
     "plain_crate/Cargo.toml": "",
@@ -53,6 +55,9 @@ SAID = {
     "pkg.inner": "its first line is `// rsimports`",
     "two_words": "hint: rename it to two_words.rs",
     "note": "hint: rename it to note.rs",
+    "dotted": "hint: rename it to dotted_name.rs, or call rsimport.imp_from_filepath(",
+    "lost": "lost.rs is a link that leads nowhere: gone.rs",
+    "packed": "hint: unpack it: python -m zipfile -e ",
     "my_crate": "hint: rename it to my_crate, or call rsimport.imp_from_filepath(",
 }
 NAMES = {
@@ -74,11 +79,15 @@ NAMES = {
 def files(project):
     write(project, FILES)
     (project / "utf16.rs").write_text("// rsimport\n", encoding="utf-16")
+    (project / "lost.rs").symlink_to("gone.rs")
+    with zipfile.ZipFile(project / "app.zip", "w") as archive:
+        archive.writestr("packed.rs", "// rsimport\n")
 
 
 def test_the_file_and_what_it_needs_are_named(files, run):
     code = f"""
-import importlib, importlib.util, json, traceback, rsimport.import_hook
+import importlib, importlib.util, json, sys, traceback, rsimport.import_hook
+sys.path.append("app.zip")
 told = {{}}
 for name in {[*SAID, "nothing", "pkg.nothing"]!r}:
     assert importlib.util.find_spec(name) is None

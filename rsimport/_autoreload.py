@@ -130,8 +130,12 @@ def is_stale(loader: KernelLoader) -> bool:
 
 
 def _files(loader: KernelLoader, error: RsimportError) -> Iterable[str]:
-    """What may be changed so that a kernel compiles again; its folder, for files that are missing."""
-    files = {loader.source, os.path.dirname(loader.source), *loader.find_artifact().inputs}
+    """What may be changed so that a kernel compiles again; its folder, for files that are missing.
+
+    The folder of cells is none that anything is missing in, and changes with each new cell.
+    """
+    folder = os.path.dirname(loader.source) if called(loader.source) == loader.source else os.getcwd()
+    files = {loader.source, folder, *loader.find_artifact().inputs}
     return files.union(found.file for found in getattr(error, "diagnostics", ()) if found.file)
 
 

@@ -54,7 +54,7 @@ def _library(crate: str) -> str:
 
 def plain(name: str) -> str:
     """How a module is called that has this name, but for capitals."""
-    return name.replace("-", "_").replace(" ", "_")
+    return name.replace("-", "_").replace(" ", "_").replace(".", "_")
 
 
 def _first(path: str) -> str:

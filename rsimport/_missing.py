@@ -7,6 +7,7 @@ Imported when the first import fails. Most imports that fail are meant to, so a 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from importlib.machinery import FileFinder
 
@@ -41,16 +42,22 @@ def find(fullname: str, path: Sequence[str] | None, last: Any) -> ModuleSpec | N
             if spec is not None and isinstance(spec.loader, KernelLoader):
                 return spec
         if near is None and (near := _sources(folder, finder).get(_plain(tail))) is not None:
-            name = tail
+            name = tail if _stem(os.path.basename(near)) == _plain(tail) or _crate(near) else None
         elif near is None and parent in sys.modules and _file_of(parent) is None:
             near = _crate(folder)  # Its folder is a namespace, in which nothing is.
     # A pipe or a device is no file that somebody has forgotten to mark, and reading it might not end.
     is_readable = near is not None and (os.path.isfile(near) or _crate(near) is not None)
-    if near is not None and is_readable and (failure := _failure()) is not None:
+    leads_nowhere = near is not None and os.path.islink(near) and not os.path.exists(near)
+    archived = _archived(path, tail) if near is None else None
+    if (is_readable or leads_nowhere or archived) and (failure := _failure()) is not None:
         from rsimport._marker import advice
 
-        found = advice(near, name)
-        if found is None and not is_installed():
+        found = archived
+        if near is not None and leads_nowhere:
+            found = f"{near} is a link that leads nowhere: {os.readlink(near)}", "link it to a kernel"
+        elif near is not None:
+            found = advice(near, name)
+        if near is not None and found is None and not is_installed():
             why = f"{near} is a kernel, and the import hook is not on"
             found = why, "call rsimport.install() before the import"
         if found is not None and not _is_known_to_others(fullname, path, last):
@@ -77,6 +84,20 @@ def _folders(path: Sequence[str] | None) -> Iterator[tuple[str, object]]:
                 yield folder, finder
 
 
+def _archived(path: Sequence[str] | None, name: str) -> tuple[str, str] | None:
+    """What to say of a kernel in an archive that Python imports from, where nothing can be compiled."""
+    for entry in sys.path if path is None else path:
+        finder: Any = sys.path_importer_cache.get(entry) if isinstance(entry, str) else None
+        if not hasattr(finder, "archive"):
+            continue
+        file = f"{finder.prefix}{name}.rs"
+        if file in getattr(finder, "_files", ()):
+            archive = finder.archive
+            why = f"{os.path.join(archive, file)} is in an archive, where no kernel can be compiled"
+            return why, f"unpack it: python -m zipfile -e {shlex.quote(archive)} FOLDER"
+    return None
+
+
 def _finder(folder: str) -> KernelFinder:
     if folder not in _own:
         _own[folder] = path_hook(folder)  # type: ignore[assignment]
@@ -95,6 +116,8 @@ def _sources(folder: str, finder: object) -> dict[str, str]:
             }
             # Of several files, the one that is called exactly so.
             rust = sorted((name for name in names if name.endswith(_SUFFIXES)), key=_oddity)
+            # A point in its name parts it from its package for Python.
+            found.update((_plain(name.partition(".")[0]), os.path.join(folder, name)) for name in rust)
             found.update((_stem(name), os.path.join(folder, name)) for name in rust)
             before = _listed[folder] = date, found
     except OSError:

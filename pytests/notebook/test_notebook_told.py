@@ -116,6 +116,11 @@ def test_what_does_not_compile_is_told_before_each_cell_until_it_is_mended(shell
     shell.run("None")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("c stays as it was: <cell c>:5: ")
+    shell.run("%%rsimport -n d\n" + USE + value(2))  # Another cell changes nothing about it.
+    capsys.readouterr()
+    shell.run("None")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("c stays as it was: <cell c>:5: ")
     shell.run("%%rsimport -n c\n" + USE + value(1))
     shell.run("None")
     assert capsys.readouterr().err == ""

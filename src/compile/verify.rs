@@ -23,12 +23,17 @@ pub fn verify(library: &Path, source: &Source, named: Vec<Export>) -> Result<Vec
     if exported.contains(format!("PyInit_{}", source.module).as_bytes()) {
         return Ok(settled(named.into_iter().filter(|export| exported.contains(export.name.as_bytes())).collect()));
     }
-    Err(refused(format!("the compiled kernel exports no module `{0}` (no symbol PyInit_{0})", source.module)).hint(
-        format!(
+    let own = format!("fn PyInit_{}", source.module);
+    let is_hidden = source.text.contains(&own);
+    let hint = match is_hidden {
+        true => format!("write #[unsafe(no_mangle)] above `pub extern \"C\" {own}`"),
+        false => format!(
             "it needs `#[pymodule] fn {}(...)` or `#[pymodule] mod {0}`, or none at all in a single file",
             source.module
         ),
-    ))
+    };
+    Err(refused(format!("the compiled kernel exports no module `{0}` (no symbol PyInit_{0})", source.module))
+        .hint(hint))
 }
 
 /// The names of all that a library exports, as its source calls them.

@@ -1,6 +1,6 @@
 //! The methods that a kernel gives its classes.
 
-use syn::{ImplItem, ItemImpl, Type};
+use syn::{Attribute, Ident, ImplItem, ItemImpl, Type};
 
 use crate::kernel::roles::{Imported, conditions, given_name};
 use crate::kernel::surface::Method;
@@ -31,6 +31,25 @@ pub fn methods(item: &ItemImpl, depth: usize, imported: &Imported) -> Option<(St
         signature: item.sig.clone(),
     });
     Some((class, found.collect()))
+}
+
+/// The class of a block of methods that says nothing of Python, and the method of it that only Python would call.
+pub fn forgotten(item: &ItemImpl) -> Option<(String, &Ident)> {
+    let Type::Path(class) = &*item.self_ty else { return None };
+    let class = class.path.get_ident()?.to_string();
+    let is_plain =
+        |attribute: &Attribute| ["doc", "allow", "expect"].iter().any(|name| attribute.path().is_ident(name));
+    if item.trait_.is_some() || !item.attrs.iter().all(is_plain) {
+        return None;
+    }
+    item.items.iter().find_map(|item| match item {
+        ImplItem::Fn(item) => {
+            let name = item.sig.ident.to_string();
+            let is_pythons = name.len() > 4 && name.starts_with("__") && name.ends_with("__");
+            is_pythons.then_some((class.clone(), &item.sig.ident))
+        }
+        _ => None,
+    })
 }
 
 /// Words of kernels that keep Python's objects beyond a call.

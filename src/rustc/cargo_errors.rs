@@ -64,8 +64,7 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
         ))
         .hint("`rustup update` installs the newest rustc; an older version of the dependency may do too")
     } else if has(&["--offline", "offline mode"]) && !has(&["--locked"]) {
-        Error::toolchain(format!("{}: {which} is not on this machine, and `offline` is set", place(name)))
-            .hint("unset `offline` (RSIMPORT_OFFLINE) once, or fetch it ahead with `rsimport warm --deps` while the network is there")
+        Error::toolchain(format!("{}: {which} is not on this machine, and `offline` is set", place(name))).hint("unset `offline` (RSIMPORT_OFFLINE, CARGO_NET_OFFLINE, or `net.offline` of cargo's configuration) once, or fetch it ahead with `rsimport warm --deps` while the network is there")
     } else if has(&["no matching package", "no matching package named"]) {
         Error::config(format!("{}: {which} does not exist", place(name))).hint(
             name.and_then(|name| meant(name, &text))
@@ -91,7 +90,8 @@ pub fn cargo_error(source: &Source, manifest: &Manifest, text: &str) -> Error {
         "SSL",
         "failed to clone",
     ]) {
-        Error::toolchain(format!("{}: {which} cannot be fetched: the registry is not reachable", place(name)))
+        let from = if has(&["failed to clone into"]) { "its git repository" } else { "the registry" };
+        Error::toolchain(format!("{}: {which} cannot be fetched: {from} is not reachable", place(name)))
             .hint("check the network; `rsimport warm --deps` fetches crates ahead, and with `offline` (RSIMPORT_OFFLINE=1) only what is on this machine is used")
     } else if has(&["--locked"]) {
         Error::config(format!("{}: Cargo.lock does not fit the manifest, and `locked` is set", place(None)))

@@ -102,6 +102,14 @@ pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error
     if diagnostics.iter().any(|d| d.level == "error" && is_users(source, d)) {
         diagnostics.retain(|d| is_users(source, d));
     }
+    // PyO3's macros parse once more what rustc did not, and stop at the same place.
+    let told: Vec<_> = diagnostics.iter().map(|d| (d.code.clone(), d.file.clone(), d.line, d.column)).collect();
+    let mut at = 0;
+    diagnostics.retain(|d| {
+        at += 1;
+        let again = d.code.is_none() && d.line.is_some() && told[..at - 1].contains(&told[at - 1]);
+        !(again && ["expected ", "unexpected "].iter().any(|word| d.message.starts_with(word)))
+    });
     if let Some(missing) = diagnostics.iter().find(|found| misses_linker(found)) {
         let hint = match std::env::consts::OS {
             "macos" => "`xcode-select --install` installs it",

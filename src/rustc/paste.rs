@@ -2,6 +2,7 @@
 
 use crate::kernel::block;
 use crate::kernel::cell::{self, Cell};
+use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 
 /// Says where these dependencies (name and value) are to be written in a kernel, and how.
@@ -57,6 +58,31 @@ pub fn into_table(source: &Source, table: &str, lines: &[String]) -> String {
             let last = block.line + block.toml.lines().count() - 1;
             format!("write below line {last}:\n{prefix}{heading}\n{}", with_prefix(lines))
         }
+    }
+}
+
+/// Says how a dependency is declared with one more of its features, and where.
+pub fn feature(source: &Source, package: &str, feature: &str) -> String {
+    let manifest = Manifest::of_kernel(&source.path, &source.text).unwrap_or_default();
+    let spec = manifest.table.get("dependencies").and_then(|table| table.get(package)).cloned();
+    let is_new = spec.is_none() && source.manifest.is_none();
+    let mut table = match spec {
+        Some(toml::Value::Table(table)) => table,
+        Some(version @ toml::Value::String(_)) => [("version".to_owned(), version)].into_iter().collect(),
+        _ => toml::Table::new(),
+    };
+    let features = table.entry("features").or_insert_with(|| toml::Value::Array(Vec::new()));
+    if let toml::Value::Array(features) = features {
+        features.push(feature.into());
+    }
+    // The order that people write: the version first.
+    let mut parts: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    parts.sort_by_key(|part| !part.starts_with("version"));
+    let value = format!("{{ {} }}", parts.join(", "));
+    match (manifest.line_of_dependency(package), manifest.block) {
+        _ if is_new => dependencies(source, &[(package.to_owned(), value)]),
+        (Some(at), Some(block)) => format!("write line {at} as:\n{}{package} = {value}", block.prefix),
+        _ => format!("declare it as: {package} = {value}"),
     }
 }
 

@@ -15,6 +15,9 @@ pub fn attribute(case: &Case<'_>) -> Option<String> {
     let of_modules = ["pymodule_export", "pymodule_init"];
     let name = case.found[0];
     if of_items.contains(&name) {
+        if let Some(module) = module_around(case) {
+            return Some(format!("`use pyo3::prelude::*;` in `mod {module}` makes it known there"));
+        }
         return Some("`use pyo3::prelude::*;` at the head of the file makes it known".to_owned());
     }
     if of_methods.contains(&name) {
@@ -23,11 +26,35 @@ pub fn attribute(case: &Case<'_>) -> Option<String> {
     if of_modules.contains(&name) {
         return Some(format!("#[{name}] stands in a module: #[pymodule] mod NAME {{ ... }}"));
     }
+    if name == "property" {
+        return Some(
+            "#[getter] above a function makes a property of it, #[setter] above `fn set_NAME` lets it be set"
+                .to_owned(),
+        );
+    }
     if name == "pyo3" {
         return Some("#[pyo3(...)] needs #[pyfunction], #[pyclass], #[pymethods] or #[pymodule] above it".to_owned());
     }
     let known = of_items.into_iter().chain(["pyo3"]).chain(of_methods).chain(of_modules);
     similar(name, known).map(|meant| format!("did you mean #[{meant}]?"))
+}
+
+/// The module written out around a line.
+fn module_around<'a>(case: &Case<'a>) -> Option<&'a str> {
+    let lines: Vec<&str> = case.source.text.lines().collect();
+    let at = lines.iter().position(|line| *line == case.line)?;
+    let mut open = Vec::new();
+    for line in &lines[..at] {
+        let name = line.split_once("mod ").and_then(|(_, rest)| rest.split_once('{')).map(|(name, _)| name.trim());
+        for letter in line.chars() {
+            match letter {
+                '{' => open.push(name),
+                '}' => drop(open.pop()),
+                _ => {}
+            }
+        }
+    }
+    open.into_iter().flatten().next_back()
 }
 
 /// What an attribute does not take: a slip of the finger, or a default as PyO3 once had them.
@@ -43,6 +70,9 @@ pub fn option(case: &Case<'_>) -> Option<String> {
 
 /// A function in quotes, as PyO3 once had them, or a name without.
 pub fn quoted(case: &Case<'_>) -> Option<String> {
+    if case.line.contains("signature") && case.line.contains(": ") {
+        return Some("names and defaults alone stand in a signature: #[pyo3(signature = (a, b=1))]; the types stand in the function".to_owned());
+    }
     let (_, function) = case.line.split_once("from_py_with")?.1.split_once('"')?;
     let name = function.split('"').next()?;
     Some(format!("a function is named without quotes: from_py_with = {name}"))

@@ -3,10 +3,10 @@
 use crate::rustc::paste;
 use crate::rustc::pyo3_attributes::{FUNCTION, SIGNATURE, attribute, base_class, option, quoted, receiver};
 use crate::rustc::pyo3_types::{argument, error, native_type, result};
-use crate::rustc::symptom::Case;
 use crate::rustc::symptom::In::{Message, Text};
 use crate::rustc::symptom::Row;
 use crate::rustc::symptom::Say::{Of, Words};
+use crate::rustc::symptom::{Case, places};
 use crate::similar::similar;
 
 const PYMODULE: &str =
@@ -91,6 +91,15 @@ pub const TABLE: &[Row] = &[
             "a frozen class is never changed: leave `frozen` away, or take `&self` and keep what changes in a `Mutex` or an atomic",
         ),
     ),
+    (Message, "size for values of type `str`", Words("return what is owned: `String` in place of `str`")),
+    (Message, "size for values of type `[{}]`", Words("return what is owned: `Vec<@>` in place of `[@]`")),
+    (
+        Message,
+        "bound `&{}: IntoPyCallbackOutput<",
+        Words(
+            "an object that returns itself is handed on: fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> { slf }",
+        ),
+    ),
     (
         Message,
         "IntoPyCallbackOutput<",
@@ -108,12 +117,20 @@ pub const TABLE: &[Row] = &[
     (Message, "expected identifier", Of(quoted)),
     (Message, "expected string literal", Of(quoted)),
     (Message, "unexpected receiver", Of(receiver)),
+    (Message, "static method needs #[staticmethod]", Of(without_self)),
+    (Message, ": From<&Bound<{}>>` is not satisfied", Of(without_self)),
+    (Message, "#[pyclass] only supports structs and enums", Words("#[pyfunction] is for functions")),
+    (Message, "expected `fn`", Of(class_attribute)),
+    (Text, "found `Option<_>`", Of(none)),
     (Message, "mismatched types", Of(constructor)),
     (Text, "{} between threads safely", Of(threads)),
     (Message, "bound `{}: PyClass` is not satisfied", Words("write #[pyclass] above `struct @`")),
     (Text, "`wrapped_pyfunction` in", Of(unexposed)),
     (Message, "unresolved import `{}`", Of(wrapped)),
     (Message, "the `?` operator can only be applied", Of(wrapped_alone)),
+    (Message, "the `?` operator can only be used", Of(question)),
+    (Message, "could not find `{}` in `pyo3`", Of(module)),
+    (Message, "unresolved import `pyo3::{}`", Of(module)),
     (Message, "parameter defaults are not supported", Words(SIGNATURE)),
     (Message, "cannot find attribute `args`", Words(SIGNATURE)),
     (Message, "expected one of: `", Of(option)),
@@ -172,6 +189,8 @@ pub const TABLE: &[Row] = &[
         "found for struct `Py<",
         Words("a `Py<T>` has to be bound first: `x.bind(py)`; a `Bound<'_, PyAny>` argument is bound already"),
     ),
+    (Message, "cannot index into a value of type `{}`", Of(item)),
+    (Message, "no method named `{}` found for {} `{}` in", Of(method)),
     (
         Message,
         "cannot {} `Py<",
@@ -199,14 +218,124 @@ pub const TABLE: &[Row] = &[
     ),
 ];
 
+/// `#[pyfunction]` above a type.
+fn class_attribute(case: &Case<'_>) -> Option<String> {
+    let is_type = ["struct ", "enum "].iter().any(|word| case.line.contains(word));
+    is_type.then(|| "#[pyclass] is for structs and enums".to_owned())
+}
+
+/// A default of None for what cannot be None.
+fn none(case: &Case<'_>) -> Option<String> {
+    let kind = places("expected `{}`, found `Option<_>`", case.text)?[0];
+    let has_default = case.source.text.contains("=None") || case.source.text.contains("= None");
+    has_default.then(|| format!("what may be None is an `Option<{kind}>`"))
+}
+
 /// Python's own name for a constructor.
 fn constructor(case: &Case<'_>) -> Option<String> {
     case.line.contains("fn __new__").then(|| FUNCTION.to_owned())
 }
 
+/// A function in #[pymethods] that takes no `self`: a constructor without its attribute, or a slip.
+fn without_self(case: &Case<'_>) -> Option<String> {
+    if case.text.contains("PyType>") {
+        return Some("a #[classmethod] takes the class first: fn NAME(_cls: &Bound<'_, PyType>), with `use pyo3::types::PyType;`".to_owned());
+    }
+    let at = case.source.text.lines().position(|line| line == case.line)?;
+    let (before, declared) = case.line.split_once("fn ").or_else(|| {
+        // The place may be that of the attribute.
+        case.source.text.lines().nth(at + 1)?.split_once("fn ")
+    })?;
+    if case.text.contains(": From<&Bound<") && declared.contains("self") {
+        return None;
+    }
+    let name = declared.split(['(', '<']).next()?;
+    let returned = declared.split_once("->").map_or("", |(_, returned)| returned.split('{').next().unwrap_or_default());
+    let class = case.source.text.lines().take(at).filter_map(|line| line.trim_start().strip_prefix("impl ")).last();
+    let class = class.and_then(|class| class.split([' ', '{', '<']).next()).unwrap_or("Self");
+    let is_made =
+        returned.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "Self" || word == class);
+    if is_made {
+        return Some(
+            format!("write #[new] above `{before}fn {name}`, which makes it the constructor, or #[staticmethod]")
+                .replace("`    fn", "`fn"),
+        );
+    }
+    Some(format!(
+        "`{name}` needs the object it belongs to: `&self` as its first argument, or `&mut self` to change it; without an object it is a #[staticmethod]"
+    ))
+}
+
+/// `?` in a function that returns no `Result`.
+fn question(case: &Case<'_>) -> Option<String> {
+    let (_, returned) = case.text.split_once("in a function that returns `")?;
+    // The headline says the same of all; the label names the type.
+    let returned = returned.rsplit("in a function that returns `").next()?.split('`').next()?;
+    let returned = if returned == "Result" { "()" } else { returned };
+    Some(format!("let the function return `PyResult<{returned}>`, and its last value be `Ok(...)`"))
+}
+
+/// A module of PyO3's that there is not.
+fn module(case: &Case<'_>) -> Option<String> {
+    const MODULES: [&str; 12] = [
+        "buffer",
+        "conversion",
+        "coroutine",
+        "create_exception",
+        "exceptions",
+        "ffi",
+        "marker",
+        "prelude",
+        "pybacked",
+        "pyclass",
+        "sync",
+        "types",
+    ];
+    let name = case.found[0].split("::").next()?;
+    similar(name, MODULES).map(|meant| format!("did you mean `pyo3::{meant}`?"))
+}
+
+/// What of Python's containers is asked for by an index.
+fn item(case: &Case<'_>) -> Option<String> {
+    let kind = case.found[0];
+    let get = "`a.get_item(i)?.extract::<f64>()?` is an item of it; or let the argument be a `Vec<f64>`";
+    if kind.contains("PyDict") {
+        return Some("`d.get_item(\"key\")?` is `Some(value)` or `None`, and `value.extract::<f64>()?` a number; or let the argument be a `HashMap<String, f64>`".to_owned());
+    }
+    (kind.contains("Bound<") && ["PyList", "PyTuple", "PyAny"].iter().any(|name| kind.contains(name)))
+        .then(|| get.to_owned())
+}
+
+/// A method of Rust's containers that Python's have under another name.
+fn method(case: &Case<'_>) -> Option<String> {
+    let (name, kind) = (case.found[0], *case.found.get(2)?);
+    const METHODS: [(&str, &str, &str); 14] = [
+        ("PyList", "push", "l.append(x)?"),
+        ("PyList", "add", "l.append(x)?"),
+        ("PyList", "extend", "for x in values { l.append(x)?; }"),
+        ("PyList", "remove", "l.del_item(i)?"),
+        ("PyList", "pop", "l.del_item(i)?"),
+        ("PyDict", "insert", "d.set_item(key, value)?"),
+        ("PyDict", "get", "d.get_item(key)?"),
+        ("PyDict", "contains_key", "d.contains(key)?"),
+        ("PyDict", "remove", "d.del_item(key)?"),
+        ("PySet", "insert", "s.add(x)?"),
+        ("PyAny", "push", "a.call_method1(\"append\", (x,))?"),
+        ("PyAny", "append", "a.call_method1(\"append\", (x,))?"),
+        ("PyAny", "iter", "a.try_iter()?"),
+        ("PyAny", "get", "a.get_item(key)?"),
+    ];
+    let (.., written) =
+        METHODS.iter().find(|(of, rust, _)| *rust == name && kind.contains("Bound<") && kind.contains(of))?;
+    Some(format!("it is written `{written}`"))
+}
+
 /// A reference in a class, or as a result that nothing lends.
 fn lifetime(case: &Case<'_>) -> Option<String> {
     if case.line.contains("fn ") {
+        if case.line.split_once("->").is_some_and(|(_, returned)| returned.contains("Bound<'_")) {
+            return Some("what belongs to Python is returned with its lifetime: fn NAME<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>>".to_owned());
+        }
         let owned = "return what is owned: `String` in place of `&str`, `Vec<T>` in place of `&[T]`";
         return case.line.contains("->").then(|| owned.to_owned());
     }
@@ -281,9 +410,12 @@ fn wrapped_name(line: &str) -> Option<&str> {
 /// A method that wants the proof that the interpreter is held.
 fn token(case: &Case<'_>) -> Option<String> {
     let misses = ["0 arguments were supplied", "argument was supplied", "arguments were supplied"];
+    let by = if [case.text, &case.source.text].iter().any(|text| text.contains("Py<")) {
+        "; or take `Bound<'_, PyAny>`, whose methods need none"
+    } else {
+        ""
+    };
     misses.iter().any(|words| case.text.contains(words)).then(|| {
-        "a `Py<T>` needs `py` for that: take `py: Python<'_>` as the first argument of the function and hand it on; or take \
-         `Bound<'_, PyAny>`, whose methods need none"
-            .to_owned()
+        format!("that needs `py`: take `py: Python<'_>` as the first argument of the function and hand it on{by}")
     })
 }

@@ -1,7 +1,8 @@
 //! Types that PyO3 does not take or give as they are written, and those that it does.
 
 use crate::kernel::source::Source;
-use crate::rustc::symptom::Case;
+use crate::rustc::paste;
+use crate::rustc::symptom::{Case, places};
 
 /// How a type is written that was meant for an argument.
 pub fn argument(case: &Case<'_>) -> Option<String> {
@@ -20,14 +21,29 @@ pub fn argument(case: &Case<'_>) -> Option<String> {
     if plain == "str" {
         return Some("a text is taken by `&str` or `String`".to_owned());
     }
+    if plain.contains("dyn Iterator") {
+        return Some("any iterable is taken by `Bound<'_, PyAny>`, and `for x in a.try_iter()? { let x: f64 = x?.extract()?; }` walks through it; a list by `Vec<f64>`".to_owned());
+    }
     if plain.starts_with("fn(") || plain.contains("dyn Fn") || plain.contains("closure") {
         return Some(
             "a function of Python is taken by `f: Bound<'_, PyAny>`; `f.call1((x,))?.extract::<f64>()?` calls it"
                 .to_owned(),
         );
     }
-    if inner.starts_with('&') && (NATIVE.contains(&plain) || plain.starts_with("PyArray")) {
-        return Some(format!("since PyO3 0.21 it is taken by `&Bound<'_, {plain}>`"));
+    if let Some(array) = plain.strip_prefix("PyArray<") {
+        let element = array.split([',', '>']).next().unwrap_or_default();
+        let dimension = array.split("[usize; ").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or("Dyn");
+        return Some(format!("an array of NumPy is taken by `PyReadonlyArray{dimension}<'_, {element}>`"));
+    }
+    if NATIVE.contains(&plain) {
+        if case.line.contains("kwargs") || case.line.contains("args: ") {
+            return Some("#[pyo3(signature = (*args, **kwargs))] below #[pyfunction] takes them, as `args: &Bound<'_, PyTuple>` and `kwargs: Option<&Bound<'_, PyDict>>`".to_owned());
+        }
+        let since = if inner.starts_with('&') { "since PyO3 0.21 " } else { "" };
+        return Some(format!("{since}it is taken by `&Bound<'_, {plain}>`"));
+    }
+    if let Some(hint) = converted(case, plain) {
+        return Some(hint);
     }
     let element = plain.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>'));
     if let Some(element) = element.filter(|_| inner.starts_with("&mut ")) {
@@ -41,12 +57,23 @@ pub fn argument(case: &Case<'_>) -> Option<String> {
         return Some(format!("take it by value: `{plain}`"));
     }
     if is_class(case.source, plain) {
+        if case.text.contains("FromPyObjectOwned") {
+            return Some(format!(
+                "objects in a list are borrowed from Python: `Vec<PyRef<'_, {plain}>>`; or let them be copied: \
+                 #[pyclass(from_py_object)] and #[derive(Clone)] above `{plain}`, and `Vec<{plain}>`"
+            ));
+        }
         return Some(format!(
             "take `&{plain}`, or let Python's object be copied: #[pyclass(from_py_object)] and #[derive(Clone)] above it"
         ));
     }
-    let own = plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    own.then(|| {
+    if plain == "Path" || plain == "OsStr" {
+        return Some(format!(
+            "it is taken by value: `std::{}`",
+            if plain == "Path" { "path::PathBuf" } else { "ffi::OsString" }
+        ));
+    }
+    is_own(case, plain).then(|| {
         format!("#[pyclass] above `{plain}` makes a class of it, which is taken by `&{plain}`; #[derive(FromPyObject)] reads it from an object's attributes")
     })
 }
@@ -55,9 +82,10 @@ pub fn argument(case: &Case<'_>) -> Option<String> {
 pub fn result(case: &Case<'_>) -> Option<String> {
     let returned = case.found[0];
     let plain = returned.trim_start_matches('&').trim_start_matches("mut ");
-    if returned.starts_with('&') && NATIVE.contains(&plain) {
+    if NATIVE.contains(&plain) {
+        let since = if returned.starts_with('&') { "since PyO3 0.21 " } else { "" };
         return Some(format!(
-            "since PyO3 0.21 it is returned as `Bound<'py, {plain}>`: fn NAME<'py>(py: Python<'py>) -> Bound<'py, {plain}>"
+            "{since}it is returned as `Bound<'py, {plain}>`: fn NAME<'py>(py: Python<'py>) -> Bound<'py, {plain}>"
         ));
     }
     if returned.starts_with("impl ") || returned.contains("closure") || returned.contains("iter::") {
@@ -66,9 +94,11 @@ pub fn result(case: &Case<'_>) -> Option<String> {
     if plain.contains("ArrayBase<") || plain.starts_with("Array") {
         return Some("an array of ndarray becomes one of NumPy: `-> Bound<'py, PyArray1<f64>>` and `.into_pyarray(py)`, with `use numpy::{IntoPyArray, PyArray1};`".to_owned());
     }
-    let own = plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if let Some(hint) = converted(case, plain) {
+        return Some(hint);
+    }
     match is_class(case.source, plain) {
-        _ if !own => None,
+        _ if !is_own(case, plain) => None,
         true => Some(format!("return `{plain}` itself, not a reference to it")),
         false => Some(format!(
             "write #[pyclass] above `{plain}`, which makes a class of it (#[pyo3(get)] above a field shows it to Python), or \
@@ -77,12 +107,52 @@ pub fn result(case: &Case<'_>) -> Option<String> {
     }
 }
 
+/// Crates whose types PyO3 converts with a feature of its own: the feature, the crate, the types.
+const CONVERTED: [(&str, &str, &[&str]); 14] = [
+    ("bigdecimal", "bigdecimal", &["BigDecimal"]),
+    ("bytes", "bytes", &["Bytes"]),
+    ("chrono", "chrono", &["NaiveDate", "NaiveDateTime", "NaiveTime", "DateTime", "TimeDelta", "FixedOffset", "Utc"]),
+    ("chrono-tz", "chrono_tz", &["Tz"]),
+    ("either", "either", &["Either"]),
+    ("hashbrown", "hashbrown", &["HashMap", "HashSet"]),
+    ("indexmap", "indexmap", &["IndexMap"]),
+    ("num-bigint", "num_bigint", &["BigInt", "BigUint"]),
+    ("num-complex", "num_complex", &["Complex"]),
+    ("num-rational", "num_rational", &["Ratio"]),
+    ("ordered-float", "ordered_float", &["OrderedFloat", "NotNan"]),
+    ("rust_decimal", "rust_decimal", &["Decimal"]),
+    ("smallvec", "smallvec", &["SmallVec"]),
+    ("uuid", "uuid", &["Uuid", "NonNilUuid"]),
+];
+
+/// The feature of PyO3 that converts a type of another crate.
+fn converted(case: &Case<'_>, kind: &str) -> Option<String> {
+    let name = kind.split('<').next()?;
+    let uses = |of: &str| case.source.text.contains(&format!("{of}::"));
+    let (feature, ..) = CONVERTED.iter().find(|(_, of, names)| names.contains(&name) && uses(of))?;
+    Some(format!("PyO3 converts it with one of its features: {}", paste::feature(case.source, "pyo3", feature)))
+}
+
 /// How an error becomes an exception.
 pub fn error(case: &Case<'_>) -> Option<String> {
     let kind = case.found.first().copied().unwrap_or_default();
+    // `?` names the error's type only in its text.
+    let named = || places("the trait `From<{}>` is not implemented for `PyErr`", case.text);
+    let kind = if kind.is_empty() { named().map_or(kind, |found| found[0]) } else { kind };
+    for (of, name) in [("anyhow", "Error"), ("eyre", "Report")] {
+        if kind == name && case.source.text.contains(of) {
+            return Some(format!(
+                "PyO3 makes an exception of it with one of its features: {}",
+                paste::feature(case.source, "pyo3", of)
+            ));
+        }
+    }
     let text = kind.is_empty() || kind.contains("str") || kind == "String" || kind.starts_with("Box<");
     let question = "`.map_err(|e| pyo3::exceptions::PyValueError::new_err(e.to_string()))?`";
     if kind.is_empty() {
+        return Some(format!("make an exception of the error: {question}"));
+    }
+    if !text && !is_own(case, kind) {
         return Some(format!("make an exception of the error: {question}"));
     }
     Some(match text {
@@ -150,6 +220,16 @@ const NATIVE: [&str; 17] = [
     "PyString",
     "PyTuple",
 ];
+
+/// Is this a type that the kernel declares, in this file or in another that rustc shows?
+fn is_own(case: &Case<'_>, name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let declared = |word: &&str| {
+        let declaration = format!("{word} {name}");
+        case.source.text.contains(&declaration) || case.text.contains(&declaration)
+    };
+    plain && ["struct", "enum"].iter().any(|word| declared(&word))
+}
 
 /// Is this type a class of the kernel?
 fn is_class(source: &Source, name: &str) -> bool {

@@ -1,7 +1,5 @@
 //! What another edition allowed, what crates were called before, and how Rust says what Python says otherwise.
 
-use crate::kernel::manifest::Manifest;
-use crate::kernel::source::Source;
 use crate::rustc::paste;
 use crate::rustc::symptom::Case;
 use crate::rustc::symptom::In::{Message, Text};
@@ -47,7 +45,44 @@ pub const TABLE: &[Row] = &[
     ),
     (Message, "`f64: Eq` is not satisfied", Words("a float cannot be a key: `x.to_bits()` can")),
     (Message, "`f64: Hash` is not satisfied", Words("a float cannot be a key: `x.to_bits()` can")),
-    (Message, "`{integer}` cannot be dereferenced", Of(power)),
+    (Message, "`{}` cannot be dereferenced", Of(power)),
+    (Message, "no implementation for `{} ^", Of(power)),
+    (Text, "found `Map<", Words("an iterator becomes a list by `.collect()` at its end")),
+    (Text, "found `Filter<", Words("an iterator becomes a list by `.collect()` at its end")),
+    // Python's words.
+    (Message, "found keyword `for`", Words("a list is made by `v.iter().map(|x| x * 2.0).collect::<Vec<f64>>()`")),
+    (Message, "found keyword `in`", Words("`v.contains(&x)` says whether something is in a list")),
+    (Message, "operator, found keyword `if`", Words("in Rust it is written `if a > b { x } else { y }`")),
+    (
+        Message,
+        "expected one of `.`, `?`, `]`, or an operator, found `,`",
+        Words("an item of a list in a list is `v[i][j]`"),
+    ),
+    (Message, "cannot multiply `&str` by `{}`", Words("`s.repeat(3)` repeats a text")),
+    (Message, "cannot multiply `String` by `{}`", Words("`s.repeat(3)` repeats a text")),
+    (
+        Message,
+        "cannot call non-const {} in statics",
+        Words(
+            "a static that is made at run time stands in a `LazyLock`: static V: std::sync::LazyLock<Vec<f64>> = std::sync::LazyLock::new(|| vec![1.0]);",
+        ),
+    ),
+    (
+        Message,
+        "expected parameter name, found `*`",
+        Words(
+            "`fn f(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>)` takes them, with #[pyo3(signature = (*args, **kwargs))] below #[pyfunction] and `use pyo3::types::{PyDict, PyTuple};`",
+        ),
+    ),
+    (Message, "expected item, found `@`", Words("an attribute stands in `#[...]`: #[pyfunction]")),
+    (Message, "expected one of `!` or `[`", Of(comment)),
+    (Message, "prefix `f` is unknown", Words("texts are put together by `format!(\"n is {n}\")`")),
+    (Message, "expected one of ", Of(python)),
+    (Message, "expected item, found ", Of(python)),
+    (Message, "expected `{`, found", Of(python)),
+    (Message, "expected expression, found", Of(python)),
+    (Message, "missing condition for `if`", Of(python)),
+    (Message, "unclosed delimiter", Of(division)),
     (Message, "cannot find function `{}` in this scope", Of(builtin)),
 ];
 
@@ -75,40 +110,23 @@ fn older_edition(case: &Case<'_>, words: &str) -> Option<String> {
 fn feature(case: &Case<'_>) -> Option<String> {
     let place = case.text.split("registry/src/").nth(1)?.split('/').nth(1)?;
     let (package, _) = place.rsplit_once('-')?;
-    Some(with_feature(case.source, package, case.found[0]))
+    Some(format!("that is a feature of {package}; {}", paste::feature(case.source, package, case.found[0])))
 }
 
 fn derive_feature(case: &Case<'_>) -> Option<String> {
-    case.source.text.contains("serde").then(|| with_feature(case.source, "serde", "derive"))
-}
-
-/// A dependency with a feature more, in the place where it stands.
-fn with_feature(source: &Source, package: &str, feature: &str) -> String {
-    let manifest = Manifest::of_kernel(&source.path, &source.text).unwrap_or_default();
-    let spec = manifest.table.get("dependencies").and_then(|table| table.get(package)).cloned();
-    let mut table = match spec {
-        Some(toml::Value::Table(table)) => table,
-        Some(version @ toml::Value::String(_)) => [("version".to_owned(), version)].into_iter().collect(),
-        _ => toml::Table::new(),
-    };
-    let features = table.entry("features").or_insert_with(|| toml::Value::Array(Vec::new()));
-    if let toml::Value::Array(features) = features {
-        features.push(feature.into());
-    }
-    // The order that people write: the version first.
-    let mut parts: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    parts.sort_by_key(|part| !part.starts_with("version"));
-    let line = format!("{package} = {{ {} }}", parts.join(", "));
-    match (manifest.line_of_dependency(package), manifest.block) {
-        (Some(at), Some(block)) => {
-            format!("that is a feature of {package}; write line {at} as:\n{}{line}", block.prefix)
-        }
-        _ => format!("that is a feature of {package}; declare it as: {line}"),
-    }
+    case.source
+        .text
+        .contains("serde")
+        .then(|| format!("that is a feature of serde; {}", paste::feature(case.source, "serde", "derive")))
 }
 
 fn index(case: &Case<'_>) -> Option<String> {
     let kind = case.found[0];
+    if let Some(range) = kind.strip_prefix("Range") {
+        let number = range.split_once('<').map_or("", |(_, number)| number.trim_end_matches('>'));
+        return is_number(number)
+            .then(|| "where a part begins and ends is a `usize`: `&v[a as usize..b as usize]`".to_owned());
+    }
     is_number(kind).then(|| "an index is a `usize`: `v[i as usize]`, or let the argument be a `usize`".to_owned())
 }
 
@@ -133,9 +151,45 @@ fn is_number(kind: &str) -> bool {
 }
 
 fn power(case: &Case<'_>) -> Option<String> {
-    case.line
-        .contains("**")
+    (case.line.contains("**") || case.line.contains('^'))
         .then(|| "`x.powi(2)` and `x.powf(0.5)` are powers of floats, `n.pow(2)` of integers".to_owned())
+}
+
+/// A comment as Python writes it.
+fn comment(case: &Case<'_>) -> Option<String> {
+    case.line.trim_start().starts_with('#').then(|| "a comment begins with `//`".to_owned())
+}
+
+/// A division as Python writes it, of which Rust reads the half.
+fn division(case: &Case<'_>) -> Option<String> {
+    let (before, _) = case.line.split_once("//")?;
+    let is_code = before.trim_end().ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '_');
+    is_code
+        .then(|| "`//` begins a comment: integers are divided by `a / b`, or downwards by `a.div_euclid(b)`".to_owned())
+}
+
+/// What Python says otherwise.
+fn python(case: &Case<'_>) -> Option<String> {
+    let rust = [
+        ("elif", "else if a > b { ... }"),
+        ("else:", "else { ... }"),
+        ("def", "fn NAME(a: f64, b: f64) -> f64 { ... }"),
+        ("raise", "return Err(pyo3::exceptions::PyValueError::new_err(\"what is wrong\"));"),
+        ("import", "use NAME::item;"),
+        ("from", "use NAME::item;"),
+        ("class", "struct NAME { a: f64 }"),
+        ("try:", "match f(x) { Ok(value) => ..., Err(error) => ... }"),
+        ("except", "match f(x) { Ok(value) => ..., Err(error) => ... }"),
+        ("lambda", "|x| x + 1.0"),
+        ("not", "!a"),
+        ("is", "a == b"),
+    ];
+    let words = || case.line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    if let Some((_, written)) = rust.iter().find(|(python, _)| words().any(|word| word == *python)) {
+        return Some(format!("in Rust it is written `{written}`"));
+    }
+    let block = ["if ", "for ", "while ", "else", "fn "].iter().any(|word| case.line.trim_start().starts_with(word));
+    (block && case.line.trim_end().ends_with(':')).then(|| "a block stands in braces: `if a > b { ... }`".to_owned())
 }
 
 /// Functions that Python has built in.

@@ -11,6 +11,7 @@ use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
 use crate::kernel::surface::{Hidden, Kind, Shown, Surface};
 use crate::kernel::walk::surface;
+use crate::similar::similar;
 use crate::stage::fastcall::{Surroundings, fast_calls, support};
 
 /// The module that holds what is generated.
@@ -36,7 +37,7 @@ pub fn generated(
     manifest: &Manifest,
     fast: bool,
 ) -> Result<Generated> {
-    let Some(file) = file else { return Ok(Generated::default()) };
+    let Some(file) = file else { return Ok(unread(source, text, manifest)) };
     let surface = surface(source, text, file);
     if is_declared(source, &surface)? {
         return Ok(Generated::default());
@@ -46,8 +47,6 @@ pub fn generated(
         return if surface.is_open { Ok(Generated::default()) } else { Err(nothing(source, &surface)) };
     }
     let (pyo3, version) = &manifest.pyo3(source.manifest.as_ref().map(|manifest| manifest.text.as_str()));
-    // An older PyO3 gives types otherwise.
-    let has_types = version.is_none_or(|version| version >= (0, 23));
     // PyO3 0.20 and older know no `Bound`, and hand a module over together with the interpreter.
     let is_old = version.is_some_and(|version| version < (0, 21));
     let is_ours = source.manifest.is_none() && !manifest.names_pyo3();
@@ -56,13 +55,13 @@ pub fn generated(
     let has_numpy = manifest.crates().iter().any(|name| name == "numpy");
     let surroundings = Surroundings { has_numpy, keeps_objects: surface.keeps_objects };
     let (mut calls, mut functions) = (String::new(), Vec::new());
-    for shown in surface.shown.iter().filter(|shown| has_types || shown.kind != Kind::Exception) {
+    for shown in &surface.shown {
         let conditions = cfg(&shown.conditions);
         let (call, fast_calls) = match fast {
             true => fast_calls(shown, &conditions, surroundings, functions.len()),
             false => (None, Vec::new()),
         };
-        let call = call.unwrap_or_else(|| added(shown, pyo3, is_old));
+        let call = call.unwrap_or_else(|| added(shown, pyo3, *version));
         functions.extend(fast_calls);
         calls.push_str(&format!("{conditions}{{ {call} }} "));
     }
@@ -89,6 +88,20 @@ pub fn generated(
     );
     let warnings = surface.hidden.iter().map(|hidden| warning(hidden, module)).collect();
     Ok(Generated { text: Some(made), is_fast: !functions.is_empty(), warnings })
+}
+
+/// What a kernel needs that does not parse: rustc goes on behind what is wrong, and would miss the prelude then. Where
+/// brackets do not close, rustc says nothing but that, and names the end of the text, which is to be the user's.
+fn unread(source: &Source, text: &str, manifest: &Manifest) -> Generated {
+    let is_own = ["#[pymodule", "::prelude::*"].iter().any(|word| text.contains(word));
+    let code: String = text.lines().filter_map(|line| line.split("//").next()).collect();
+    let closes = |(open, close): &(char, char)| code.matches(*open).count() == code.matches(*close).count();
+    let is_closed = || [('{', '}'), ('(', ')'), ('[', ']')].iter().all(closes);
+    if source.manifest.is_some() || is_own || (text.parse::<proc_macro2::TokenStream>().is_err() && !is_closed()) {
+        return Generated::default();
+    }
+    let (pyo3, _) = manifest.pyo3(None);
+    Generated { text: Some(prelude(&[], &[], &pyo3)), ..Generated::default() }
 }
 
 /// Has the kernel a module of its own, under the name by which it is imported?
@@ -129,13 +142,28 @@ fn nothing(source: &Source, surface: &Surface) -> Error {
             "{}: the kernel has no #[pyfunction], #[pyclass] or #[pymodule]",
             source.path.display()
         ))
-        .hint(match class_meant(&source.text) {
-            Some(class) => format!("#[pymethods] makes no class: write #[pyclass] above `{class}`"),
-            None => "put #[pyfunction] above a function that Python is to call; `rsimport new NAME` writes an example"
+        .hint(match (class_meant(&source.text), attribute_meant(&source.text)) {
+            (_, Some((line, written, meant))) => format!("line {line} has {written}; did you mean #[{meant}]?"),
+            (Some(class), _) => format!("#[pymethods] makes no class: write #[pyclass] above `{class}`"),
+            _ => "put #[pyfunction] above a function that Python is to call; `rsimport new NAME` writes an example"
                 .to_owned(),
         }),
     };
     error.kernel(&source.path)
+}
+
+/// An attribute that is written like one of PyO3's, where it stands, and which that is.
+fn attribute_meant(text: &str) -> Option<(usize, String, &'static str)> {
+    text.lines().enumerate().find_map(|(at, line)| {
+        let written = line.trim_start();
+        let (_, inside) = written.strip_prefix('#')?.trim_start_matches('!').split_once('[')?;
+        let name = inside.trim_start().trim_start_matches("derive(").split([']', '(', ')']).next()?.trim();
+        let plain = name.rsplit("::").next()?.replace(['_', '-'], "").to_lowercase();
+        let known = ["pyfunction", "pyclass", "pymodule"];
+        let meant = known.iter().find(|known| **known == plain).copied().or_else(|| similar(&plain, known))?;
+        let end = written.rfind(']').map_or(written.len(), |end| end + 1);
+        (!written.starts_with(&format!("#[{meant}"))).then(|| (at + 1, written[..end].to_owned(), meant))
+    })
 }
 
 /// The type that has methods for Python and is no class of Python's.
@@ -149,8 +177,11 @@ fn class_meant(text: &str) -> Option<&str> {
         .filter(|name| !name.is_empty())
 }
 
-/// The statement that adds something to the module `m`.
-pub(crate) fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
+/// The statement that adds something to the module `m`, for this version of PyO3.
+pub(crate) fn added(shown: &Shown, pyo3: &str, version: Option<(u64, u64)>) -> String {
+    let is_old = version.is_some_and(|version| version < (0, 21));
+    // PyO3 0.21 and 0.22 call it otherwise.
+    let get_type = if version.is_none_or(|version| version >= (0, 23)) { "get_type" } else { "get_type_bound" };
     let Shown { path, name, .. } = shown;
     if is_old {
         // There a module has these methods of its own.
@@ -158,7 +189,7 @@ pub(crate) fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
             Kind::Function => format!("m.add_function(::{pyo3}::wrap_pyfunction!(super::{path}, m)?)?;"),
             Kind::Class => format!("m.add_class::<super::{path}>()?;"),
             Kind::Submodule => format!("m.add_wrapped(::{pyo3}::wrap_pymodule!(super::{path}))?;"),
-            Kind::Exception => String::new(),
+            Kind::Exception => format!("m.add({name:?}, _py.get_type::<super::{path}>())?;"),
         };
     }
     let methods = format!("::{pyo3}::types::PyModuleMethods");
@@ -168,7 +199,7 @@ pub(crate) fn added(shown: &Shown, pyo3: &str, is_old: bool) -> String {
         Kind::Submodule => format!("{methods}::add_wrapped(m, ::{pyo3}::wrap_pymodule!(super::{path}))?;"),
         Kind::Exception => {
             format!(
-                "{methods}::add(m, {name:?}, ::{pyo3}::Python::get_type::<super::{path}>(::{pyo3}::Bound::py(m)))?;"
+                "{methods}::add(m, {name:?}, ::{pyo3}::Python::{get_type}::<super::{path}>(::{pyo3}::Bound::py(m)))?;"
             )
         }
     }
@@ -354,6 +385,32 @@ mod tests {
         for made in ["m!{ $($x)* }", "m!{ ($($x)*) }", "m!{ $($x)* $($x)* }", "m!{ $($x)* a } m!{ $($x)* b }"] {
             let text = format!("#[pyfunction] fn f() {{}} macro_rules! m {{ ($($x:tt)*) => {{ {made} }} }} m!{{a}}");
             assert_eq!(shown(&text).0, ["f"], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_parse_has_the_prelude_unless_its_end_is_what_is_wrong() {
+        for (text, expected) in [
+            ("#[pyfunction] fn f(a) {}", true),
+            ("#[pyfunction] fn f() { 'ab' }", true),
+            ("use pyo3::prelude::*; #[pyfunction] fn f(a) {}", false),
+            ("#[pyfunction] fn f() { a // }", false),
+            ("#[pyfunction] fn f() {", false),
+        ] {
+            let found = made(text).unwrap().text;
+            assert_eq!(found.is_some_and(|found| found.contains("use ::pyo3::prelude::*;")), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_exception_is_in_the_module_with_every_version_of_pyo3() {
+        for (version, expected) in [
+            ("0.20", "_py.get_type::<super::Bad>()"),
+            ("0.22", "get_type_bound::<super::Bad>"),
+            ("0.30", "get_type::<super::Bad>"),
+        ] {
+            let block = format!("//! ```cargo\n//! [dependencies]\n//! pyo3 = \"{version}\"\n//! ```\n");
+            check(&format!("{block}create_exception!(a, Bad, PyException);"), Ok(Some(expected)));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::config::abi::Python;
 use crate::config::layers::{Config, Overrides};
 use crate::digest::Digest;
 use crate::engine::{Request, build};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::cell::dependency_line;
 use crate::observer::Observer;
 
@@ -30,9 +30,19 @@ pub fn warm(deps: &[String], abi: &str, python: &Python, given: &Overrides, obse
         let place = cache.work(&format!("warm-{}", &Digest::of(text.as_bytes())[..16]));
         let path = place.join("warm.rs");
         cache.write(&path, text.as_bytes())?;
+        let made = path.display().to_string();
         let request =
             Request { path, module: "warm".to_owned(), abi: abi.to_owned(), given: given.clone(), ahead: false };
-        build(&request, python, observer)?;
+        build(&request, python, observer).map_err(|error| {
+            let message = without(&made, &error.message);
+            Error { message, ..error }
+        })?;
     }
     Ok(())
+}
+
+/// A message without the file that nobody has written.
+fn without(file: &str, message: &str) -> String {
+    let rest = message.strip_prefix(file).and_then(|rest| rest.split_once(": "));
+    rest.map_or(message, |(_, rest)| rest).replace(&format!(" ({file})"), "")
 }

@@ -55,8 +55,27 @@ impl Walk {
     fn find_ways(&mut self) {
         for Offered { mut shown, module, closed } in std::mem::take(&mut self.offered) {
             if shown.kind == Kind::Class {
+                let is_forgotten =
+                    |(of, class, ..): &&(Vec<String>, String, String, Spot)| *of == module && *class == shown.path;
+                if let Some((_, class, name, place)) = self.forgotten.iter().find(is_forgotten) {
+                    let (what, why) = (format!("method `{class}.{name}`"), "its `impl` has no #[pymethods]".to_owned());
+                    let help = format!("write #[pymethods] above `impl {class}`");
+                    self.surface.hidden.push(Hidden { what, why, help, place: place.clone() });
+                }
                 let of_it = self.methods.iter().filter(|(of, class, _)| *of == module && *class == shown.path);
                 shown.methods = of_it.flat_map(|(.., methods)| methods.clone()).collect();
+                let has = |attribute: &str| {
+                    shown
+                        .methods
+                        .iter()
+                        .any(|method| method.attributes.iter().any(|own| own.path().is_ident(attribute)))
+                };
+                if shown.methods.iter().any(|method| method.name == "__init__") && !has("new") {
+                    let what = format!("a constructor of `{}`", shown.name);
+                    let why = "`__init__` makes no object, and there is no #[new]".to_owned();
+                    let help = "write #[new] above a function that returns `Self`, in place of `__init__`".to_owned();
+                    self.surface.hidden.push(Hidden { what, why, help, place: shown.place.clone() });
+                }
             }
             let name = plain_text(&shown.path).to_owned();
             let own = || module.iter().cloned().chain([name.clone()]).collect::<Vec<_>>();

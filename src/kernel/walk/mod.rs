@@ -11,7 +11,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Attribute, Item, ItemEnum, ItemMacro, ItemStruct, Signature, Visibility};
 
 use crate::kernel::macros::{Macro, size};
-use crate::kernel::methods::{keeps_objects, methods};
+use crate::kernel::methods::{forgotten, keeps_objects, methods};
 use crate::kernel::mod_files::{Place, place};
 use crate::kernel::roles::{Role, arguments, conditions, given_name, mentioned};
 use crate::kernel::source::Source;
@@ -121,6 +121,8 @@ struct Walk {
     offered: Vec<Offered>,
     /// The methods of classes, by the modules and names of these.
     methods: Vec<(Vec<String>, String, Vec<Method>)>,
+    /// Methods that only Python would call, in blocks that say nothing of Python, with modules and names of their classes.
+    forgotten: Vec<(Vec<String>, String, String, Spot)>,
     /// The attributes of PyO3 in the text, by file and place in it, and those of them that were met on an item.
     mentioned: Vec<(Role, Option<String>, usize, Spot)>,
     met: HashSet<(PathBuf, usize)>,
@@ -190,6 +192,9 @@ impl Walk {
             Item::Impl(item) => {
                 let found = methods(item, scope.path.len(), &self.uses.imported);
                 self.methods.extend(found.map(|(class, methods)| (scope.path.clone(), class, methods)));
+                let forgotten = forgotten(item)
+                    .map(|(class, name)| (scope.path.clone(), class, name.to_string(), scope.spot(name.span())));
+                self.forgotten.extend(forgotten);
             }
             Item::Use(item) => self.uses.note(item, &scope.path, &scope.conditions, scope.closed.is_none()),
             Item::Macro(item) => self.called(item, scope),

@@ -177,12 +177,15 @@ fn with_module(
         true => name.to_owned(),
         false => format!("::{pyo3}::{module}{name}"),
     };
-    let shown = found.shown.iter().filter(|shown| has_types || shown.kind != Kind::Exception);
-    let statements: String = shown
+    let statements: String = found
+        .shown
+        .iter()
         .map(|shown| {
             let conditions = shown.conditions.iter().map(|condition| format!("    #[cfg({condition})]\n"));
-            let call =
-                if is_plain { added(shown) } else { pymodule::added(shown, &pyo3, is_old).replace("super::", "") };
+            let call = match is_plain && (has_types || shown.kind != Kind::Exception) {
+                true => added(shown),
+                false => pymodule::added(shown, &pyo3, version).replace("super::", ""),
+            };
             // A condition is for a block, since what `?` makes of a call is an expression.
             match shown.conditions.is_empty() {
                 true => format!("    {call}\n"),
