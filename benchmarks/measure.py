@@ -6,15 +6,19 @@ to machine and from minute to minute; ratios of neighbours hardly do.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from statistics import median, quantiles
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import NamedTuple, TypeVar
 
 Sample = TypeVar("Sample")
 SAMPLE = 0.05
 """How long a sample of something short lasts, in seconds."""
+LONGEST_END = 0.1
+"""How long a process may take to end, in seconds."""
 
 
 class Spread(NamedTuple):
@@ -93,7 +97,17 @@ def cost(action: Callable[[], object]) -> Cost:
     used, start = _processor(), perf_counter()
     action()
     wall = perf_counter() - start
+    _wait_for_children()
     return Cost(wall, _processor() - used)
+
+
+def _wait_for_children() -> None:
+    """A compiler whose library is loaded already may still be giving back its memory."""
+    until = perf_counter() + LONGEST_END
+    with suppress(ChildProcessError):  # There are none any more.
+        while perf_counter() < until:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            sleep(0.001)
 
 
 def _processor() -> float:

@@ -363,21 +363,26 @@ def is_halved(cache: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("text", "table", "tier"),
-    [(FORMS, TABLE, "optimized"), (CLASSES, TABLE_OF_CLASSES, "fast")],
+    ("text", "table", "works"),
+    [
+        (FORMS, TABLE, {"0.01": "optimized", "9.5": "fast"}),
+        (CLASSES, TABLE_OF_CLASSES, {"0.01": "fast"}),
+    ],
     ids=["functions", "classes"],
 )
-def test_every_form_is_the_same_in_two_halves(edit, own_cache, text, table, tier):
+def test_every_form_is_the_same_in_two_halves(edit, own_cache, text, table, works):
     calls = [call.strip() for line in table.strip().splitlines() for call in line.split(" | ")]
     program = PROGRAM.replace("CALLS", repr(calls))
-    whole, halves = edit(text, program, prelude=False), edit(text + "// edited", program, prelude=False)
-    assert is_halved(own_cache)
-    (_, expected), (found_tier, found) = json.loads(whole.out), json.loads(halves.out)
-    assert found_tier == tier
-    for call, one, other in zip([*calls, "exports", "native"], expected, found, strict=True):
-        assert one == other, call
-    places = [re.findall(r"panicked at (k\.rs:\d+:\d+)", result.stderr) for result in (whole, halves)]
-    assert places[0] == places[1] != []
+    whole = edit(text, program, prelude=False)
+    for work, tier in works.items():
+        halves = edit(f"{text}// edited {work}", program, prelude=False, work=work)
+        assert is_halved(own_cache)
+        (_, expected), (found_tier, found) = json.loads(whole.out), json.loads(halves.out)
+        assert found_tier == tier
+        for call, one, other in zip([*calls, "exports", "native"], expected, found, strict=True):
+            assert one == other, call
+        places = [re.findall(r"panicked at (k\.rs:\d+:\d+)", result.stderr) for result in (whole, halves)]
+        assert places[0] == places[1] != []
 
 
 def test_an_edit_is_optimised_at_once_and_a_new_signature_arrives(tell, own_cache):
@@ -444,6 +449,7 @@ def test_what_is_heavy_is_compiled_fast(tell, kernel, run, own_cache):
         run("import rsimport, rsimport.import_hook, k; print(k.value(), rsimport.info(k).tier)").out
         == "2 fast"
     )
+    assert is_halved(own_cache)
 
 
 @pytest.mark.parametrize(("setup", "prepared"), [("import sys; sys.ps1 = '>>> '", True), ("", False)])

@@ -74,7 +74,7 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     // What is fast is for the tiers without pieces.
     let whole = if wanted || !fast { Form::Plain } else { Form::Fast };
     let form = match wanted && plain == 0 {
-        true if config.settings.reuse_glue => Form::Halves { fast, light: weight::is_light(task) },
+        true if config.settings.reuse_glue => Form::Halves { fast },
         true => Form::Pieces,
         false => whole,
     };
@@ -192,13 +192,7 @@ pub fn prepare(task: &Task<'_>, observer: &mut dyn Observer) -> Result<bool> {
     if !config.settings.reuse_glue || !task.tier.is_in_pieces() || !weight::is_light(task) {
         return Ok(false);
     }
-    let view = View::of(
-        source,
-        &config.manifest,
-        cache,
-        work,
-        Form::Halves { fast: config.settings.fast_calls, light: true },
-    )?;
+    let view = View::of(source, &config.manifest, cache, work, Form::Halves { fast: config.settings.fast_calls })?;
     syntax::forget();
     let Some(half) = &view.glue else { return Ok(false) };
     let way = Way::of(task, observer)?;
@@ -227,8 +221,8 @@ fn run_half(task: &Task<'_>, view: &View, half: &Glue, observer: &mut dyn Observ
     if at_once && let Some(Ok(Built { seconds: Some(seconds), .. })) = &built {
         weight::keep(task, *seconds, false);
     }
-    // What is reached by a detour is optimised without it in the background.
-    let tier = if half.has_classes { *tier } else { Tier::Optimized };
+    // What is reached by a detour is optimised without it in the background, and so is what was compiled fast.
+    let tier = if half.has_classes || !at_once { *tier } else { Tier::Optimized };
     Ok(built.map(|built| built.map(|built| Built { tier, ..built })))
 }
 

@@ -56,12 +56,10 @@ pub enum Form {
     Fast,
     /// Cut into pieces, where that pays. Pieces are for edits, which are to be compiled soon, and so without fast calls.
     Pieces,
-    /// In two halves where that is possible and pays, with functions for fast calls or without, else in pieces.
+    /// In two halves where that is possible, with functions for fast calls or without, else in pieces.
     Halves {
         /// Are there to be functions for fast calls?
         fast: bool,
-        /// Is it little work for the compiler? Of what is more, only classes gain.
-        light: bool,
     },
 }
 
@@ -71,10 +69,9 @@ pub fn stage(source: &Source, manifest: &Manifest, form: Form, below: &str) -> R
     let text = readable(source, manifest);
     let file = syntax::parse(&text);
     let name = PathBuf::from(source.path.file_name().unwrap_or_default());
-    if let (Form::Halves { fast, light }, Some(file)) = (form, &file)
+    if let (Form::Halves { fast }, Some(file)) = (form, &file)
         && text.lines().count() < LONG
         && let Some(Halves { text, below, glue }) = halves(source, &text, file, manifest, fast)
-        && (light || glue.has_classes)
     {
         let files = copies(source, name, &text, &[&below]);
         let glue = Some(glue);
