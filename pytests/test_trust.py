@@ -71,13 +71,16 @@ def project_file(shared: Path, spy: Callable[[str], str]) -> Path:
     return shared / "pyproject.toml"
 
 
-def cargo_config(name: str) -> Callable[[Path, Callable[[str], str]], Path]:
+def cargo_config(name: str, text: str, program: str) -> Callable[[Path, Callable[[str], str]], Path]:
     def config(shared: Path, spy: Callable[[str], str]) -> Path:
-        host = f"{platform.machine()}-unknown-linux-gnu"
-        write(shared, {f".cargo/{name}": f'[target.{host}]\nlinker = "{spy("cc")}"\n'})
+        write(shared, {f".cargo/{name}": text.replace("SPY", spy(program))})
         return shared / ".cargo"
 
     return config
+
+
+WRAPPER = ('[build]\nrustc-wrapper = "SPY"\n', "env")
+LINKER = (f'[target.{platform.machine()}-unknown-linux-gnu]\nlinker = "SPY"\n', "cc")
 
 
 def toolchain(shared: Path, spy: Callable[[str], str]) -> Path:
@@ -99,8 +102,9 @@ def hidden(shared: Path, spy: Callable[[str], str]) -> Path:
 
 WAYS = {
     "pyproject.toml": project_file,
-    ".cargo/config.toml": cargo_config("config.toml"),
-    ".cargo/config": cargo_config("config"),
+    ".cargo/config.toml": cargo_config("config.toml", *WRAPPER),
+    ".cargo/config.toml, linker": cargo_config("config.toml", *LINKER),
+    ".cargo/config": cargo_config("config", *WRAPPER),
     "rust-toolchain.toml": pytest.param(
         toolchain, marks=pytest.mark.skipif(not shutil.which("rustup"), reason="needs rustup")
     ),
@@ -231,7 +235,7 @@ def test_a_pipe_that_another_user_has_left_keeps_nobody_waiting(mine, run, share
 def test_what_is_left_there_while_cargo_starts_is_not_read_either(mine, run, shared, spy, name):
     """There is a moment between looking and starting, and this cargo makes use of it."""
     if name == ".cargo/config.toml":
-        file = cargo_config("config.toml")(shared, spy)
+        file = cargo_config("config.toml", *WRAPPER)(shared, spy)
     elif shutil.which("rustup"):
         file = toolchain(shared, spy)
     else:
@@ -304,7 +308,7 @@ def test_a_notebook_in_a_mounted_project_has_the_settings_of_it(project, run):
 
 
 def test_doctor_names_what_is_ignored(cli, shared, spy):
-    for way in (project_file, cargo_config("config.toml")):
+    for way in (project_file, cargo_config("config.toml", *WRAPPER)):
         give(way(shared, spy))
     seen = cli("doctor", cwd=shared / "mine")
     for name in ("pyproject.toml", ".cargo/config.toml"):

@@ -136,8 +136,10 @@ impl Plan {
         let shadowed = named.map(|name| format!("{:?}", variable(name))).collect::<String>();
         let shadowed = shadowed + cargo.rustc().unwrap_or_default();
         let (all, environment_now) = (Profiles::default(), Environment::now());
-        let (environment_now, configured) = (relevant(&environment_now, &all), cargo.digest(&all, false));
-        let recipe = digest_of(&[&dependency_set, &flags, &own, &configured, &environment_now, &shadowed]);
+        let (wrapper, configured) = (cargo.wrapper(&environment_now), cargo.digest(&all, false));
+        let environment_now = relevant(&environment_now, &all);
+        let parts = [&dependency_set, &flags, &own, &configured, &environment_now, &shadowed, &wrapper];
+        let recipe = digest_of(&parts.map(String::as_str));
         Plan {
             crate_name,
             manifest,

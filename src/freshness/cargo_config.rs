@@ -84,18 +84,27 @@ const CARGOS: [&str; 9] = [
 pub struct CargoConfig {
     /// The relevant tables, the strongest file first.
     files: Vec<Table>,
+    /// What stands before rustc by the strongest file that names something.
+    wrapper: Option<String>,
 }
 
 impl CargoConfig {
     /// Reads what cargo would read when started below these folders.
     pub fn of(ancestors: &Ancestors) -> CargoConfig {
-        let mut files = Vec::new();
+        let mut found = CargoConfig::default();
         let own = cargo_home().and_then(|home| cargo_file(&home));
         for path in ancestors.cargo.iter().chain(&own) {
-            read(path, 0, &mut files);
+            found.read(path, 0);
         }
-        files.dedup();
-        CargoConfig { files }
+        found.files.dedup();
+        found
+    }
+
+    /// The program that cargo starts in rustc's place, or nothing. It is no input, as it is none for cargo; but a call that
+    /// was recorded without it may not be repeated where it is to stand before the next one.
+    pub fn wrapper(&self, environment: &Environment) -> String {
+        let set = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"].into_iter().find_map(|name| environment.get(name));
+        set.map(str::to_owned).or_else(|| self.wrapper.clone()).unwrap_or_default()
     }
 
     /// A digest of the configuration, empty where there is none that counts. Other profiles than these do not, and no
@@ -182,39 +191,41 @@ impl CargoConfig {
     pub fn is_native(&self) -> bool {
         self.rustflags().values().any(|flags| flags.to_string().contains("target-cpu=native"))
     }
+
+    /// Reads a file, then what it includes: the last of that beats the others, and the file beats all of it. What cannot
+    /// be read is left for cargo to complain about.
+    fn read(&mut self, path: &Path, depth: usize) {
+        let Some(mut table) = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok()) else {
+            return;
+        };
+        let included = table.remove("include");
+        let wrapper = table.get("build").and_then(|build| build.get("rustc-wrapper")?.as_str());
+        self.wrapper = self.wrapper.take().or_else(|| wrapper.map(str::to_owned));
+        table.retain(|key, _| TABLES.contains(&key));
+        let build = table.get_mut("build").and_then(Value::as_table_mut);
+        build.into_iter().for_each(|build| build.retain(|key, _| !HARMLESS_OF_BUILD.contains(&key)));
+        each_of_platform(&mut table, |table| table.retain(|key, _| !HARMLESS_OF_TARGET.contains(&key)));
+        // What else there is says how one gets at a registry.
+        let registries = table.get_mut("registries").and_then(Value::as_table_mut).into_iter();
+        let registries = registries.flat_map(|all| all.iter_mut()).filter_map(|(_, value)| value.as_table_mut());
+        registries.for_each(|registry| registry.retain(|key, _| key == "index"));
+        anchor(&mut table, path);
+        prune(&mut table);
+        if !table.is_empty() {
+            self.files.push(table);
+        }
+        let included = included.as_ref().and_then(Value::as_array).into_iter().flatten().rev();
+        for name in included.filter_map(|one| one.as_str().or_else(|| one.get("path")?.as_str())) {
+            if depth < DEEPEST {
+                self.read(&path.with_file_name("").join(PathBuf::from(name)), depth + 1);
+            }
+        }
+    }
 }
 
 /// The key of the flags for a platform or a condition such as `cfg(unix)`.
 pub fn rustflags_key(target: &str) -> String {
     format!("target.{}.rustflags", Value::from(target))
-}
-
-/// Reads a file, then what it includes: the last of that beats the others, and the file beats all of it. What cannot
-/// be read is left for cargo to complain about.
-fn read(path: &Path, depth: usize, files: &mut Vec<Table>) {
-    let Some(mut table) = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<Table>().ok()) else {
-        return;
-    };
-    let included = table.remove("include");
-    table.retain(|key, _| TABLES.contains(&key));
-    let build = table.get_mut("build").and_then(Value::as_table_mut);
-    build.into_iter().for_each(|build| build.retain(|key, _| !HARMLESS_OF_BUILD.contains(&key)));
-    each_of_platform(&mut table, |table| table.retain(|key, _| !HARMLESS_OF_TARGET.contains(&key)));
-    // What else there is says how one gets at a registry.
-    let registries = table.get_mut("registries").and_then(Value::as_table_mut).into_iter();
-    let registries = registries.flat_map(|all| all.iter_mut()).filter_map(|(_, value)| value.as_table_mut());
-    registries.for_each(|registry| registry.retain(|key, _| key == "index"));
-    anchor(&mut table, path);
-    prune(&mut table);
-    if !table.is_empty() {
-        files.push(table);
-    }
-    let included = included.as_ref().and_then(Value::as_array).into_iter().flatten().rev();
-    for name in included.filter_map(|one| one.as_str().or_else(|| one.get("path")?.as_str())) {
-        if depth < DEEPEST {
-            read(&path.with_file_name("").join(PathBuf::from(name)), depth + 1, files);
-        }
-    }
 }
 
 /// Drops what is empty.
@@ -381,7 +392,11 @@ mod tests {
     #[test]
     fn what_only_says_how_things_are_run_does_not_count() {
         let harmless = "[build]\njobs = 2\nrustc-wrapper = 'w'\n[target.'cfg(unix)']\nrunner = 'r'\n";
-        assert_eq!(in_folder(&[("config.toml", harmless)]), in_folder(&[("config.toml", "")]));
+        let (harmless, nothing) = (in_folder(&[("config.toml", harmless)]), in_folder(&[("config.toml", "")]));
+        assert_eq!(harmless.files, nothing.files);
+        let named = |config: &CargoConfig, name: &'static str| config.wrapper(&Environment::from([(name, "v")]));
+        assert_eq!([&harmless, &nothing].map(|config| named(config, "RUSTC")), ["w", ""]);
+        assert_eq!(["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"].map(|name| named(&harmless, name)), ["v", "v"]);
     }
 
     #[test]
@@ -409,16 +424,15 @@ mod tests {
 
     #[test]
     fn flags_in_the_stronger_variable_are_all_that_counts() {
-        let of = |pairs: &[(&str, &str)]| {
-            let all = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            relevant(&Environment::from_iter(all), &Profiles::default())
-        };
+        fn of<const N: usize>(pairs: [(&str, &str); N]) -> String {
+            relevant(&Environment::from(pairs), &Profiles::default())
+        }
         let (weak, strong) = (("RUSTFLAGS", "--cfg  x"), ("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}x"));
-        assert_eq!(of(&[weak]), of(&[strong]));
-        assert_eq!(of(&[("RUSTFLAGS", "-g"), strong, ("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[strong]));
-        assert_eq!(of(&[("RUSTFLAGS", " "), ("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[]));
-        assert_ne!(of(&[("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[]));
-        assert_eq!(of(&[("CARGO_TARGET_RISCV64GC_UNKNOWN_LINUX_GNU_LINKER", "x")]), of(&[]));
+        assert_eq!(of([weak]), of([strong]));
+        assert_eq!(of([("RUSTFLAGS", "-g"), strong, ("CARGO_BUILD_RUSTFLAGS", "-O")]), of([strong]));
+        assert_eq!(of([("RUSTFLAGS", " "), ("CARGO_BUILD_RUSTFLAGS", "-O")]), of([]));
+        assert_ne!(of([("CARGO_BUILD_RUSTFLAGS", "-O")]), of([]));
+        assert_eq!(of([("CARGO_TARGET_RISCV64GC_UNKNOWN_LINUX_GNU_LINKER", "x")]), of([]));
     }
 
     #[test]
