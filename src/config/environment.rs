@@ -36,9 +36,10 @@ impl Environment {
     }
 }
 
-impl FromIterator<(String, String)> for Environment {
-    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Environment {
-        Environment(pairs.into_iter().collect())
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Environment {
+        Environment(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 }
 

@@ -394,9 +394,7 @@ mod tests {
         let harmless = "[build]\njobs = 2\nrustc-wrapper = 'w'\n[target.'cfg(unix)']\nrunner = 'r'\n";
         let (harmless, nothing) = (in_folder(&[("config.toml", harmless)]), in_folder(&[("config.toml", "")]));
         assert_eq!(harmless.files, nothing.files);
-        let named = |config: &CargoConfig, name: &str| {
-            config.wrapper(&Environment::from_iter([(name.to_owned(), "v".to_owned())]))
-        };
+        let named = |config: &CargoConfig, name: &str| config.wrapper(&Environment::from([(name, "v")]));
         assert_eq!([&harmless, &nothing].map(|config| named(config, "RUSTC")), ["w", ""]);
         assert_eq!(["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"].map(|name| named(&harmless, name)), ["v", "v"]);
     }
@@ -426,16 +424,15 @@ mod tests {
 
     #[test]
     fn flags_in_the_stronger_variable_are_all_that_counts() {
-        let of = |pairs: &[(&str, &str)]| {
-            let all = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            relevant(&Environment::from_iter(all), &Profiles::default())
-        };
+        fn of<const N: usize>(pairs: [(&str, &str); N]) -> String {
+            relevant(&Environment::from(pairs), &Profiles::default())
+        }
         let (weak, strong) = (("RUSTFLAGS", "--cfg  x"), ("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}x"));
-        assert_eq!(of(&[weak]), of(&[strong]));
-        assert_eq!(of(&[("RUSTFLAGS", "-g"), strong, ("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[strong]));
-        assert_eq!(of(&[("RUSTFLAGS", " "), ("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[]));
-        assert_ne!(of(&[("CARGO_BUILD_RUSTFLAGS", "-O")]), of(&[]));
-        assert_eq!(of(&[("CARGO_TARGET_RISCV64GC_UNKNOWN_LINUX_GNU_LINKER", "x")]), of(&[]));
+        assert_eq!(of([weak]), of([strong]));
+        assert_eq!(of([("RUSTFLAGS", "-g"), strong, ("CARGO_BUILD_RUSTFLAGS", "-O")]), of([strong]));
+        assert_eq!(of([("RUSTFLAGS", " "), ("CARGO_BUILD_RUSTFLAGS", "-O")]), of([]));
+        assert_ne!(of([("CARGO_BUILD_RUSTFLAGS", "-O")]), of([]));
+        assert_eq!(of([("CARGO_TARGET_RISCV64GC_UNKNOWN_LINUX_GNU_LINKER", "x")]), of([]));
     }
 
     #[test]

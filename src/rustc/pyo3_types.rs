@@ -228,7 +228,7 @@ fn is_own(case: &Case<'_>, name: &str) -> bool {
         let declaration = format!("{word} {name}");
         case.source.text.contains(&declaration) || case.text.contains(&declaration)
     };
-    plain && ["struct", "enum"].iter().any(|word| declared(word))
+    plain && ["struct", "enum"].iter().any(declared)
 }
 
 /// Is this type a class of the kernel?
