@@ -224,11 +224,11 @@ const NATIVE: [&str; 17] = [
 /// Is this a type that the kernel declares, in this file or in another that rustc shows?
 fn is_own(case: &Case<'_>, name: &str) -> bool {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let declared = |word: &&str| {
+    let declared = |word: &str| {
         let declaration = format!("{word} {name}");
         case.source.text.contains(&declaration) || case.text.contains(&declaration)
     };
-    plain && ["struct", "enum"].iter().any(declared)
+    plain && ["struct", "enum"].into_iter().any(declared)
 }
 
 /// Is this type a class of the kernel?
