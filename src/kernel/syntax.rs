@@ -31,6 +31,23 @@ pub fn parse_made(tokens: TokenStream) -> Option<syn::File> {
     is_flat(tokens.clone()).then(|| syn::parse2(tokens).ok()).flatten()
 }
 
+/// The tokens of a text; nothing where it has none, or brackets are nested too deeply to walk through them.
+pub fn tokens(text: &str) -> Option<TokenStream> {
+    let tokens: TokenStream = text.parse().ok()?;
+    let mut open = vec![tokens.clone().into_iter()];
+    while let Some(row) = open.last_mut() {
+        match row.next() {
+            Some(TokenTree::Group(group)) => open.push(group.stream().into_iter()),
+            Some(_) => {}
+            None => drop(open.pop()),
+        }
+        if open.len() > DEEPEST {
+            return None;
+        }
+    }
+    Some(tokens)
+}
+
 /// Forgets the texts that were parsed in this thread, which the parser keeps as long as there could be places in them.
 /// Whoever is done with a kernel calls it: a session of a thousand edits would keep ten thousand texts.
 pub fn forget() {
@@ -133,8 +150,9 @@ mod tests {
             ("|x| ", ""),
         ] {
             assert!(parse(&nested(open, close, 100_000)).is_none(), "{open}");
-            assert!(parse(&nested(open, close, 3)).is_some(), "{open}");
+            assert!(parse(&nested(open, close, 3)).is_some() && tokens(&nested(open, close, 3)).is_some(), "{open}");
         }
+        assert!(tokens(&nested("{", "}", 100_000)).is_none() && tokens("(").is_none());
         let types = |times| format!("type A = {}u8{};", "A<".repeat(times), ">".repeat(times));
         assert!(parse(&types(222)).is_none() && parse(&types(40)).is_some());
     }

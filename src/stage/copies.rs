@@ -175,7 +175,7 @@ impl Copies<'_> {
 /// Makes the relative paths in `include!`, `include_str!` and `include_bytes!` absolute, also inside other macros, and
 /// those of `#[path]` that climb out of the folder.
 fn absolute_includes(text: &str, folder: &Path) -> String {
-    let Ok(tokens) = text.parse::<TokenStream>() else { return text.to_owned() };
+    let Some(tokens) = syntax::tokens(text) else { return text.to_owned() };
     let mut found = Vec::new();
     find_includes(tokens, &mut found);
     let mut out = String::with_capacity(text.len());
@@ -204,7 +204,7 @@ pub fn computes_includes(text: &str) -> bool {
             _ => false,
         })
     }
-    text.contains("include") && text.parse::<TokenStream>().is_ok_and(search)
+    text.contains("include") && syntax::tokens(text).is_some_and(search)
 }
 
 /// Do these tokens end with the name of a macro that includes a file?

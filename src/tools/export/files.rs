@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use proc_macro2::TokenStream;
 use syn::Item;
 use toml_edit::DocumentMut;
 use walkdir::{DirEntry, WalkDir};
@@ -111,7 +110,7 @@ impl Files {
         let mut out = String::with_capacity(text.len());
         let mut copied = 0;
         let mut found = Vec::new();
-        if let Ok(tokens) = text.parse::<TokenStream>() {
+        if let Some(tokens) = syntax::tokens(text) {
             find_includes(tokens, &mut found);
         }
         found.sort_by_key(|(range, ..)| range.start);
