@@ -50,8 +50,8 @@ if hasattr(signal, "SIGHUP"):
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors, since tests wait for processes that wait for something."""
-    return 1 + (os.cpu_count() or 1)
+    """Two more than there are processors, since tests wait for processes that wait for something."""
+    return 2 + (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
