@@ -98,7 +98,8 @@ def command_line() -> str:
     """Every command with its arguments and options."""
     lines = _head("Command line")
     lines += [
-        "Exit codes: 0 done, 1 failed, 2 wrong usage. `rsimport COMMAND --help` says what stands here.",
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated.",
+        "`rsimport COMMAND --help` says what stands here.",
         "",
     ]
     for words, command in _commands(_cli.cli, ("rsimport",)):
