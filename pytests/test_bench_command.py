@@ -146,7 +146,7 @@ def test_ctrl_c_ends_it_in_one_line(kernel, start, project):
     wait_for(project / "begun")
     os.kill(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=LIMIT)
-    assert process.returncode == 1 and stderr.splitlines()[-1] == "error: interrupted"
+    assert process.returncode == 130 and stderr.splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in stderr
 
 

@@ -55,6 +55,11 @@ RUNS = {
     ),
     "`import k`, not cached": Row(HOOK + "import k", "cargo rustc kernel", "rustc kernel"),
     "`rsimport build`, `build_all`, `watch`": Row(["build", "."], "cargo rustc", "rustc"),
+    "`rsimport stubs`, `test`, `bench`": Row(["test", "k.rs"], "cargo rustc kernel", "cargo rustc kernel"),
+    "`rsimport check`, `clippy`, `doc`, `expand`, `export`, `wheel`": Row(
+        ["check", "k.rs"], "cargo rustc", "cargo rustc"
+    ),
+    "`rsimport asm`": Row(["asm", "k.rs"], cached=True),
     "an edit in the tier `auto`": Row(EDIT, "cargo rustc kernel", "rustc kernel", cached=True, tier="auto"),
     "`rsimport doctor`": Row(["doctor"], "rustc", "rustc"),
 }

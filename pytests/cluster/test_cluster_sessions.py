@@ -124,7 +124,9 @@ show(lambda: set(client.gather([client.submit(k.value, pure=False) for _ in rang
 (shared / f"ran{mine}").write_text("yes")
 wait(f"ran{3 - mine}")
 show(lambda: client.submit(by_name, pure=False).result(60))
+(shared / f"asked{mine}").write_text("yes")
 if mine == 2:
+    wait("asked1")
     rsimport.dask.disable(client)
     client.close()
     (shared / "gone").write_text("yes")

@@ -163,7 +163,7 @@ def test_what_ends_the_tests_is_told(
     wait_for(project / "waiting")
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=30)
-    assert child.returncode == 1 and said.endswith("error: interrupted\n") and "Traceback" not in said
+    assert child.returncode == 130 and said.endswith("error: interrupted\n") and "Traceback" not in said
 
 
 ATTACHED = r"""

@@ -303,10 +303,6 @@ pub fn tools(
     cache: &Cache,
     observer: &mut dyn Observer,
 ) -> Result<(Toolchain, Identity)> {
-    if source.path.to_str().is_none() {
-        let what = format!("{} lies at a path that is not Unicode, and cargo builds nothing there", source.name());
-        return Err(Error::config(what).hint("give its folder another name").kernel(&source.path));
-    }
     let top = check_workspace(source)?;
     let start = Start { top, ..Start::of(&source.base, Some(&source.path)) };
     let toolchain = Toolchain::find(&config.settings, start)?.configured(cargo.rustc());

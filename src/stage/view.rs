@@ -52,6 +52,24 @@ impl View {
         form: Form,
         below: &str,
     ) -> Result<View> {
+        let view = View::prepared(source, manifest, cache, work, form, below)?;
+        // A kernel that is copied into the cache may lie anywhere.
+        if view.root().to_str().is_none() {
+            let what =
+                format!("{} lies at a path that is not Unicode, and cargo builds nothing there", source.path.display());
+            return Err(Error::config(what).hint("give its folder another name").kernel(&source.path));
+        }
+        Ok(view)
+    }
+
+    fn prepared(
+        source: &Source,
+        manifest: &Manifest,
+        cache: &Cache,
+        work: &Path,
+        form: Form,
+        below: &str,
+    ) -> Result<View> {
         let source_of = source.clone();
         let mut plain = View {
             source: source_of,
