@@ -361,3 +361,14 @@ def test_what_finds_no_space_is_named_and_leaves_nothing_half_written(tmp_path, 
     complain(found.value)
     assert capsys.readouterr().err == f"error: {out}/file cannot be written: No space left on device\n"
     assert list(out.iterdir()) == []
+
+
+def test_a_command_that_a_program_calls_leaves_its_signals_as_they_were(run):
+    program = """
+        import signal
+        from rsimport._cli import main
+        main(["settings"])
+        ends = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+        print({signal.getsignal(number) for number in ends} == {signal.SIG_DFL})
+    """
+    assert run(program).out.splitlines()[-1] == "True"

@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,18 @@ from rsimport._marker import advice, is_crate
 from rsimport._python import ABI
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rsimport._api import Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    _end_by_signals()
+    with _ended_by_signals():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         return cli.main(arguments, prog_name="rsimport", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -62,17 +66,28 @@ class Ended(SystemExit):
         self.signal = number
 
 
-def _end_by_signals() -> None:
-    """Has a request to end, and a terminal that closes, clean up as Ctrl-C does."""
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Has a request to end, and a terminal that closes, clean up as Ctrl-C does.
+
+    Afterwards all is as it was: a notebook that asked for one command is still to be ended by them.
+    """
 
     def end(number: int, _frame: object) -> None:
         raise Ended(number)
 
+    taken = []
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             # What nohup ignores stays ignored.
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, end)
+                taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class Commands(click.Group):
