@@ -52,7 +52,11 @@ impl View {
         form: Form,
         below: &str,
     ) -> Result<View> {
-        let view = View::prepared(source, manifest, cache, work, form, below)?;
+        let view = if source.manifest.is_some() {
+            View::of_crate(source, manifest, cache, work, below)?
+        } else {
+            View::of_file(source, manifest, cache, work, form, below)?
+        };
         // A kernel that is copied into the cache may lie anywhere.
         if view.root().to_str().is_none() {
             let what =
@@ -62,7 +66,22 @@ impl View {
         Ok(view)
     }
 
-    fn prepared(
+    /// A crate is seen where it lies, through links where its root has more in it than the user wrote.
+    fn of_crate(source: &Source, manifest: &Manifest, cache: &Cache, work: &Path, below: &str) -> Result<View> {
+        let links = work.join("links");
+        let file = syntax::parse(&source.text);
+        let generated = pymodule::generated(source, &source.text, file.as_ref(), manifest, false)?;
+        let appended = generated.text.map_or_else(|| below.to_owned(), |module| format!("{module}\n{below}"));
+        let lib = (!appended.is_empty()).then(|| format!("{}\n{appended}", source.text));
+        let plain = View { warnings: generated.warnings, ..View::plain(source) };
+        Ok(match Links::of(source, lib.as_deref(), cache, &links)? {
+            Some(seen) => View { source: seen.source(source), replaced: Some((links, PathBuf::from("/"))), ..plain },
+            None => plain,
+        })
+    }
+
+    /// A file is copied where anything is added to it, with its neighbours as links where it computes what it includes.
+    fn of_file(
         source: &Source,
         manifest: &Manifest,
         cache: &Cache,
@@ -70,57 +89,44 @@ impl View {
         form: Form,
         below: &str,
     ) -> Result<View> {
-        let source_of = source.clone();
-        let mut plain = View {
-            source: source_of,
+        let staged = match stage(source, manifest, form, below)? {
+            Stage::Direct => return Ok(View::plain(source)),
+            Stage::Copies(staged) => staged,
+        };
+        let Staged { files, in_pieces, is_fast, glue, warnings } = staged;
+        let copies = work.join("src");
+        // Making links needs a privilege on Windows, so there such a path leads nowhere.
+        let (root, real) = if cfg!(unix) && files.iter().any(|(_, text)| computes_includes(text)) {
+            let links = surround(&source.base, &files, cache, &copies)?;
+            (links.inside(&source.base.join(&files[0].0)), PathBuf::from("/"))
+        } else {
+            cache.empty(&copies)?;
+            for (path, text) in &files {
+                cache.write(&copies.join(path), text.as_bytes())?;
+            }
+            (copies.join(&files[0].0), source.base.clone())
+        };
+        Ok(View {
+            source: Source { path: root, ..source.clone() },
+            replaced: Some((copies, real)),
+            cell: Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label)),
+            in_pieces,
+            is_fast,
+            glue,
+            warnings,
+        })
+    }
+
+    /// The user's own file, as it is.
+    fn plain(source: &Source) -> View {
+        View {
+            source: source.clone(),
             replaced: None,
             cell: None,
             in_pieces: false,
             is_fast: false,
             glue: None,
             warnings: Vec::new(),
-        };
-        if source.manifest.is_some() {
-            let links = work.join("links");
-            let file = syntax::parse(&source.text);
-            let generated = pymodule::generated(source, &source.text, file.as_ref(), manifest, false)?;
-            let appended = generated.text.map_or_else(|| below.to_owned(), |module| format!("{module}\n{below}"));
-            let lib = (!appended.is_empty()).then(|| format!("{}\n{appended}", source.text));
-            plain.warnings = generated.warnings;
-            return Ok(match Links::of(source, lib.as_deref(), cache, &links)? {
-                Some(seen) => {
-                    View { source: seen.source(source), replaced: Some((links, PathBuf::from("/"))), ..plain }
-                }
-                None => plain,
-            });
-        }
-        match stage(source, manifest, form, below)? {
-            Stage::Direct => Ok(plain),
-            Stage::Copies(Staged { files, in_pieces, is_fast, glue, warnings }) => {
-                let copies = work.join("src");
-                let cell = Cell::of(&source.path).map(|cell| (source.path.clone(), cell.label));
-                // Making links needs a privilege on Windows, so there such a path leads nowhere.
-                if cfg!(unix) && files.iter().any(|(_, text)| computes_includes(text)) {
-                    let links = surround(&source.base, &files, cache, &copies)?;
-                    let source = Source { path: links.inside(&source.base.join(&files[0].0)), ..source.clone() };
-                    return Ok(View {
-                        source,
-                        replaced: Some((copies, PathBuf::from("/"))),
-                        cell,
-                        in_pieces,
-                        is_fast,
-                        glue,
-                        warnings,
-                    });
-                }
-                cache.empty(&copies)?;
-                for (path, text) in &files {
-                    cache.write(&copies.join(path), text.as_bytes())?;
-                }
-                let source = Source { path: copies.join(&files[0].0), ..source.clone() };
-                let base = source.base.clone();
-                Ok(View { source, replaced: Some((copies, base)), cell, in_pieces, is_fast, glue, warnings })
-            }
         }
     }
 
