@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::cache::entries;
+use crate::cache::entry;
 use crate::cache::provenance::Provenance;
 use crate::config::environment::Environment;
 use crate::config::tier::Tier;
@@ -42,8 +42,7 @@ pub fn content(library: &Path) -> Result<String> {
 /// Copies the artifact of a kernel to a place outside of the cache, together with what it was compiled from.
 pub fn copy_out(request: &Request, artifact: &Artifact, target: &Path) -> Result<()> {
     let resolved = resolve(request)?;
-    let entry = crate::cache::entries::entry_of(&artifact.path)
-        .filter(|_| resolved.fingerprint.key_of(artifact.tier) == artifact.key);
+    let entry = entry::entry_of(&artifact.path).filter(|_| resolved.fingerprint.key_of(artifact.tier) == artifact.key);
     let Some(entry) = entry else {
         let what = format!("{} was changed after it was compiled", resolved.source.path.display());
         return Err(Error::config(what).hint("build it once more").kernel(&resolved.source.path));
@@ -74,7 +73,7 @@ pub fn artifact(library: &Path, source: &Source, provenance: Option<Provenance>)
         tier: entry.as_ref().map_or(Tier::Profile, |entry| entry.tier),
         inputs: inputs.collect(),
         exporting: entry.as_ref().is_some_and(|entry| !entry.exports.is_empty()),
-        metadata: entry.as_ref().map(entries::text_of).unwrap_or_default(),
+        metadata: entry.as_ref().map(entry::text_of).unwrap_or_default(),
     })
 }
 

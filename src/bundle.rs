@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cache::entries;
+use crate::cache::entry::Entry;
 use crate::cache::layout::Cache;
 use crate::cache::parcel;
 use crate::config::settings::Settings;
@@ -21,7 +22,7 @@ pub fn add(request: &Request, artifact: &Artifact, folder: &Path) -> Result<()> 
             let what = format!("{} was changed after it was compiled", resolved.source.path.display());
             Error::config(what).hint("build it once more").kernel(&resolved.source.path)
         })?;
-    let mut entry = entries::Entry { foreign: true, stamp: None, ..entry };
+    let mut entry = Entry { foreign: true, stamp: None, ..entry };
     entry.inputs = entry.inputs.iter().map(|input| input.content()).collect();
     let portable = resolved.fingerprint.portable_key_of(artifact.tier);
     let mut content = portable.clone();
@@ -29,7 +30,7 @@ pub fn add(request: &Request, artifact: &Artifact, folder: &Path) -> Result<()> 
         let further = serde_json::to_string(&entry.inputs).unwrap_or_default();
         content = Digest::default().with(content.as_bytes()).with(further.as_bytes()).hex();
     }
-    let publish = |key: &str, entry: &entries::Entry| -> Result<()> {
+    let publish = |key: &str, entry: &Entry| -> Result<()> {
         let staging = target.staging()?;
         entries::publish(&target, key, &staging, &artifact.path, entry.clone()).map(drop)
     };

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::cache::entries::{self, Entry, Hit};
+use crate::cache::entries::{self, Hit};
+use crate::cache::entry::{Entry, parsed_entry, text_of};
 use crate::cache::layout::{Cache, now};
 use crate::cache::lock::Lock;
 use crate::cache::staging::Staging;
@@ -129,7 +130,7 @@ impl Resolved {
 impl Artifact {
     /// Why it was built; empty where its metadata are gone.
     pub fn reason(&self) -> String {
-        entries::parsed_entry(&self.metadata).map(|entry| entry.reason).unwrap_or_default()
+        parsed_entry(&self.metadata).map(|entry| entry.reason).unwrap_or_default()
     }
 }
 
@@ -413,6 +414,6 @@ fn publish(
     };
     let (entry, path) = entries::publish(cache, &key, staging, &built.library, entry)?;
     remember(cache, &identity(source, worked), &path, fingerprint.clone(), inputs, entry.created);
-    let hit = Hit { metadata: entries::text_of(&entry), library: path, inputs: entry.inputs };
+    let hit = Hit { metadata: text_of(&entry), library: path, inputs: entry.inputs };
     Ok(artifact(resolved, tier, key, hit, true))
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::entries::{self, Entry};
+use crate::cache::entries;
+use crate::cache::entry::{Entry, entry_of, text_of};
 use crate::cache::layout::Cache;
 use crate::cache::parcel;
 use crate::cache::provenance::Provenance;
@@ -92,9 +93,8 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
         let in_any = |key: String| -> Option<entries::Hit> {
             caches.iter().find_map(|cache| entries::find(cache, &key, &library, Path::new("/")).ok()?.hit)
         };
-        let found = keys
-            .filter_map(in_any)
-            .find(|hit| entries::entry_of(&hit.library).is_some_and(|entry| entry.misfits().is_empty()));
+        let found =
+            keys.filter_map(in_any).find(|hit| entry_of(&hit.library).is_some_and(|entry| entry.misfits().is_empty()));
         let path = found.map(|hit| hit.library).filter(|path| path.ends_with(&library))?;
         let entry = entries::intact(&path)?;
         Some(artifact(content, path, entry, origin.as_ref()))
@@ -131,7 +131,7 @@ fn artifact(content: &str, library: PathBuf, entry: Entry, origin: Option<&Origi
     let source = origin.map_or(&entry.source, |origin| &origin.source).clone();
     let base = source.parent().unwrap_or(Path::new("/")).to_owned();
     let key = library.ancestors().nth(2).and_then(Path::file_name);
-    let metadata = entries::text_of(&entry);
+    let metadata = text_of(&entry);
     Artifact {
         key: key.map(|key| key.to_string_lossy().into_owned()).unwrap_or_default(),
         content: content.to_owned(),

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Once, OnceLock};
 
-use _engine::cache::entries::{self, Entry};
+use _engine::cache::entries;
+use _engine::cache::entry::Entry;
 use _engine::cache::layout::Cache;
 use _engine::config::settings::Settings;
 use _engine::config::tier::Tier;

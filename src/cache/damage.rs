@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::cache::entries::{all, drop_entry, entry_in};
+use crate::cache::entries::{all, drop_entry};
+use crate::cache::entry::entry_in;
 use crate::cache::layout::Cache;
 use crate::digest::checksum_of;
 

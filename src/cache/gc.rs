@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use crate::cache::entries::{self, drop_entry, entry_in, folders};
+use crate::cache::entries::{self, drop_entry, folders};
+use crate::cache::entry::entry_in;
 use crate::cache::layout::{Cache, now};
 use crate::cache::leftovers::{drop_locks, last_touched, last_used_text, sources, texts};
 use crate::cache::lock::Lock;
@@ -378,7 +379,7 @@ mod tests {
         // As long as there is a build of a text, it stays.
         let mut entry = entries::tests::entry(Vec::new());
         entry.source = cache.layout().join("cells/aa/file");
-        cache.write(&compiled.join("entry.json"), &entries::text_of(&entry)).unwrap();
+        cache.write(&compiled.join("entry.json"), &crate::cache::entry::text_of(&entry)).unwrap();
         assert_eq!(names(&text(5)), ["v0"]);
         cache.remove(&compiled).unwrap();
         assert_eq!(names(&text(5)), ["aa"]);

@@ -9,6 +9,7 @@ pub mod staging;
 #[cfg(target_os = "linux")]
 pub mod pipe;
 pub mod images;
+pub mod entry;
 pub mod entries;
 pub mod provenance;
 pub mod parcel;

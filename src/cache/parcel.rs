@@ -4,7 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::entries::{self, Entry, has_its_digest, misfits, with_digest};
+use crate::cache::entries;
+use crate::cache::entry::{Entry, has_its_digest, misfits, parsed_entry, with_digest};
 use crate::cache::layout::{Cache, LARGEST_METADATA};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -100,7 +101,7 @@ pub fn unpack(cache: &Cache, content: &str, bytes: &[u8]) -> Result<PathBuf> {
     }
     let (header, library) =
         usize::try_from(length).ok().and_then(|at| rest.split_at_checked(at)).ok_or_else(damaged)?;
-    let entry = has_its_digest(header).then(|| entries::parsed_entry(header).ok()).flatten().ok_or_else(damaged)?;
+    let entry = has_its_digest(header).then(|| parsed_entry(header).ok()).flatten().ok_or_else(damaged)?;
     cache.prepare()?;
     let staging = cache.staging()?;
     let file = staging.path().join("library");

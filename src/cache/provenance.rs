@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::entries::{Entry, has_its_digest, with_digest};
+use crate::cache::entry::{Entry, has_its_digest, with_digest};
 use crate::cache::layout::{LARGEST_METADATA, copy_out};
 use crate::error::Result;
 

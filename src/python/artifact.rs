@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::convert::text;
-use crate::cache::entries::{self, Entry};
+use crate::cache::entry::{Entry, parsed_entry};
 use crate::engine;
 use crate::error;
 use crate::kernel::cell::Cell;
@@ -144,7 +144,7 @@ impl Artifact {
 
     /// Its metadata; none of a library of which nobody said anything.
     fn entry(&self) -> Option<&Entry> {
-        self.entry.get_or_init(|| entries::parsed_entry(&self.artifact.metadata).ok()).as_ref()
+        self.entry.get_or_init(|| parsed_entry(&self.artifact.metadata).ok()).as_ref()
     }
 
     /// An exported function, with the place where it stands in this kernel, which may be a copy of the one that was built.

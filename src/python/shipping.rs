@@ -10,7 +10,7 @@ use super::convert::{self, asked};
 use super::settings::{current_folder, opened};
 use super::watcher::{raised, watched};
 use crate::beside as library;
-use crate::cache::entries;
+use crate::cache::entry::entry_of;
 use crate::config::ancestors::Ancestors;
 use crate::digest::Digest;
 use crate::error;
@@ -77,7 +77,7 @@ pub(super) fn inplace(
     target: PathBuf,
 ) -> PyResult<()> {
     let artifact = artifact.plain();
-    let abi = entries::entry_of(&artifact.path).map(|entry| entry.abi).unwrap_or_default();
+    let abi = entry_of(&artifact.path).map(|entry| entry.abi).unwrap_or_default();
     let request = asked(kernel, artifact.module.clone(), abi, settings)?;
     library::copy_out(&request, artifact, &target).map_err(|e| raised(py, e))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cache::entries::parsed_entry;
+use crate::cache::entry::parsed_entry;
 use crate::engine::{Request, found, resolve};
 use crate::error::Result;
 use crate::freshness::fingerprint::Fingerprint;
