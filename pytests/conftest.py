@@ -112,10 +112,8 @@ def own_place(shared_cache: Path, common: Path) -> tuple[Path, Path]:
     if not seed.exists():
         _remove(folder)
         _copy(common / "seed", folder)
-        # The second one leaves PyO3's half of what most tests have for a kernel.
-        for name in ("plain", "k"):
-            write(common / worker, {f"{name}.rs": "// rsimport\nuse pyo3::prelude::*;\n" + value(2)})
-            _build(common / worker / f"{name}.rs", folder)
+        write(common / worker, {"plain.rs": "// rsimport\nuse pyo3::prelude::*;\n" + value(2)})
+        _build(common / worker / "plain.rs", folder)
         _copy(folder, seed)
     return folder, seed
 
