@@ -8,7 +8,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
            $(wildcard labextension/data/share/jupyter/labextensions/rsimport/* labextension/data/share/jupyter/labextensions/rsimport/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
+.PHONY: help setup tools demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
         docs-site docs-pictures ship wheel fuzz faults types accept-analyzer clean
 
 help: ## list the targets
@@ -23,6 +23,8 @@ $(VENV)/installed: $(BIN)/python $(SOURCES)
 	@echo "compiling the engine and installing the package into $(VENV); this takes a minute or two"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check .
 	@touch $@
+
+tools: $(VENV)/tools ## install what the tests and checks need as well
 
 # The package is there already, so that only what its extra asks for is fetched.
 $(VENV)/tools: $(VENV)/installed

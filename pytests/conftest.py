@@ -171,18 +171,24 @@ def kernel(project: Path) -> Callable[..., Path]:
     return write_kernel
 
 
+@pytest.fixture(scope="session")
+def stub(common: Path, shared_cache: Path) -> Path:
+    """The folder of a PyO3 that compiles at once (see `stub_pyo3`)."""
+    folder = common / "stub"
+    with _locked(common / "lock"):
+        if not folder.exists():
+            write(folder, CRATE)
+    return folder
+
+
 @pytest.fixture
-def stub_kernel(common: Path, kernel: Callable[..., Path]) -> Callable[..., Path]:
+def stub_kernel(stub: Path, kernel: Callable[..., Path]) -> Callable[..., Path]:
     """Writes a kernel whose `value()` gives a number, for a PyO3 that compiles at once (see `stub_pyo3`).
 
     What comes besides are lines for its manifest block. For tests in which PyO3 would be compiled once more.
     """
 
     def write_kernel(number: object, *lines: str, more: str = "", name: str = "k") -> Path:
-        stub = common / "stub"
-        with _locked(common / "lock"):
-            if not stub.exists():
-                write(stub, CRATE)
         manifest = block("[dependencies]", dependency(stub), *lines)
         return kernel(name, more + module(number, name), block=manifest, prelude=False)
 
@@ -206,6 +212,21 @@ def crate(project: Path) -> Callable[..., Path]:
             body += MODULE.format(name)
         body = f"{lead}use pyo3::prelude::*;\n{body}\n// {token}\n"
         write(root, {"Cargo.toml": head + manifest + AS_FOR_STUBS, "src/lib.rs": body})
+        return root
+
+    return write_crate
+
+
+@pytest.fixture
+def stub_crate(stub: Path, project: Path) -> Callable[..., Path]:
+    """Writes a crate `k` whose `value()` gives a number, for a PyO3 that compiles at once."""
+
+    def write_crate(number: object, *lines: str, folder: Path | None = None) -> Path:
+        root = (folder or project) / "k"
+        head = package("k") + '\n[lib]\ncrate-type = ["cdylib"]\n\n[dependencies]\n'
+        manifest = "\n".join([dependency(stub), *lines, ""])
+        text = f"// rsimport\n{module(number)}// {uuid.uuid4().hex}\n"
+        write(root, {"Cargo.toml": head + manifest, "src/lib.rs": text})
         return root
 
     return write_crate

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -310,14 +311,22 @@ def without_network(folder: Path) -> dict[str, str | None]:
     }
 
 
+def needs(module: str) -> None:
+    """Skips the tests of a file where a package is missing, which most workers never import."""
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not installed", allow_module_level=True)
+
+
+@cache
 def other_pythons() -> list[str]:
     """Interpreters of other versions on this machine that the abi3 engine supports."""
     names = [f"python3.{minor}" for minor in range(10, 15)]
     roots = [Path.home() / ".pyenv/versions", Path.home() / ".local/share/uv/python"]
-    candidates = [shutil.which(name) for name in names]
+    # What pyenv puts in their place takes longer than they do, and they are among its versions.
+    candidates = [path for path in map(shutil.which, names) if path and ".pyenv/shims" not in path]
     candidates += [str(path) for root in roots for path in sorted(root.glob("*/bin/python3"))]
     versions: dict[str, str] = {}
-    for candidate in filter(None, candidates):
+    for candidate in candidates:
         ask = [candidate, "-c", "import sys; print(sys.implementation.name, *sys.version_info[:2])"]
         answer = subprocess.run(ask, capture_output=True, text=True, timeout=LIMIT).stdout.split()
         if answer[:2] == ["cpython", "3"] and 10 <= int(answer[2]) != sys.version_info[1]:

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from helpers import LIMIT, wait_for
+from helpers import ALONE, LIMIT, wait_for
 
 pytest.importorskip("pyperf", reason="the extra `bench` is not installed")
 
@@ -53,64 +53,64 @@ def waiting(steps, r, x):
 """
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nowhere.rs::f"], "nowhere.rs: there is no such kernel"),
-        (["nowhere.rs::f"], "in its folder are broken.rs, k.rs"),
-        (["k.rs"], "names no function"),
-        (["broken.rs::f"], "kernel `broken` does not compile"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5, y=1"], "unexpected keyword argument 'y'"),
-        (["k.rs::logistic", "--args", "9, 3.9, x=0.5"], 'hint: --args "steps=9, r=3.9, x=0.5"'),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "r"], "`r` is a float"),
-        (["k.rs::total", "--args", "values='abc'", "--batch", "values"], "`values` is a str"),
-        (
-            ["k.rs::total", "--args", "values=[1.0, 'a']", "--batch", "values"],
-            "does not take these arguments",
-        ),
-        (["k.rs::panicking", "--args", "steps=9"], "panicking panics: too many steps"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "steps", "--plot", "a.gif"],
-            "pictures can be .svg, .png, .pdf",
-        ),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "nowhere:logistic"],
-            "No module named 'nowhere'",
-        ),
-        (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
-        (["k.rs::nope"], "it has logistic, panicking, total"),
-        (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
-        (["k.rs::logistic", "--args", "steps=1, r='a', x=1.0"], "does not take these arguments"),
-        (["k.rs::logistic", "--args", "steps="], "cannot be read"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--batch", "n"], "has no argument `n`"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:nope"],
-            "cannot be imported",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline"], "names no function"),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:other"], "disagree"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--python", "baseline:failing"],
-            "raises KeyError",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"], "no function `nope`"),
-        (
-            ["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--nogil", "nope"],
-            "it has logistic, panicking",
-        ),
-        (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5", "--plot", "a.svg"], "nothing to draw"),
-        (["k.rs::panicking", "--args", "steps=9", "--batch", "steps"], "too many steps"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_bad_input_is_one_clear_line(kernel, cli, project, arguments, said):
+WHOLE = ["--args", "steps=9, r=3.9, x=0.5"]
+
+WRONG: list[tuple[list[str], str | tuple[str, ...]]] = [
+    (["nowhere.rs::f"], ("nowhere.rs: there is no such kernel", "in its folder are broken.rs, k.rs")),
+    (["k.rs"], "names no function"),
+    (["broken.rs::f"], "kernel `broken` does not compile"),
+    (["k.rs::logistic", "--args", "steps=9, r=3.9, x=0.5, y=1"], "unexpected keyword argument 'y'"),
+    (["k.rs::logistic", "--args", "9, 3.9, x=0.5"], 'hint: --args "steps=9, r=3.9, x=0.5"'),
+    (["k.rs::logistic", *WHOLE, "--batch", "r"], "`r` is a float"),
+    (["k.rs::total", "--args", "values='abc'", "--batch", "values"], "`values` is a str"),
+    (["k.rs::total", "--args", "values=[1.0, 'a']", "--batch", "values"], "does not take these arguments"),
+    (["k.rs::panicking", "--args", "steps=9"], "panicking panics: too many steps"),
+    (["k.rs::logistic", *WHOLE, "--batch", "steps", "--plot", "a.gif"], "pictures can be .svg, .png, .pdf"),
+    (["k.rs::logistic", *WHOLE, "--python", "nowhere:logistic"], "No module named 'nowhere'"),
+    (["k.rs::logistic", "--json", "nowhere/a.json"], "there is no such folder"),
+    (["k.rs::nope"], "it has logistic, panicking, total"),
+    (["k.rs::logistic", "--args", "steps=1"], "missing a required argument"),
+    (["k.rs::logistic", "--args", "steps=1, r='a', x=1.0"], "does not take these arguments"),
+    (["k.rs::logistic", "--args", "steps="], "cannot be read"),
+    (["k.rs::logistic", *WHOLE, "--batch", "n"], "has no argument `n`"),
+    (["k.rs::logistic", *WHOLE, "--python", "baseline:nope"], "cannot be imported"),
+    (["k.rs::logistic", *WHOLE, "--python", "baseline"], "names no function"),
+    (["k.rs::logistic", *WHOLE, "--python", "baseline:other"], "disagree"),
+    (["k.rs::logistic", *WHOLE, "--python", "baseline:failing"], "raises KeyError"),
+    (["k.rs::logistic", *WHOLE, "--nogil", "nope"], ("no function `nope`", "it has logistic, panicking")),
+    (["k.rs::logistic", *WHOLE, "--plot", "a.svg"], "nothing to draw"),
+    (["k.rs::panicking", "--args", "steps=9", "--batch", "steps"], "too many steps"),
+]
+"""Words of the command, and what is said of them."""
+
+ASKED = """
+import json, os, sys
+import rsimport._cli, rsimport.bench._command
+
+for number, words in enumerate(json.load(open("asked.json"))):
+    if not os.fork():
+        os.dup2(os.open(f"{number}.said", os.O_WRONLY | os.O_CREAT), 2)
+        os.dup2(2, 1)
+        sys.exit(rsimport._cli.main(words))
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+"""Asks all of it, each in a process of its own. What they import takes longer than what they do."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_bad_input_is_one_clear_line(kernel, run, project):
     kernel("k", BODY, own=False)
     kernel("broken", "#[pyfunction]\nfn f() -> u64 { 0.5 }\n")
     (project / "baseline.py").write_text(BASELINE)
-    seen = cli("bench", *arguments, "--quick")
-    assert seen.returncode == 1 and "Traceback" not in seen.text
-    errors = [line for line in seen.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and said in seen.stderr
+    asked = [["bench", *words, "--quick"] for words, _ in WRONG]
+    (project / "asked.json").write_text(json.dumps(asked))
+    assert run(ASKED).out.split() == ["1"] * len(WRONG)
+    for number, (words, said) in enumerate(WRONG):
+        seen = (project / f"{number}.said").read_text()
+        errors = [line for line in seen.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1 and "Traceback" not in seen, (words, seen)
+        for part in (said,) if isinstance(said, str) else said:
+            assert part in seen, (words, seen)
 
 
 def test_the_command_prints_and_writes_what_it_found(kernel, cli, project):
@@ -183,11 +183,11 @@ def test_the_fixture_keeps_the_figures_of_a_crossing(kernel, run, project):
     kernel("k", BODY, own=False)
     (project / "baseline.py").write_text(BASELINE)
     (project / "test_pays.py").write_text(PAYS)
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_pays.py"]
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "rsimport", "test_pays.py"]
     # pytest-benchmark measures nothing beside others.
-    alone = {name: None for name in os.environ if name.startswith("PYTEST_")}
-    run([*command, "--benchmark-json=kept.json"], env=alone)
+    alone = {name: None for name in os.environ if name.startswith("PYTEST_")} | ALONE
+    run([*command, "-p", "benchmark", "--benchmark-json=kept.json"], env=alone)
     (kept,) = json.loads((project / "kept.json").read_text())["benchmarks"]
     assert kept["extra_info"]["rsimport"]["points"][-1]["steps"] == 100
-    without = run([*command, "-p", "no:benchmark"], env=alone, check=False)
+    without = run(command, env=alone, check=False)
     assert without.returncode == 1 and "needs pytest-benchmark" in without.text

@@ -6,7 +6,6 @@ row changes something and tells who builds again; what is built has to come to t
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from helpers import LIMIT, block, package, write
-from stub_pyo3 import CRATE, dependency, module
+from stub_pyo3 import dependency, module
 
 from rsimport import _engine
 from rsimport._python import ABI, interpreter
@@ -162,17 +161,6 @@ def loaded(library: str) -> int:
     assert spec is not None
     value: int = module_from_spec(spec).value()
     return value
-
-
-@pytest.fixture(scope="module")
-def stub(common: Path, shared_cache: Path) -> Path:
-    """A PyO3 that compiles at once."""
-    folder = common / "stub"
-    with (common / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            write(folder, CRATE)
-    return folder
 
 
 def lib(body: str) -> str:

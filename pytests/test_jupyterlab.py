@@ -10,22 +10,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import LIMIT, wait_for
+from helpers import LIMIT, needs, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 if CHROMIUM is None:
     pytest.skip("no browser is installed: apt-get install chromium", allow_module_level=True)
 
-playwright = pytest.importorskip("playwright.sync_api")
-# It takes seconds to import, which most workers never need.
-if find_spec("jupyterlab") is None:
-    pytest.skip("JupyterLab is not installed", allow_module_level=True)
+needs("playwright")
+needs("jupyterlab")
 
 MILLISECONDS = int(LIMIT * 1000)
 PICTURES = os.environ.get("DOCS_PICTURES")
@@ -82,7 +79,9 @@ def lab(project: Path, tmp_path: Path, shared_cache: Path) -> Iterator[str]:
 @pytest.fixture
 def page(lab: str) -> Iterator[Any]:
     """The notebook in a browser."""
-    with playwright.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1080, "height": 800}, device_scale_factor=2)
         # On a slow machine JupyterLab may ask which kernel it shall start; what it proposes is right.
@@ -97,6 +96,8 @@ def page(lab: str) -> Iterator[Any]:
 
 def run_cell(page: Any, number: int, text: str) -> Any:
     """Types a cell, runs it, and returns what is shown below it once it has ended."""
+    from playwright.sync_api import expect
+
     cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
     prompt = cell.locator(".jp-InputPrompt").first
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
@@ -107,14 +108,14 @@ def run_cell(page: Any, number: int, text: str) -> Any:
         page.keyboard.insert_text(text)
         page.keyboard.press("Shift+Enter")
         try:
-            playwright.expect(prompt).not_to_have_text(before, timeout=MILLISECONDS / ATTEMPTS)
+            expect(prompt).not_to_have_text(before, timeout=MILLISECONDS / ATTEMPTS)
         except AssertionError:
             # While the page is still being put together, a key press may be lost.
             if attempt == ATTEMPTS - 1:
                 raise
         else:
             break
-    playwright.expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=MILLISECONDS)
+    expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=MILLISECONDS)
     return cell.locator(".jp-OutputArea-output")
 
 

@@ -53,8 +53,8 @@ def test_a_rebuild_says_what_changed(kernel, run, project, edited, expected):
     assert expected in message
 
 
-def test_a_rebuild_for_another_profile_says_so(kernel, run):
-    kernel("k", value(1))
+def test_a_rebuild_for_another_profile_says_so(stub_kernel, run):
+    stub_kernel(1)
     records(run)
     ((_, _, message),) = records(run, env={"RSIMPORT_PROFILE": "dev"})
     assert "profile changed from release to dev" in message

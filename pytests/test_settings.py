@@ -236,14 +236,14 @@ def test_settings_given_to_install_hold_for_imports(kernel, run):
     assert run(program).out == "1 dev"
 
 
-def test_features_and_rustflags_reach_a_crate(crate, run):
-    crate("k", value('cfg!(feature = "loud") as i64'), manifest="[features]\nloud = []\n")
+def test_features_and_rustflags_reach_a_crate(stub_crate, run):
+    stub_crate('i64::from(cfg!(feature = "loud")) + 2 * i64::from(cfg!(told))', "[features]", "loud = []")
     program = """
         import rsimport
-        for features in ([], ["loud"]):
-            print(rsimport.imp_from_filepath("k", features=features).value())
+        for settings in ({}, {"features": ["loud"]}, {"rustflags": ["--cfg=told"]}):
+            print(rsimport.imp_from_filepath("k", **settings).value())
     """
-    assert run(program).out.split() == ["0", "1"]
+    assert run(program).out.split() == ["0", "1", "2"]
 
 
 def test_an_unknown_profile_is_an_error_that_names_it(kernel, run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers import block, line_of, write
+from helpers import QUICK, block, line_of, write
 
 MADE = """
 use pyo3::pyfunction as export;
@@ -297,7 +297,9 @@ def test_another_crates_prelude_is_not_pyo3s(kernel, run):
 
 
 def test_a_renamed_pyo3_is_called_by_its_name(kernel, run):
-    manifest = block("[dependencies]", 'py = { package = "pyo3", version = "0.30" }')
+    renamed = 'py = { package = "pyo3", version = "0.30", features = ["experimental-inspect"] }'
+    # With a feature and a profile that it needs not, its macros are those that crates have compiled.
+    manifest = block("[dependencies]", renamed, *QUICK.splitlines())
     body = '#[py::pyfunction]\n#[pyo3(crate = "::py")]\nfn value() -> i64 {\n    8\n}\n'
     kernel("k", body, block=manifest, prelude=False)
     assert run("import rsimport.import_hook, k; print(k.value())").out == "8"

@@ -316,9 +316,9 @@ def test_doctor_names_what_is_ignored(cli, shared, spy):
     assert seen.returncode == 1 and "cp -R" in seen.stderr
 
 
-def test_a_workspace_that_a_cargo_reads_all_the_same_makes_no_kernel(crate, run, shared):
+def test_a_workspace_that_a_cargo_reads_all_the_same_makes_no_kernel(stub_crate, run, shared):
     """The variable that keeps cargo from looking above is its own, and another cargo may not know it."""
-    folder = crate("k", value(5), folder=shared / "mine")
+    folder = stub_crate(5, folder=shared / "mine")
     cargo = shared / "mine/cargo"
     late = '[workspace]\nmembers = ["mine/k"]\n'
     forgets = f"exec env -u __CARGO_TEST_ROOT {shutil.which('cargo')}"

@@ -8,9 +8,6 @@ from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from rsimport import _engine
 
@@ -20,6 +17,11 @@ if TYPE_CHECKING:
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[str]], *, elided: str = "") -> None:
     """Prints a table. On a terminal the column `elided` gives up its beginning, so that a row is one line."""
+    # A third of what all other commands would take to start.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console()
     if not console.is_terminal:
         # Whatever reads a pipe wants one line for each row, however long.

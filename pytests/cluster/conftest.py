@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from helpers import LIMIT, alive, gone, write
+from helpers import LIMIT, alive, gone, needs, write
 
-pytest.importorskip("distributed")
+needs("distributed")
 
 FORKER = """
 import json, os, runpy, signal, sys

@@ -12,15 +12,14 @@ import pytest
 
 from cluster.conftest import Cluster
 
-dask = pytest.importorskip("dask")
-pytest.importorskip("distributed")
-
 WORDS = random.Random(5).choices([f"w{n}" for n in range(200)], weights=range(200, 0, -1), k=3000)
 SIZES = [len(word) for word in WORDS]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def in_threads() -> Iterator[None]:
+    import dask
+
     with dask.config.set(scheduler="threads"):
         yield
 
@@ -39,6 +38,8 @@ def frame() -> Any:
 
 
 def tables() -> list[Any]:
+    import dask
+
     pyarrow = pytest.importorskip("pyarrow")
     table = pyarrow.table({"word": WORDS, "size": SIZES})
     return [dask.delayed(table.slice(at, 400)) for at in range(0, len(WORDS), 400)]

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers import Result, line_of, other_pythons, wait_for, write
+from helpers import ALONE, Result, line_of, other_pythons, wait_for, write
 
 import rsimport
 
@@ -234,7 +235,8 @@ def test_examples_in_the_documentation_run_as_doctests(tested: Path, cli: Cli) -
 
 
 def test_pytest_collects_them_if_it_is_asked_to(tested: Path, run: Callable[..., Result]) -> None:
-    pytest_here = ["-m", "pytest", "-p", "no:cacheprovider", "-v"]
+    pytest_here = ["-m", "pytest", "-p", "no:cacheprovider", "-v", "-p", "rsimport"]
+    run = partial(run, env=ALONE)
     write(tested.parent, {"test_python.py": "def test_python():\n    pass\n"})
     assert "1 passed" in run(pytest_here).stdout
     seen = run([*pytest_here, "--rsimport-tests", "-rs"], check=False)

@@ -5,6 +5,7 @@ use std::path::Path;
 use cargo_metadata::diagnostic::{Diagnostic as Message, DiagnosticLevel, DiagnosticSpan};
 
 use crate::error::{Diagnostic, Error, Kind};
+use crate::expander::stand_in::REFUSAL;
 use crate::kernel::cell::is_label;
 use crate::kernel::manifest::Manifest;
 use crate::kernel::source::Source;
@@ -98,6 +99,13 @@ pub fn unstage(diagnostics: &mut [Diagnostic], staged: &Path, real: &Path) {
 
 /// The error for a compilation that failed with these diagnostics.
 pub fn compile_error(source: &Source, mut diagnostics: Vec<Diagnostic>) -> Error {
+    // What rustc cannot read, as `'text'`, the engine cannot read either. PyO3's own macros would be compiled only for the
+    // user to be told the same; what comes behind the refusal follows from it.
+    if let Some(refused) = diagnostics.iter().position(|d| d.message.contains(REFUSAL))
+        && diagnostics[..refused].iter().any(|d| d.level == "error" && is_users(source, d))
+    {
+        diagnostics.truncate(refused);
+    }
     // What is wrong in a function is wrong once more in the module that was generated below the user's last line.
     if diagnostics.iter().any(|d| d.level == "error" && is_users(source, d)) {
         diagnostics.retain(|d| is_users(source, d));
@@ -223,6 +231,28 @@ mod tests {
             assert!(disk_full(text), "{text}");
         }
         assert!(!disk_full("collect2: fatal error: ld terminated with signal 9 [Killed]"));
+    }
+
+    #[test]
+    fn what_rustc_could_not_read_is_told_without_the_refusal_that_follows_from_it() {
+        let source = Source { text: "fn f() {}\n".into(), ..source() };
+        let said = |message: &str| Diagnostic {
+            level: "error".into(),
+            message: message.into(),
+            file: Some("/k/a.rs".into()),
+            line: Some(1),
+            code: None,
+            column: Some(1),
+            ansi: String::new(),
+        };
+        let told = |messages: &[&str]| {
+            let error = compile_error(&source, messages.iter().map(|message| said(message)).collect());
+            error.diagnostics.into_iter().map(|found| found.message).collect::<Vec<_>>()
+        };
+        let (wrong, refused) =
+            ("character literal may only contain one codepoint", format!("{REFUSAL}: it was refused"));
+        assert_eq!(told(&[wrong, &refused, "cannot find function `f`"]), [wrong]);
+        assert_eq!(told(&[&refused, wrong]), [&refused, wrong]);
     }
 
     #[test]
