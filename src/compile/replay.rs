@@ -1,6 +1,7 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
 use crate::compile::ahead::Ahead;
+use crate::compile::apart::Apart;
 use crate::compile::instructions;
 use crate::compile::job::Built;
 use crate::compile::plan::Plan;
@@ -40,6 +41,8 @@ pub struct Replay<'a> {
     pub expander: Option<&'a Server>,
     /// The flags for the kernel's own rustc.
     pub flags: &'a [String],
+    /// The other half, where only the linker knows of it.
+    pub apart: Option<&'a Apart>,
 }
 
 impl Replay<'_> {
@@ -52,7 +55,7 @@ impl Replay<'_> {
             return self.compile(scratch, flags, &[], observer);
         }
         let linked = self.compile(scratch, flags, &link, observer)?;
-        if linked.is_some() {
+        if linked.is_some() || self.apart.is_some() {
             return Ok(linked);
         }
         let result = self.compile(scratch, flags, &[], observer)?;
@@ -61,6 +64,11 @@ impl Replay<'_> {
             self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
         }
         Ok(result)
+    }
+
+    /// Is it linked by the compiler's own linker, started ahead, so that it can wait?
+    pub fn links_itself(&self) -> bool {
+        cfg!(target_os = "linux") && !self.link_flags(self.flags).is_empty()
     }
 
     /// The flags that make rustc call its own linker, for which `cc` is asked once; empty where it is not to.
@@ -89,8 +97,13 @@ impl Replay<'_> {
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
         let (group, before) = (Group::new(), spent());
         let linker = linker::program(link).map(|program| toolchain.compiler(program, recipe.folder()));
-        let ahead = linker.and_then(|linker| Ahead::start(linker, task.cache, task.staging.path(), &group));
-        let asking = ahead.iter().map(Ahead::flag);
+        let awaited = self.apart.map(Apart::awaited);
+        let start = |linker| Ahead::start(linker, task.cache, task.staging.path(), &group, awaited.clone());
+        let ahead = linker.and_then(start);
+        if ahead.is_none() && !awaited.is_none_or(|awaited| *awaited.wait()) {
+            return Ok(None);
+        }
+        let asking = ahead.iter().map(Ahead::flag).chain(self.apart.map(Apart::flag));
         let own_flags = &flags.iter().chain(link).cloned().chain(asking).collect::<Vec<_>>();
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
