@@ -76,7 +76,7 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let form = match wanted && plain == 0 {
         true if config.settings.reuse_glue => Form::Halves { fast },
         true => Form::Pieces,
-        false if task.is_provisional && config.settings.reuse_glue => Form::Apart { fast },
+        false if task.is_provisional && config.settings.reuse_glue && task.python.calls_init() => Form::Apart { fast },
         false => whole,
     };
     let mut view = View::of(source, &config.manifest, cache, work, form)?;

@@ -285,6 +285,27 @@ mod tests {
     }
 
     #[test]
+    fn halves_that_are_compiled_apart_have_the_same_types_and_no_classes() {
+        let apart = |text: &str| {
+            let (path, base) = ("/k/a.rs".into(), "/k".into());
+            let source = Source { path, base, module: "a".into(), text: text.into(), manifest: None };
+            let manifest = Manifest::of_kernel(&source.path, text).unwrap();
+            halves(&source, text, &syn::parse_file(text).unwrap(), &manifest, Making { fast: true, apart: true })
+        };
+        let text =
+            "use pyo3::types::PyList as L;\n#[pyfunction] fn f<'py>(l: &Bound<'py, L>) -> PyResult<u8> { Ok(1) }\n";
+        let made = apart(text).unwrap();
+        let user = format!("{}\n{}", made.text, made.below);
+        for half in [&made.glue.text, &user] {
+            syn::parse_file(half).unwrap();
+            assert!(half.contains("pub type F0 = for<'py> fn(&Bound<'py, L>, ) -> PyResult<u8>;"), "{half}");
+            assert!(half.contains("use ::pyo3::types::PyList as L;"), "{half}");
+        }
+        assert!(made.glue.is_apart && user.contains("\"PyInit_a\"") && !user.contains(CRATE));
+        assert_eq!(apart("#[pyclass] struct C;"), None);
+    }
+
+    #[test]
     fn only_what_a_function_is_called_by_is_in_the_glue() {
         let glue = |text: &str| halved(text).unwrap().glue.text;
         let text = "//! Doc.\nuse std::fmt;\nconst N: u8 = 1;\n#[pyfunction]\nfn f(n: u8) -> u8 { n + N }\n";
