@@ -22,10 +22,10 @@ impl Apart {
     /// Starts a compiler that makes this object file.
     pub fn begin(command: Command, object: PathBuf) -> Option<Apart> {
         let (awaited, stopped) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
-        let (is_there, mut nobody) = (Arc::clone(&awaited), Nobody(Arc::clone(&stopped)));
+        let (is_there, mut nobody) = (Told(Arc::clone(&awaited)), Nobody(Arc::clone(&stopped)));
         let work = move || {
             let ended = run(command, &mut nobody, |_, _, _| {});
-            let _ = is_there.set(ended.is_ok_and(|status| status.success()));
+            let _ = is_there.0.set(ended.is_ok_and(|status| status.success()));
         };
         let thread = thread::Builder::new().name("rsimport-glue".to_owned()).spawn(work).ok()?;
         Some(Apart { object, awaited, stopped, thread: Some(thread) })
@@ -46,6 +46,15 @@ impl Drop for Apart {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
         let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Tells whoever waits, however the thread ends.
+struct Told(Awaited);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.0.set(false);
     }
 }
 
