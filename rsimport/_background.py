@@ -41,6 +41,9 @@ STAY = b"."
 LIMIT = 1800.0
 """Seconds after which a build is given up: nobody sees that it goes on, and some constants never end."""
 
+BOTH = "optimized and fast"
+"""What stands in the place of a tier where first the optimised build is wanted, then the fast one."""
+
 STUBS = "stubs"
 """What stands in the place of a tier where stubs are to be written."""
 
@@ -50,15 +53,22 @@ _waiting: dict[str, Waiting] = {}
 _started: list[Popen[bytes]] = []
 
 
-def optimize(kernel: str, module: str, settings: dict[str, object], key: str) -> None:
-    """Has the optimised build of a kernel made soon, whose fast build has this key."""
-    _schedule((kernel, module, settings, "optimized"), key)
+def optimize(kernel: str, module: str, settings: dict[str, object], key: str, *, first: bool = False) -> None:
+    """Has the optimised build of a kernel made soon, whose fast build has this key.
+
+    If that was the `first` one, and this is a session in which one edits, its first edit is prepared too.
+    """
+    _schedule((kernel, module, settings, BOTH if first and _is_session() else "optimized"), key)
 
 
 def prepare(kernel: str, module: str, settings: dict[str, object], key: str) -> None:
     """Has the first edit of a kernel prepared, if this is a session in which one edits."""
-    if hasattr(sys, "ps1") or "IPython" in sys.modules:
+    if _is_session():
         _schedule((kernel, module, settings, "fast"), key)
+
+
+def _is_session() -> bool:
+    return hasattr(sys, "ps1") or "IPython" in sys.modules
 
 
 def describe(kernel: str, module: str, settings: dict[str, object], key: str) -> None:
@@ -136,15 +146,18 @@ def main() -> None:
     signal(SIGINT, default_int_handler)  # What a shell starts in the background has Ctrl-C ignored.
     Thread(target=_stop_when_edited, args=(kernel,), daemon=True).start()
     Thread(target=_stop_when_orphaned, daemon=True).start()
-    quiet = {**settings, "tier": tier, "progress": False, "force_rebuild": False}
+    quiet = {**settings, "progress": False, "force_rebuild": False}
     # Nobody is there to be told; whoever imports the kernel again gets the same error from rustc.
     with suppress(RsimportError, KeyboardInterrupt, OSError):
         if tier == STUBS:
             # The toolbox stands above this module.
             import_module("rsimport.toolbox.stubs").keep_current(kernel, {**quiet, "tier": "fast"})
             return
-        # The optimised build that is there already must not pass for the fast one.
-        _engine.build(kernel, module, ABI, interpreter(), quiet, None, ahead=tier == "fast")
+        for one in ("optimized", "fast") if tier == BOTH else (tier,):
+            # The optimised build that is there already must not pass for the fast one.
+            _engine.build(
+                kernel, module, ABI, interpreter(), {**quiet, "tier": one}, None, ahead=one == "fast"
+            )
 
 
 def _in_main_interpreter() -> bool:
@@ -230,8 +243,10 @@ def _launch(function: str, argument: object, module: str = "_background") -> Non
 def _leave() -> None:
     for waiting in list(_waiting.values()):
         waiting.timer.cancel()
-        if waiting.leave() and waiting.task[-1] in ("optimized", STUBS):
-            _start(waiting.task)
+        kernel, module, settings, tier = waiting.task
+        if waiting.leave() and tier != "fast":
+            # Nobody edits any more.
+            _start((kernel, module, settings, "optimized" if tier == BOTH else tier))
     _let_go(STAY)
 
 

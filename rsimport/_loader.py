@@ -149,7 +149,8 @@ class KernelLoader(ExtensionFileLoader):
             if self.artifact.provisional:
                 from rsimport._background import optimize
 
-                optimize(self.kernel, module, self.settings, self.artifact.key)
+                first = self.artifact.built and self.artifact.reason == "first build"
+                optimize(self.kernel, module, self.settings, self.artifact.key, first=first)
             elif self.artifact.built and self.artifact.tier == "optimized":
                 from rsimport._background import prepare
 

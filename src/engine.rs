@@ -228,6 +228,9 @@ pub fn build(request: &Request, python: &Python, observer: &mut dyn Observer) ->
             cache: &resolved.cache,
             work: &resolved.cache.work(&identity),
             tier,
+            is_provisional: tier == Tier::Optimized
+                && resolved.tiers.contains(&Tier::Fast)
+                && resolved.config.settings.tier == "auto",
             variant: &resolved.fingerprint.variant(),
             staging: &staging,
             locked: lock.is_held(),

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, OnceLock};
 
 use crate::cache::layout::Cache;
 use crate::rustc::group::Group;
@@ -25,6 +26,9 @@ if [ "$first $second" = "-flavor gnu" ] && printf '"%s"\n' "$@" --fatal-warnings
 fi
 exec "$RSIMPORT_LINKER_PROGRAM" "$first" "$second" "$@"
 "#;
+/// What a linker needs besides, which others make: whether it is there, once that is known.
+pub type Awaited = Arc<OnceLock<bool>>;
+
 /// A linker that waits, and ends where it is not asked.
 pub struct Ahead {
     folder: PathBuf,
@@ -36,11 +40,17 @@ pub struct Ahead {
 impl Ahead {
     /// Starts a linker, to be asked by a compiler in the same group; nothing where that cannot be. The command has no
     /// arguments yet.
-    pub fn start(command: Command, cache: &Cache, staging: &Path, group: &Group) -> Option<Ahead> {
+    pub fn start(
+        command: Command,
+        cache: &Cache,
+        staging: &Path,
+        group: &Group,
+        awaited: Option<Awaited>,
+    ) -> Option<Ahead> {
         let (program, folder) = (PathBuf::from(command.get_program()), staging.join("linker"));
         let script = cache.write_script("linker", SCRIPT).ok()?;
         cache.empty(&folder).ok()?;
-        let asked = serving::start(command, &folder, group)?;
+        let asked = serving::start(command, &folder, group, awaited)?;
         Some(Ahead { folder, program, script, asked })
     }
 
@@ -70,6 +80,7 @@ mod serving {
     use std::thread;
     use std::time::Duration;
 
+    use super::Awaited;
     use crate::cache::pipe;
     use crate::rustc::group::Group;
 
@@ -77,7 +88,7 @@ mod serving {
     const MOMENT: Duration = Duration::from_micros(500);
 
     /// Starts a linker that has its pipes in a folder. Returns that in which it is asked.
-    pub fn start(mut command: Command, folder: &Path, group: &Group) -> Option<File> {
+    pub fn start(mut command: Command, folder: &Path, group: &Group, awaited: Option<Awaited>) -> Option<File> {
         let (asked, status) = (pipe::held(&folder.join("asked")).ok()?, pipe::held(&folder.join("status")).ok()?);
         let (arguments, list) = (folder.join("arguments"), folder.join("list"));
         pipe::make(&arguments).ok()?;
@@ -86,7 +97,7 @@ mod serving {
         group.admit(&mut command);
         let questions = asked.try_clone().ok()?;
         let mut linker = Linker(command.spawn().ok()?);
-        let serve = move || linker.serve(questions, status, &arguments, &list);
+        let serve = move || linker.serve(questions, status, &arguments, &list, awaited);
         thread::Builder::new().name("rsimport-linker".to_owned()).spawn(serve).ok()?;
         Some(asked)
     }
@@ -96,9 +107,20 @@ mod serving {
 
     impl Linker {
         /// Waits until it is asked or given up.
-        fn serve(&mut self, mut questions: File, mut status: File, arguments: &Path, list: &Path) {
+        fn serve(
+            &mut self,
+            mut questions: File,
+            mut status: File,
+            arguments: &Path,
+            list: &Path,
+            awaited: Option<Awaited>,
+        ) {
             let mut question = [0];
             if questions.read_exact(&mut question).is_err() || question != *b"\n" {
+                return;
+            }
+            if !awaited.is_none_or(|awaited| *awaited.wait()) {
+                let _ = status.write_all(b"1\n");
                 return;
             }
             while let Err(error) = pipe::fill(arguments, list) {
@@ -128,10 +150,11 @@ mod serving {
     use std::path::Path;
     use std::process::Command;
 
+    use super::Awaited;
     use crate::rustc::group::Group;
 
     /// Elsewhere there is none yet.
-    pub fn start(_: Command, _: &Path, _: &Group) -> Option<File> {
+    pub fn start(_: Command, _: &Path, _: &Group, _: Option<Awaited>) -> Option<File> {
         None
     }
 }
@@ -160,7 +183,7 @@ mod tests {
         let command = |program: &Path| Command::new(program);
         let linked = |arguments: &[&str]| {
             let staging = cache.staging().unwrap();
-            let ahead = Ahead::start(command(&program), &cache, staging.path(), &group).unwrap();
+            let ahead = Ahead::start(command(&program), &cache, staging.path(), &group, None).unwrap();
             let mut script = command(Path::new(ahead.flag().strip_prefix("-Clinker=").unwrap()));
             ahead.tell(&mut script);
             assert!(script.args(["-flavor", "gnu"]).args(arguments).status().unwrap().success());
@@ -187,7 +210,7 @@ mod tests {
         let program = cache.write_script("fake", "#!/bin/sh\necho $$ > \"$0.id\"\ncat \"${3#@}\"\n").unwrap();
         let (staging, group) = (cache.staging().unwrap(), Group::new());
         #[allow(clippy::disallowed_methods)]
-        let ahead = Ahead::start(Command::new(program), &cache, staging.path(), &group).unwrap();
+        let ahead = Ahead::start(Command::new(program), &cache, staging.path(), &group, None).unwrap();
         let id = || std::fs::read_to_string(root.path().join("v1/fake.id")).unwrap_or_default().trim().to_owned();
         let until = |done: &dyn Fn() -> bool| {
             (0..1000).any(|_| {

@@ -76,10 +76,12 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
     let form = match wanted && plain == 0 {
         true if config.settings.reuse_glue => Form::Halves { fast },
         true => Form::Pieces,
+        false if task.is_provisional && config.settings.reuse_glue && task.python.calls_init() => Form::Apart { fast },
         false => whole,
     };
     let mut view = View::of(source, &config.manifest, cache, work, form)?;
     let tried = match &view.glue {
+        Some(glue) if glue.is_apart => run_apart(task, &view, glue, observer)?,
         Some(glue) => run_half(task, &view, glue, observer)?,
         None if view.in_pieces => Some(run_compiler(task, &view, observer)),
         None => None,
@@ -89,7 +91,8 @@ fn compile_text(task: &Task<'_>, observer: &mut dyn Observer) -> Result<Built> {
             return Ok(told(built, view));
         }
         Some(Err(error)) if error.kind != Kind::Compile => return Err(error),
-        Some(_) => plain = REFUSED,
+        Some(_) if wanted => plain = REFUSED,
+        Some(_) => {}
         None => {}
     }
     if view.glue.is_some() || view.in_pieces {
@@ -215,7 +218,7 @@ fn run_half(task: &Task<'_>, view: &View, half: &Glue, observer: &mut dyn Observ
     let scratch = Scratch::enter(cache, work, task.staging, task.locked && !at_once)?;
     let Way { toolchain, rustc, plan, expander } = way;
     let flags = &task.half_flags(plan, view, &scratch, &library, at_once);
-    let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander: expander.as_ref() };
+    let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander: expander.as_ref(), apart: None };
     let built = call.run(&scratch, observer)?;
     scratch.leave(cache);
     if at_once && let Some(Ok(Built { seconds: Some(seconds), .. })) = &built {
@@ -224,6 +227,29 @@ fn run_half(task: &Task<'_>, view: &View, half: &Glue, observer: &mut dyn Observ
     // What is reached by a detour is optimised without it in the background, and so is what was compiled fast.
     let tier = if half.has_classes || !at_once { *tier } else { Tier::Optimized };
     Ok(built.map(|built| built.map(|built| Built { tier, ..built })))
+}
+
+/// Compiles both halves of a new kernel at the same time: the user's as it will stay, and the glue hardly optimised, so that
+/// such a build passes for a fast one. `None` where that cannot be.
+fn run_apart(task: &Task<'_>, view: &View, half: &Glue, observer: &mut dyn Observer) -> Result<Option<Result<Built>>> {
+    let Task { source, cache, work, .. } = task;
+    let way = &Way::of(task, observer)?;
+    let Some(recipe) = &way.recipe(task) else { return Ok(None) };
+    let Way { toolchain, rustc, plan, expander } = way;
+    let flags = &task.apart_flags(plan, view);
+    let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander: expander.as_ref(), apart: None };
+    if !call.links_itself() {
+        return Ok(None);
+    }
+    observer.progress(Phase::Kernel, 0, 1, &source.name());
+    let Some(apart) = &way.glue(task, recipe, &half.text).begun()? else { return Ok(None) };
+    let scratch = Scratch::enter(cache, work, task.staging, false)?;
+    let call = Replay { apart: Some(apart), ..call };
+    let built = call.run(&scratch, observer)?;
+    if let Some(Ok(Built { seconds: Some(seconds), .. })) = &built {
+        weight::keep(task, *seconds, true);
+    }
+    Ok(built.map(|built| built.map(|built| Built { tier: Tier::Fast, ..built })))
 }
 
 /// Compiles with PyO3's macros expanded here where that can be, and with PyO3's own where it cannot or went wrong.
@@ -249,7 +275,7 @@ fn run_way(task: &Task<'_>, view: &View, way: &Way, observer: &mut dyn Observer)
     if let Some(recipe) = &way.recipe(task) {
         observer.progress(Phase::Kernel, 0, 1, &source.name());
         let flags = &task.own_flags(plan, view, &scratch);
-        let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander };
+        let call = Replay { task, toolchain, rustc, plan, recipe, view, flags, expander, apart: None };
         if let Some(result) = call.run(&scratch, observer)? {
             scratch.leave(cache);
             return result.map_err(|error| view.restored(error));

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::compile::apart::Apart;
 use crate::compile::plan::Plan;
 use crate::compile::recipe::{Call, Recipe};
 use crate::compile::task::Task;
@@ -98,6 +99,21 @@ impl Keeper<'_> {
         }
         self.forget_others(&folder);
         Ok(found)
+    }
+
+    /// Starts to compile it for this build alone, hardly optimised; `None` where that cannot be.
+    pub fn begun(&self) -> Result<Option<Apart>> {
+        let Keeper { task, toolchain, recipe, .. } = self;
+        let folder = task.staging.path().join("apart");
+        let (root, object) = (folder.join("glue.rs"), folder.join("glue.o"));
+        task.cache.empty(&folder)?;
+        task.cache.write(&root, self.text.as_bytes())?;
+        let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
+        let own_flags = ["-Ccodegen-units=1".to_owned(), format!("--remap-path-prefix={}=", folder.display())];
+        let call = Call { crate_name: CRATE, root: &root, kernel_folder: None, output: &folder, own_flags: &own_flags };
+        recipe.fill_object(&mut command, &call, &object);
+        command.envs(self.expander.map(|expander| (VARIABLE, expander.folder())));
+        Ok(Apart::begin(command, object))
     }
 
     fn key(&self) -> String {

@@ -16,6 +16,7 @@ pub mod task;
 pub mod weight;
 pub mod linkable;
 pub mod ahead;
+pub mod apart;
 pub mod replay;
 pub mod glue;
 pub mod build;

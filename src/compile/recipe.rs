@@ -193,7 +193,22 @@ impl Recipe {
             _ if argument.starts_with("--emit=") => "--emit=link".to_owned(),
             _ => argument.clone(),
         };
-        let arguments = self.arguments.iter().map(of_library);
+        self.fill_other(command, call, of_library);
+    }
+
+    /// Fills a command that compiles an object file for one kernel to be linked with, hardly optimised.
+    pub fn fill_object(&self, command: &mut Command, call: &Call<'_>, object: &Path) {
+        let of_object = |argument: &String| match argument.as_str() {
+            "cdylib" => "rlib".to_owned(),
+            _ if argument.starts_with("--emit=") => format!("--emit=obj={}", object.display()),
+            _ => argument.clone(),
+        };
+        self.fill_other(command, call, of_object);
+        command.args(["-Copt-level=0", "-Cdebug-assertions=off", "-Coverflow-checks=off"]);
+    }
+
+    fn fill_other(&self, command: &mut Command, call: &Call<'_>, changed: impl Fn(&String) -> String) {
+        let arguments = self.arguments.iter().map(changed);
         command.arg("--crate-name").arg(call.crate_name).args(arguments).arg("--cap-lints=allow");
         command.arg(call.root).arg("--out-dir").arg(call.output).args(call.own_flags);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -1,6 +1,9 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
+use std::cell::Cell;
+
 use crate::compile::ahead::Ahead;
+use crate::compile::apart::Apart;
 use crate::compile::instructions;
 use crate::compile::job::Built;
 use crate::compile::plan::Plan;
@@ -8,9 +11,9 @@ use crate::compile::recipe::{Call, Recipe};
 use crate::compile::scratch::Scratch;
 use crate::compile::task::Task;
 use crate::config::abi::Platform;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::expander::server::{Server, VARIABLE};
-use crate::observer::Observer;
+use crate::observer::{Observer, Phase};
 use crate::rustc::cargo_notes::cargo_notes;
 use crate::rustc::collected::Collected;
 use crate::rustc::dep_info::DepInfo;
@@ -40,6 +43,8 @@ pub struct Replay<'a> {
     pub expander: Option<&'a Server>,
     /// The flags for the kernel's own rustc.
     pub flags: &'a [String],
+    /// The other half, where only the linker knows of it.
+    pub apart: Option<&'a Apart>,
 }
 
 impl Replay<'_> {
@@ -52,7 +57,7 @@ impl Replay<'_> {
             return self.compile(scratch, flags, &[], observer);
         }
         let linked = self.compile(scratch, flags, &link, observer)?;
-        if linked.is_some() {
+        if linked.is_some() || self.apart.is_some() {
             return Ok(linked);
         }
         let result = self.compile(scratch, flags, &[], observer)?;
@@ -61,6 +66,11 @@ impl Replay<'_> {
             self.task.cache.keep("toolchains", &name, &Vec::<String>::new());
         }
         Ok(result)
+    }
+
+    /// Is it linked by the compiler's own linker, started ahead, so that it can wait?
+    pub fn links_itself(&self) -> bool {
+        cfg!(target_os = "linux") && !self.link_flags(self.flags).is_empty()
     }
 
     /// The flags that make rustc call its own linker, for which `cc` is asked once; empty where it is not to.
@@ -89,8 +99,13 @@ impl Replay<'_> {
         let mut command = toolchain.compiler(recipe.rustc(), recipe.folder());
         let (group, before) = (Group::new(), spent());
         let linker = linker::program(link).map(|program| toolchain.compiler(program, recipe.folder()));
-        let ahead = linker.and_then(|linker| Ahead::start(linker, task.cache, task.staging.path(), &group));
-        let asking = ahead.iter().map(Ahead::flag);
+        let awaited = self.apart.map(Apart::awaited);
+        let start = |linker| Ahead::start(linker, task.cache, task.staging.path(), &group, awaited.clone());
+        let ahead = linker.and_then(start);
+        if ahead.is_none() && !awaited.is_none_or(|awaited| *awaited.wait()) {
+            return Ok(None);
+        }
+        let asking = ahead.iter().map(Ahead::flag).chain(self.apart.map(Apart::flag));
         let own_flags = &flags.iter().chain(link).cloned().chain(asking).collect::<Vec<_>>();
         let call = Call { crate_name: &plan.crate_name, root: view.root(), kernel_folder, output, own_flags };
         recipe.fill(&mut command, &call);
@@ -98,16 +113,23 @@ impl Replay<'_> {
         ahead.iter().for_each(|ahead| ahead.tell(&mut command));
         let mut collected = Collected::default();
         let mut silent = true;
+        let complained = Cell::new(false);
+        let observer = &mut Impatient { observer, is_over: &complained };
         let outcome = run_until(group, command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
                 && let Some(found) = from_rustc(line, view.names_folder(recipe.folder()))
             {
                 silent = false;
+                complained.set(self.apart.is_some());
                 collected.add(found);
             }
             // Behind messages there may be more of them.
             silent && pipe == Pipe::Err && linker::has_linked(line)
         });
+        if complained.get() {
+            // Of a half that will be compiled again nobody wants to know more.
+            return Ok(Some(Err(Error::new(Kind::Compile, "one half does not pass".to_owned()))));
+        }
         let (succeeded, taken) = match outcome {
             // What cannot be started may be another one by now, which cargo knows.
             Err(error) if error.kind == Kind::Toolchain => return Ok(None),
@@ -152,5 +174,25 @@ impl Replay<'_> {
             tier: task.tier,
             seconds: before.and_then(|before| Some(spent()? - before + taken?)),
         })))
+    }
+}
+
+/// Who stops as soon as something is over, too.
+struct Impatient<'a> {
+    observer: &'a mut dyn Observer,
+    is_over: &'a Cell<bool>,
+}
+
+impl Observer for Impatient<'_> {
+    fn interrupted(&mut self) -> bool {
+        self.is_over.get() || self.observer.interrupted()
+    }
+
+    fn progress(&mut self, phase: Phase, done: usize, total: usize, detail: &str) {
+        self.observer.progress(phase, done, total, detail);
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.observer.warning(text);
     }
 }

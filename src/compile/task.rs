@@ -32,6 +32,8 @@ pub struct Task<'a> {
     pub work: &'a Path,
     /// How much it is optimised.
     pub tier: Tier,
+    /// Will it do for now if only the user's own text is optimised?
+    pub is_provisional: bool,
     /// Names the variant of the kernel (profile, flags, ABI): each has incremental data of its own.
     pub variant: &'a str,
     /// Where the library goes.
@@ -49,6 +51,11 @@ impl Task<'_> {
             true => self.flags(Tier::Optimized, plan, view).chain([half]).collect(),
             false => self.own_flags(plan, view, scratch).into_iter().chain([half]).collect(),
         }
+    }
+
+    /// The flags for the rustc of the user's half, of which only the linker knows the other.
+    pub fn apart_flags(&self, plan: &Plan, view: &View) -> Vec<String> {
+        self.flags(Tier::Optimized, plan, view).collect()
     }
 
     /// The flags for the kernel's own rustc.

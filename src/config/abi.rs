@@ -24,6 +24,12 @@ pub struct Python {
 }
 
 impl Python {
+    /// Does it call a function of the module's name for a module? Since 3.15 that is another one.
+    pub fn calls_init(&self) -> bool {
+        let minor = self.version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+        minor.is_some_and(|minor| minor < 15)
+    }
+
     /// The file that `PYO3_CONFIG_FILE` names. With it PyO3's build script starts no interpreter, and the same Python
     /// in another virtual environment gives the same text, so that the compiled dependencies are shared.
     pub fn pyo3_config(&self) -> String {

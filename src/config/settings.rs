@@ -100,7 +100,7 @@ settings! {
     features: Vec<String> = Vec::new(), List, in_kernel;
     /// Name of the rustup toolchain to build with; empty means rustup's own choice.
     toolchain: String = "", Str, in_kernel;
-    /// How much to optimise: `auto` loads an edit fast and optimises it in the background, `optimized` waits, `fast` stays.
+    /// How much to optimise: `auto` loads edits and new kernels fast and optimises them in the background, `optimized` waits, `fast` stays.
     tier: String = "auto", Str, in_kernel;
     /// Put C functions in front of PyO3's where that makes calls faster; `false` leaves every call to PyO3.
     fast_calls: bool = true, Bool, in_kernel;

@@ -19,7 +19,7 @@ use crate::kernel::mod_files::{Place, place};
 use crate::kernel::source::Source;
 use crate::kernel::syntax;
 use crate::paths::{followed, normal};
-use crate::stage::glue::{Glue, Halves, halves};
+use crate::stage::glue::{Glue, Halves, Making, halves};
 use crate::stage::pymodule;
 use crate::stage::split::{LONG, pieces};
 
@@ -61,6 +61,11 @@ pub enum Form {
         /// Are there to be functions for fast calls?
         fast: bool,
     },
+    /// In two halves that are compiled at the same time where that is possible, else in one piece.
+    Apart {
+        /// Are there to be functions for fast calls?
+        fast: bool,
+    },
 }
 
 /// Decides what rustc is given for a kernel file, with a text below what the user wrote.
@@ -69,15 +74,21 @@ pub fn stage(source: &Source, manifest: &Manifest, form: Form, below: &str) -> R
     let text = readable(source, manifest);
     let file = syntax::parse(&text);
     let name = PathBuf::from(source.path.file_name().unwrap_or_default());
-    if let (Form::Halves { fast }, Some(file)) = (form, &file)
+    let making = match form {
+        Form::Halves { fast } => Some(Making { fast, apart: false }),
+        Form::Apart { fast } => Some(Making { fast, apart: true }),
+        _ => None,
+    };
+    if let (Some(making), Some(file)) = (making, &file)
         && text.lines().count() < LONG
-        && let Some(Halves { text, below, glue }) = halves(source, &text, file, manifest, fast)
+        && let Some(Halves { text, below, glue }) = halves(source, &text, file, manifest, making)
     {
         let files = copies(source, name, &text, &[&below]);
         let glue = Some(glue);
-        return Ok(Stage::Copies(Staged { files, in_pieces: false, is_fast: fast, glue, warnings: Vec::new() }));
+        return Ok(Stage::Copies(Staged { files, in_pieces: false, is_fast: making.fast, glue, warnings: Vec::new() }));
     }
-    let generated = pymodule::generated(source, &text, file.as_ref(), manifest, form == Form::Fast)?;
+    let is_fast = matches!(form, Form::Fast | Form::Apart { fast: true });
+    let generated = pymodule::generated(source, &text, file.as_ref(), manifest, is_fast)?;
     let may_be_cut = matches!(form, Form::Pieces | Form::Halves { .. });
     let cut = file.filter(|_| may_be_cut).and_then(|file| pieces(&text, &file));
     // rustc would look for what belongs to a cell beside the cell's file in the cache.

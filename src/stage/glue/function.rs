@@ -33,7 +33,8 @@ pub struct Place<'a, 'b> {
 
 /// A function for Python.
 pub struct Function<'a> {
-    name: String,
+    /// Its name.
+    pub name: String,
     /// The class that it is a method of.
     pub class: Option<usize>,
     /// Does it take its object, and may it change it?
@@ -46,7 +47,7 @@ pub struct Function<'a> {
     /// Where its attributes of PyO3's stand.
     pub blanks: Vec<Range<usize>>,
     /// The attribute that it has by a name that the kernel has imported.
-    imported: Option<&'static str>,
+    pub imported: Option<&'static str>,
     /// The names with which the types of its signature begin.
     pub needed: BTreeSet<String>,
 }
@@ -199,6 +200,11 @@ impl<'a> Function<'a> {
         let values: String = value.into_iter().chain(values).collect();
         let written = &output.written;
         format!("{attributes}fn {name}{generics}({typed}) {written} {{ {SLOTS}::get_{number}()({values}) }}\n")
+    }
+
+    /// The type of the user's function, where he has no classes.
+    pub fn pointer(&self) -> String {
+        self.types().0
     }
 
     /// The type of the user's function, with his classes as parameters, and that of what is called in its place.

@@ -15,6 +15,7 @@ pub mod attributes;
 pub mod names;
 pub mod function;
 pub mod class;
+pub mod apart;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -26,6 +27,7 @@ use crate::kernel::source::Source;
 use crate::kernel::surface::{Kind, Shown, Surface};
 use crate::kernel::syntax;
 use crate::kernel::walk::surface;
+use crate::stage::glue::apart::{MODULE, tables};
 use crate::stage::glue::attributes::{OF_FILES, is_one_of};
 use crate::stage::glue::class::{Class, block_of, is_clone};
 use crate::stage::glue::function::{Function, Place};
@@ -60,11 +62,22 @@ pub struct Glue {
     pub text: String,
     /// Are there classes in it? Their objects are reached by a detour, and their methods are not put into PyO3's.
     pub has_classes: bool,
+    /// Is it compiled apart from the user's half, of which only the linker knows?
+    pub is_apart: bool,
 }
 
-/// The halves of a kernel, with `fast` with functions for fast calls; nothing where it is not known to be the same in two
-/// crates.
-pub fn halves(source: &Source, text: &str, file: &syn::File, manifest: &Manifest, fast: bool) -> Option<Halves> {
+/// What halves are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Making {
+    /// Are there to be functions for fast calls?
+    pub fast: bool,
+    /// Are both compiled at the same time? Classes are not.
+    pub apart: bool,
+}
+
+/// The halves of a kernel; nothing where it is not known to be the same in two crates.
+pub fn halves(source: &Source, text: &str, file: &syn::File, manifest: &Manifest, making: Making) -> Option<Halves> {
+    let Making { fast, apart } = making;
     let is_told = TOLD.iter().any(|word| text.contains(word)) || text.starts_with('\u{feff}') || file.shebang.is_some();
     // The glue speaks to the PyO3 that comes with rsimport, to the loader of one platform, and by paths of newer editions.
     let is_ours = cfg!(target_os = "linux") && source.manifest.is_none() && !manifest.names_pyo3();
@@ -74,15 +87,25 @@ pub fn halves(source: &Source, text: &str, file: &syn::File, manifest: &Manifest
     }
     let surface = surface(source, text, file);
     let Parts { functions, classes, order } = Parts::of(text, file, &surface)?;
+    if apart && (!classes.is_empty() || !source.module.is_ascii()) {
+        return None;
+    }
     let names = Names::of(file, manifest)?;
     let needed = functions.iter().map(|function| &function.needed).chain(classes.iter().map(|class| &class.needed));
     let needed: BTreeSet<String> = needed.flatten().cloned().collect();
     let documentation = pymodule::documentation(&file.attrs, manifest);
     let mut glue = format!("#![allow(warnings)]\n#![doc = {documentation:?}]\nuse ::pyo3::prelude::*;\n");
-    glue.push_str(&names.uses(&needed)?);
+    let uses = names.uses(&needed)?;
+    glue.push_str(&uses);
     // What the user's half may do with objects decides about fast calls, of which the word tells.
     glue.push_str(if surface.keeps_objects { "// Py\n" } else { "" });
-    glue.push_str(&slots(&functions, &classes));
+    let (slots, below, module) = if apart {
+        let (slots, below) = tables(&functions, &uses, &source.module);
+        (slots, below, MODULE.to_owned())
+    } else {
+        (slots(&functions, &classes), format!("::{CRATE}::{FILL}! {{}}\n"), source.module.clone())
+    };
+    glue.push_str(&slots);
     let of = |class: Option<usize>, name: Option<usize>| {
         let numbered = functions.iter().enumerate();
         let those =
@@ -95,15 +118,15 @@ pub fn halves(source: &Source, text: &str, file: &syn::File, manifest: &Manifest
             Part::Class(number) => classes[number].in_glue(&of(Some(number), None)),
         });
     }
-    let module = Source { text: glue.clone(), ..source.clone() };
+    let module = Source { text: glue.clone(), module, ..source.clone() };
     let parsed = syntax::parse(&glue);
     let generated = pymodule::generated(&module, &glue, parsed.as_ref(), &Manifest::default(), fast).ok()?;
     glue.push_str(&generated.text?);
     let blanks = functions.iter().flat_map(|function| function.blanks.iter().cloned());
     let blanks = blanks.chain(classes.iter().flat_map(|class| class.blanks.iter().cloned()));
     let prelude = pymodule::prelude(&surface.preludes, &file.attrs, "pyo3");
-    let below = format!("{prelude}::{CRATE}::{FILL}! {{}}\n");
-    let glue = Glue { text: glue, has_classes: !classes.is_empty() };
+    let below = format!("{prelude}{below}");
+    let glue = Glue { text: glue, has_classes: !classes.is_empty(), is_apart: apart };
     Some(Halves { text: blanked(text, blanks.collect()), below, glue })
 }
 
@@ -220,7 +243,7 @@ mod tests {
         let source =
             Source { path: "/k/a.rs".into(), base: "/k".into(), module: "a".into(), text: text.into(), manifest: None };
         let manifest = Manifest::of_kernel(&source.path, text).unwrap();
-        halves(&source, text, &syn::parse_file(text).unwrap(), &manifest, true)
+        halves(&source, text, &syn::parse_file(text).unwrap(), &manifest, Making { fast: true, apart: false })
     }
 
     /// What of a function with this signature stands in the glue, without what PyO3 is told of it.
@@ -259,6 +282,27 @@ mod tests {
                  #[::pyo3::pyfunction] fn f(l: &Bound<'_, L>, d: ::std::vec::Vec<[u8; 3]>, ) ",
             ),
         );
+    }
+
+    #[test]
+    fn halves_that_are_compiled_apart_have_the_same_types_and_no_classes() {
+        let apart = |text: &str| {
+            let (path, base) = ("/k/a.rs".into(), "/k".into());
+            let source = Source { path, base, module: "a".into(), text: text.into(), manifest: None };
+            let manifest = Manifest::of_kernel(&source.path, text).unwrap();
+            halves(&source, text, &syn::parse_file(text).unwrap(), &manifest, Making { fast: true, apart: true })
+        };
+        let text =
+            "use pyo3::types::PyList as L;\n#[pyfunction] fn f<'py>(l: &Bound<'py, L>) -> PyResult<u8> { Ok(1) }\n";
+        let made = apart(text).unwrap();
+        let user = format!("{}\n{}", made.text, made.below);
+        for half in [&made.glue.text, &user] {
+            syn::parse_file(half).unwrap();
+            assert!(half.contains("pub type F0 = for<'py> fn(&Bound<'py, L>, ) -> PyResult<u8>;"), "{half}");
+            assert!(half.contains("use ::pyo3::types::PyList as L;"), "{half}");
+        }
+        assert!(made.glue.is_apart && user.contains("\"PyInit_a\"") && !user.contains(CRATE));
+        assert_eq!(apart("#[pyclass] struct C;"), None);
     }
 
     #[test]
