@@ -40,11 +40,16 @@ impl Apart {
     pub fn awaited(&self) -> Awaited {
         Arc::clone(&self.awaited)
     }
+
+    /// Ends the compiler soon.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Apart {
     fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
+        self.stop();
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

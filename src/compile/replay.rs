@@ -1,7 +1,5 @@
 //! Repeating the compiler call that was recorded from cargo, for the next edit of a kernel.
 
-use std::cell::Cell;
-
 use crate::compile::ahead::Ahead;
 use crate::compile::apart::Apart;
 use crate::compile::instructions;
@@ -13,7 +11,7 @@ use crate::compile::task::Task;
 use crate::config::abi::Platform;
 use crate::error::{Error, Kind, Result};
 use crate::expander::server::{Server, VARIABLE};
-use crate::observer::{Observer, Phase};
+use crate::observer::Observer;
 use crate::rustc::cargo_notes::cargo_notes;
 use crate::rustc::collected::Collected;
 use crate::rustc::dep_info::DepInfo;
@@ -21,7 +19,7 @@ use crate::rustc::diagnostics::{blames_a_library, compile_error, from_rustc};
 use crate::rustc::exhausted;
 use crate::rustc::group::Group;
 use crate::rustc::linker;
-use crate::rustc::process::{Outcome, Pipe, run_until, spent};
+use crate::rustc::process::{Next, Outcome, Pipe, run_until, spent};
 use crate::rustc::toolchain::{Identity, Toolchain};
 use crate::stage::view::View;
 
@@ -113,28 +111,27 @@ impl Replay<'_> {
         ahead.iter().for_each(|ahead| ahead.tell(&mut command));
         let mut collected = Collected::default();
         let mut silent = true;
-        let complained = Cell::new(false);
-        let observer = &mut Impatient { observer, is_over: &complained };
         let outcome = run_until(group, command, observer, |_, pipe, line| {
             if pipe == Pipe::Err
                 && let Some(found) = from_rustc(line, view.names_folder(recipe.folder()))
             {
+                if let Some(apart) = self.apart {
+                    apart.stop();
+                    return Next::Stop;
+                }
                 silent = false;
-                complained.set(self.apart.is_some());
                 collected.add(found);
             }
             // Behind messages there may be more of them.
-            silent && pipe == Pipe::Err && linker::has_linked(line)
+            if silent && pipe == Pipe::Err && linker::has_linked(line) { Next::Leave } else { Next::Listen }
         });
-        if complained.get() {
-            // Of a half that will be compiled again nobody wants to know more.
-            return Ok(Some(Err(Error::new(Kind::Compile, "one half does not pass".to_owned()))));
-        }
         let (succeeded, taken) = match outcome {
             // What cannot be started may be another one by now, which cargo knows.
             Err(error) if error.kind == Kind::Toolchain => return Ok(None),
             outcome => match outcome.map_err(|error| error.kernel(&task.source.path))? {
                 Outcome::Enough(taken) => (true, taken),
+                // Of a half that will be compiled again nobody wants to know more.
+                Outcome::Stopped => return Ok(Some(Err(Error::new(Kind::Compile, "one half does not pass")))),
                 Outcome::Ended(status) => match exhausted::by_signal(status, &task.source.path) {
                     Some(error) => return Err(error),
                     None => (status.success(), Some(0.0)),
@@ -174,25 +171,5 @@ impl Replay<'_> {
             tier: task.tier,
             seconds: before.and_then(|before| Some(spent()? - before + taken?)),
         })))
-    }
-}
-
-/// Who stops as soon as something is over, too.
-struct Impatient<'a> {
-    observer: &'a mut dyn Observer,
-    is_over: &'a Cell<bool>,
-}
-
-impl Observer for Impatient<'_> {
-    fn interrupted(&mut self) -> bool {
-        self.is_over.get() || self.observer.interrupted()
-    }
-
-    fn progress(&mut self, phase: Phase, done: usize, total: usize, detail: &str) {
-        self.observer.progress(phase, done, total, detail);
-    }
-
-    fn warning(&mut self, text: &str) {
-        self.observer.warning(text);
     }
 }

@@ -35,6 +35,17 @@ pub enum Pipe {
     Err,
 }
 
+/// What a line that was heard means for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// There is more to hear.
+    Listen,
+    /// It says enough: nobody waits for the end.
+    Leave,
+    /// Nobody wants what the process makes: it is ended.
+    Stop,
+}
+
 /// How a run came to its end.
 #[derive(Debug)]
 pub enum Outcome {
@@ -42,6 +53,8 @@ pub enum Outcome {
     Ended(ExitStatus),
     /// It had said enough, and ends by itself. With the processor time that it had taken until then, in seconds.
     Enough(Option<f64>),
+    /// It was ended because of what it had said.
+    Stopped,
 }
 
 /// Runs a command to its end and hands over its lines; a carriage return ends a line too.
@@ -52,20 +65,20 @@ pub fn run(
 ) -> Result<ExitStatus> {
     let outcome = run_until(Group::new(), command, observer, |observer, pipe, line| {
         on_line(observer, pipe, line);
-        false
+        Next::Listen
     });
     outcome.map(|outcome| match outcome {
         Outcome::Ended(status) => status,
-        Outcome::Enough(_) => unreachable!("nothing was enough"),
+        Outcome::Enough(_) | Outcome::Stopped => unreachable!("everything was listened to"),
     })
 }
 
-/// The same in a group that there is, but nobody waits for the end once `on_line` finds that a line says enough.
+/// The same in a group that there is, for as long as `on_line` wants to hear more.
 pub fn run_until(
     mut group: Group,
     mut command: Command,
     observer: &mut dyn Observer,
-    mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str) -> bool,
+    mut on_line: impl FnMut(&mut dyn Observer, Pipe, &str) -> Next,
 ) -> Result<Outcome> {
     let program = command.get_program().to_string_lossy().into_owned();
     group.admit(&mut command);
@@ -107,11 +120,15 @@ pub fn run_until(
                 if heard > MOST_OUTPUT {
                     return Err(Error::new(Kind::Compile, PRINTS_ON));
                 }
-                if on_line(observer, pipe, &String::from_utf8_lossy(&line)) {
-                    let taken = taken(running.child.id());
-                    // Where there can be no thread for it, it is ended.
-                    let _ = thread::Builder::new().spawn(move || see_off(running, &lines));
-                    return Ok(Outcome::Enough(taken));
+                match on_line(observer, pipe, &String::from_utf8_lossy(&line)) {
+                    Next::Listen => {}
+                    Next::Leave => {
+                        let taken = taken(running.child.id());
+                        // Where there can be no thread for it, it is ended.
+                        let _ = thread::Builder::new().spawn(move || see_off(running, &lines));
+                        return Ok(Outcome::Enough(taken));
+                    }
+                    Next::Stop => return Ok(Outcome::Stopped),
                 }
                 if is_over(FAREWELL) {
                     break;
@@ -277,14 +294,19 @@ mod tests {
     }
 
     #[test]
-    fn who_has_said_enough_ends_by_itself() {
+    fn who_has_said_enough_ends_by_itself_or_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("mark");
         let script =
             format!("echo enough; for i in 1 2 3 4 5 6 7 8; do echo more; done; sleep 0.2; touch {}", mark.display());
-        let outcome =
-            run_until(Group::new(), sh(&script), &mut Quiet { stop_after: None }, |_, _, line| line == "enough")
-                .unwrap();
+        let until = |next: Next| {
+            let on_line = |_: &mut dyn Observer, _, line: &str| if line == "enough" { next } else { Next::Listen };
+            run_until(Group::new(), sh(&script), &mut Quiet { stop_after: None }, on_line).unwrap()
+        };
+        assert!(matches!(until(Next::Stop), Outcome::Stopped));
+        thread::sleep(Duration::from_millis(400));
+        assert!(!mark.exists());
+        let outcome = until(Next::Leave);
         assert!(matches!(outcome, Outcome::Enough(_)) && !mark.exists(), "{outcome:?}");
         let until = Instant::now() + Duration::from_secs(30);
         while !mark.exists() && Instant::now() < until {
