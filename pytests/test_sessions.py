@@ -199,8 +199,9 @@ def test_copies_of_a_cache_that_cannot_be_written_to_lie_in_the_temporary_folder
     left = {path.name for path in temporary.iterdir()} - before
     assert len(left) == 2
     (state.parent / "other.py").write_text(program)
-    both = f"{program}\nimport subprocess\nsubprocess.run([sys.executable, 'other.py'])\nprint(*os.listdir(FOLDER))"
-    seen = set(run(both.replace("FOLDER", repr(str(temporary))), **options).out.splitlines()[-1].split())
+    both = f"{program}\nimport subprocess\nsubprocess.run([sys.executable, 'other.py'])\n"
+    both += f"print(*os.listdir({str(temporary)!r}))"
+    seen = set(run(both, **options).out.splitlines()[-1].split())
     assert before < seen and len(seen - before) == 2 and not left & seen
     assert {path.name for path in temporary.iterdir()} == before
 
