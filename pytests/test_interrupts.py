@@ -66,6 +66,31 @@ def test_ctrl_c_can_be_caught_and_the_import_tried_again(barrier, kernel, start)
     assert stdout.strip() == "1", stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_build_that_is_ended_while_it_links_leaves_no_linker(stub_kernel, start, look, tmp_path, number):
+    started, go, linker = tmp_path / "started", tmp_path / "go", tmp_path / "linker"
+    held = f'case "$*" in *-shared*) echo $$ >> {started}; until [ -e {go} ]; do sleep 0.02; done;; esac'
+    linker.write_text(f'#!/bin/sh\n{held}\nexec cc "$@"\n')
+    linker.chmod(0o755)
+    env = {"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER": str(linker)}
+    go.touch()
+    stub_kernel(1)
+    assert look(env=env)[0] == 1
+    for number_of_build in (2, 3):
+        go.unlink()
+        started.unlink(missing_ok=True)
+        stub_kernel(number_of_build)
+        process = start(IMPORT, env=env)
+        wait_for(started)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=LIMIT)
+        assert process.returncode in (-number, 130), stderr
+        assert "KeyboardInterrupt" in stderr if number == signal.SIGINT else stderr == "", stderr
+        assert gone(int(pid) for pid in started.read_text().split())
+        go.touch()
+        assert look(env=env)[:2] == (number_of_build, True)
+
+
 def test_ctrl_c_ends_the_wait_for_another_process(barrier, kernel, start, project):
     kernel("k", barrier.wait + value(1), block=barrier.block)
     builder = start(IMPORT)

@@ -50,3 +50,40 @@ def test_a_failure_while_the_module_initialises_is_an_import_error_that_keeps_it
     assert len(lines) == 2 and all(re.fullmatch(rf"{re.escape(cause)}.* False", line) for line in lines), (
         lines
     )
+
+
+def test_what_ends_the_program_while_a_module_initialises_does_and_shows_no_frame_of_ours(kernel, run):
+    body = """
+#[pymodule]
+fn k(_m: &Bound<'_, PyModule>) -> PyResult<()> {
+    use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+    match std::env::var("RAISE").as_deref() {
+        Ok("SystemExit") => Err(PySystemExit::new_err(3)),
+        Ok("KeyboardInterrupt") => Err(PyKeyboardInterrupt::new_err(())),
+        _ => Ok(()),
+    }
+}
+"""
+    kernel("k", body)
+    program = """
+        import importlib, os, sys, traceback, rsimport, rsimport.import_hook
+        def ends(action):
+            try:
+                action()
+            except BaseException as error:
+                files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+                print(type(error).__name__, any("rsimport" in file for file in files), "k" in sys.modules)
+        for name in ("SystemExit", "KeyboardInterrupt"):
+            os.environ["RAISE"] = name
+            ends(lambda: __import__("k"))
+            ends(lambda: rsimport.imp("k"))
+            os.environ["RAISE"] = ""
+            import k
+            os.environ["RAISE"] = name
+            ends(lambda: importlib.reload(k))
+            ends(lambda: rsimport.reload(k))
+            del sys.modules["k"]
+    """
+    each = [*["{} False False"] * 2, *["{} False True"] * 2]
+    expected = [line.format(name) for name in ("SystemExit", "KeyboardInterrupt") for line in each]
+    assert run(program).out.splitlines() == expected

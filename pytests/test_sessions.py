@@ -188,8 +188,22 @@ def test_copies_of_a_cache_that_cannot_be_written_to_lie_in_the_temporary_folder
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     program = HEAD + "used(k)\nimportlib.reload(k)\nprint(k.count(), len(os.listdir(os.environ['TMPDIR'])))"
-    assert run(program, wrap=read_only(own_cache), env={"TMPDIR": str(temporary)}).out == "1 1"
+    options = {"wrap": read_only(own_cache), "env": {"TMPDIR": str(temporary)}}
+    assert run(program, **options).out == "1 2"
     assert list(temporary.iterdir()) == []
+    # A process that was killed leaves its own to the next; what is in use stays, and what was never of ours.
+    write(temporary, {"rsimport-notes.lock/a": "", "rsimport-old/a": "", "folder/a": ""})
+    (temporary / "rsimport-link.lock").symlink_to("folder")
+    before = {path.name for path in temporary.iterdir()}
+    run(f"{program}\nos._exit(0)", **options)
+    left = {path.name for path in temporary.iterdir()} - before
+    assert len(left) == 2
+    (state.parent / "other.py").write_text(program)
+    both = f"{program}\nimport subprocess\nsubprocess.run([sys.executable, 'other.py'])\n"
+    both += f"print(*os.listdir({str(temporary)!r}))"
+    seen = set(run(both, **options).out.splitlines()[-1].split())
+    assert before < seen and len(seen - before) == 2 and not left & seen
+    assert {path.name for path in temporary.iterdir()} == before
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="this system has no fork")

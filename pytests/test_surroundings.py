@@ -278,7 +278,13 @@ class Finder:
         return spec
 changed = []
 sys.meta_path.insert(0, Finder)
-import rsimport.import_hook, k
+import rsimport.import_hook, k, importlib
+importlib.reload(k)
+import multiprocessing
+try:
+    import bad
+except ImportError as error:
+    assert "failed to initialise" in str(error)
 print(k.value(), *sorted(name for name in changed if name.partition(".")[0] == "rsimport"))
 """
 
@@ -288,5 +294,6 @@ print(k.value(), *sorted(name for name in changed if name.partition(".")[0] == "
 )
 def test_what_checks_the_types_of_all_modules_leaves_ours_alone(stub_kernel, run, first):
     stub_kernel(5)
+    stub_kernel('panic!("no table")', name="bad")
     own = [] if first else ["rsimport"]
     assert run(CHECKED.format(first=first)).out.split() == ["5", *own, "rsimport._own_code"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
@@ -33,6 +34,7 @@ class Auto:
         self.on = False
         self.failed: dict[str, tuple[dict[str, object], str]] = {}
         """By the kernels' paths, how their files were dated when they did not compile, and what was said."""
+        self.stopped: _Stopped | None = None
 
     def start(self) -> None:
         """From the next cell on; a second call does nothing."""
@@ -48,6 +50,8 @@ class Auto:
 
     def refresh(self, info: object = None) -> None:
         """Reloads what has changed. What does not compile is told, and stays as it was."""
+        if self.stopped is not None:
+            self.stopped.withdraw()
         is_rust = re.search(r"^%%rsimport\b", str(getattr(info, "raw_cell", "")), re.MULTILINE) is not None
         for module in kernels():
             loader = loader_of(module)
@@ -72,6 +76,10 @@ class Auto:
                 self.was_told(module, error)
                 print(*error._render_traceback_(), sep="\n", file=sys.stderr)
                 print(f"{module.__name__} stays as it was", file=sys.stderr)
+            except KeyboardInterrupt as stopped:
+                # IPython would show it with our frames, and go on with the cell.
+                self.stopped = _Stopped(self.shell, stopped_build(stopped, module.__name__))
+                return
 
     def was_told(self, module: ModuleType | None, error: RsimportError) -> None:
         """Notes what is wrong with a kernel; until its files change, it is said in one line."""
@@ -100,6 +108,31 @@ class Auto:
             for name, value in list(space.items()):
                 if id(value) in renewed:
                     space[name] = renewed[id(value)][1]
+
+
+class _Stopped(ast.NodeTransformer):
+    """Has the cell not run before which a build was interrupted: whoever pressed Ctrl-C has meant both."""
+
+    def __init__(self, shell: InteractiveShell, interrupt: KeyboardInterrupt) -> None:
+        self.shell, self.interrupt = shell, interrupt
+        shell.ast_transformers.append(self)
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.withdraw()
+        raise self.interrupt
+
+    def withdraw(self) -> None:
+        """The cell may have had no syntax that is looked at."""
+        if self in self.shell.ast_transformers:
+            self.shell.ast_transformers.remove(self)
+
+
+def stopped_build(interrupt: KeyboardInterrupt, name: str) -> KeyboardInterrupt:
+    """An interrupted build, of which IPython shows one line."""
+    interrupt._render_traceback_ = lambda: [  # type: ignore[attr-defined]
+        f"KeyboardInterrupt: {name} was not compiled to its end; run the cell again to go on"
+    ]
+    return interrupt.with_traceback(None)
 
 
 def kernels() -> list[ModuleType]:

@@ -119,15 +119,15 @@ for _error in (RsimportError, CompileError, ConfigError, ToolchainError, CacheEr
 
 
 def concise(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Keeps rsimport's frames out of the traceback of its errors and of Ctrl-C: the user could change nothing
-    there.
+    """Keeps rsimport's frames out of the traceback of its errors, of Ctrl-C and of an exit in a kernel's
+    initialisation: the user could change nothing there.
     """
 
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         try:
             return function(*args, **kwargs)
-        except (RsimportError, KeyboardInterrupt) as exc:
+        except (RsimportError, KeyboardInterrupt, SystemExit) as exc:
             # A bare `raise` takes the traceback as it is and adds no frame, this one neither.
             exc.__traceback__ = _outside(exc.__traceback__)
             raise

@@ -14,7 +14,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 
-from rsimport import _engine
+from rsimport import _engine, _keep_own_code
 from rsimport._loader import KernelLoader, attend, disown, is_kernel
 
 TYPE_CHECKING = False
@@ -121,6 +121,7 @@ class KernelFinder(FileFinder):
             if _engine.marked(file):
                 return KernelLoader(fullname, file, current_settings(), file).spec()
         if fullname in ("multiprocessing", "ray") and spec is not None:
+            _keep_own_code()
             from rsimport._serving import attend_when_loaded
 
             attend_when_loaded(spec)

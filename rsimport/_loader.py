@@ -163,7 +163,7 @@ class KernelLoader(ExtensionFileLoader):
             spec.origin, spec.loader_state = self.find_artifact().path, self.source
             self.created = self._create(spec)
             return self.created
-        except (ImportError, KeyboardInterrupt) as exc:
+        except _TOLD as exc:
             raise exc.with_traceback(None) from exc.__cause__
 
     @hidden
@@ -171,12 +171,12 @@ class KernelLoader(ExtensionFileLoader):
         if module is not self.created:
             try:
                 _later("_renewal").fill(module, self)
-            except (ImportError, KeyboardInterrupt) as exc:
+            except _TOLD as exc:
                 raise exc.with_traceback(None) from exc.__cause__
             return
         try:
             self._execute(module)
-        except ImportError as exc:
+        except _TOLD as exc:
             raise exc.with_traceback(None) from exc.__cause__
         vars(module).update(self.marks(), **{LOADED: module.__spec__})
         if not _attending and (not _forking or "multiprocessing.process" in sys.modules):
@@ -206,9 +206,7 @@ class KernelLoader(ExtensionFileLoader):
         """A new module of the artifact, in an image of its own: with statics that nobody else has."""
         image = spec.origin = self.find_artifact().path
         if image in _mapped or len(_mapped) > MANY:
-            from rsimport._images import image_for
-
-            image = image_for(self, _mapped)
+            image = _later("_images").image_for(self, _mapped)
             spec = ModuleSpec(self.name, self, origin=image)
         _mapped.add(image)
         self.image = image
@@ -265,15 +263,14 @@ class KernelLoader(ExtensionFileLoader):
         """What to raise where a kernel's initialisation raised this."""
         if isinstance(exc, (KeyboardInterrupt, SystemExit)):
             raise exc
-        from rsimport._failures import failure
-
         trace = exc.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename in _MACHINERY:
             trace = trace.tb_next
         exc.__traceback__ = trace
         if isinstance(exc, ImportError) and exc.path == self.image:
             _mapped.discard(self.image)  # It is Python that could not load it.
-        return failure(self, exc)
+        failed: BaseException = _later("_failures").failure(self, exc)
+        return failed
 
 
 def loader_of(module: ModuleType) -> KernelLoader:
@@ -302,6 +299,9 @@ def disown(loader: object) -> None:
     """Sees to it that a module which shows a kernel shows nothing of it once another loader has filled it."""
     _later("_renewal").disown(loader)
 
+
+_TOLD = (ImportError, KeyboardInterrupt, SystemExit)
+"""What is shown without our frames: how a load fails, and what ends the program meanwhile."""
 
 _MACHINERY = (__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 
@@ -425,6 +425,7 @@ def _later(name: str) -> Any:
     """A module that stands above this one and is rarely needed."""
     from importlib import import_module
 
+    _keep_own_code()
     return import_module(f"rsimport.{name}")
 
 

@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
 
 from rsimport import _api, _engine, _progress
-from rsimport._autoreload import Auto
+from rsimport._autoreload import Auto, stopped_build
 from rsimport._errors import CompileError, RsimportError
 from rsimport._finder import install
 from rsimport._loader import LOADED, KernelLoader, loader_of
@@ -153,7 +153,7 @@ class Magic:
             self.auto.was_told(loaded, error)
             raise
         except KeyboardInterrupt as stopped:
-            raise _stopped(stopped, name) from None
+            raise stopped_build(stopped, name) from None
         after = _names(module)
         self._note_other_cell(name, cell, before, after)
         # Names that the last version of this cell has put here, and that the new one does not define.
@@ -214,14 +214,6 @@ def _look_after(auto: Auto, line: str, options: Any) -> None:
 
 
 _CHOICE = "auto, off, info [NAME] or doctor [FILE]"
-
-
-def _stopped(interrupt: KeyboardInterrupt, name: str) -> KeyboardInterrupt:
-    """An interrupted build, of which IPython shows one line."""
-    interrupt._render_traceback_ = lambda: [  # type: ignore[attr-defined]
-        f"KeyboardInterrupt: {name} was not compiled to its end; run the cell again to go on"
-    ]
-    return interrupt.with_traceback(None)
 
 
 def _load(name: str, cell: str, deps: list[str], settings: dict[str, object], force: bool) -> ModuleType:

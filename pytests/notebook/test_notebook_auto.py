@@ -91,3 +91,21 @@ def test_auto_works_together_with_autoreload(shell, kernel, project, order):
     shell.run("import k, other\nfrom other import call\nfrom editing import edit")
     shell.run("edit('111', '222')\nedit('1000', '20000', 'other.py')")
     assert shell.run("call(), other.call(), other.value()") == (20222, 20222, 222)
+
+
+def test_ctrl_c_in_a_build_before_a_cell_stops_the_cell_too(automatic, capsys, monkeypatch):
+    automatic.run("edit('111', '222')\nruns = []")
+
+    def interrupted(module):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_autoreload, "reload", interrupted)
+        capsys.readouterr()
+        error = automatic.fails("runs.append(1)")
+        assert isinstance(error, KeyboardInterrupt)
+        automatic.fails("no syntax of Python")
+    shown = capsys.readouterr()
+    told = "KeyboardInterrupt: k was not compiled to its end; run the cell again to go on"
+    assert told in shown.out and not {"Traceback", "callback"} & set((shown.out + shown.err).split())
+    assert automatic.run("(runs, k.value())") == ([], 222)

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
-use tempfile::TempDir;
-
 use crate::cache::layout::Cache;
 use crate::cache::staging::Staging;
 use crate::error::{Error, Result};
@@ -20,14 +18,8 @@ static IMAGES: Mutex<Option<Images>> = Mutex::new(None);
 struct Images {
     /// The process that made the folder; a child makes one of its own.
     process: u32,
-    folder: Folder,
+    folder: Staging,
     count: usize,
-}
-
-enum Folder {
-    InCache(Staging),
-    /// For a cache that cannot be written to.
-    Elsewhere(TempDir),
 }
 
 /// Copies a published library for one load, to a path from which this process has not loaded anything.
@@ -39,7 +31,7 @@ pub fn image(library: &Path) -> Result<PathBuf> {
         parents => {
             // The folder of a parent is the parent's to remove.
             std::mem::forget(parents);
-            Images { process, folder: Folder::new(library).map_err(|e| uncopied(library, &e))?, count: 0 }
+            Images { process, folder: folder_for(library).map_err(|e| uncopied(library, &e))?, count: 0 }
         }
     };
     current.count += 1;
@@ -58,20 +50,8 @@ pub fn discard_images() {
     }
 }
 
-impl Folder {
-    fn new(library: &Path) -> io::Result<Folder> {
-        match Cache::of(library).and_then(|cache| cache.staging().ok()) {
-            Some(staging) => Ok(Folder::InCache(staging)),
-            None => tempfile::Builder::new().prefix("rsimport-").tempdir().map(Folder::Elsewhere),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Folder::InCache(staging) => staging.path(),
-            Folder::Elsewhere(folder) => folder.path(),
-        }
-    }
+fn folder_for(library: &Path) -> io::Result<Staging> {
+    Cache::of(library).and_then(|cache| cache.staging().ok()).map_or_else(Staging::elsewhere, Ok)
 }
 
 fn uncopied(library: &Path, error: &io::Error) -> Error {

@@ -80,8 +80,14 @@ pub fn hint(source: &Source, errors: &[&Diagnostic], declared: &[String]) -> Opt
         ));
     }
     names.retain(|name| is_foreign(source, errors, name));
-    let part = if names.is_empty() { errors.iter().find_map(|error| part(error)) } else { None };
-    if let Some((_, name, import)) = part {
+    // What a crate has only with a feature is what is missing, and not the methods that come with it.
+    let gated = errors.iter().any(|error| error.rendered().contains("the item is gated "));
+    let part = if names.is_empty() && !gated { errors.iter().find_map(|error| part(error)) } else { None };
+    if let Some((method, name, import)) = part {
+        let imported = import.trim_start_matches("use ").trim_end_matches(';').rsplit("::").next()?;
+        if imported != "*" && imports(&source.text, imported) {
+            return other_version(source, method, declared);
+        }
         if declared.contains(&name.replace('-', "_")) {
             return Some(format!("`{import}` at the head of the file makes it known"));
         }
@@ -96,6 +102,24 @@ pub fn hint(source: &Source, errors: &[&Diagnostic], declared: &[String]) -> Opt
     }
     let entries: Vec<(String, String)> = names.iter().map(|name| crates::dependency(name, &source.text)).collect();
     Some(paste::dependencies(source, &entries))
+}
+
+/// What to say where the trait of a method is known, and the object is none of those that it is for.
+fn other_version(source: &Source, method: &str, declared: &[String]) -> Option<String> {
+    // rust-numpy takes the arrays of one version of ndarray, which it hands on.
+    let arrays = ["into_pyarray", "to_pyarray"].contains(&method) && declared.iter().any(|name| name == "ndarray");
+    let version = crates::version("ndarray").filter(|_| arrays)?;
+    let numpy = source.text.contains("numpy::ndarray");
+    (!numpy).then(|| {
+        format!("numpy knows the arrays of its own version of ndarray: write ndarray = \"{version}\", or `use numpy::ndarray`")
+    })
+}
+
+/// Does a text import this name?
+fn imports(text: &str, name: &str) -> bool {
+    let lines = text.lines().filter(|line| line.trim_start().starts_with("use "));
+    let mut words = lines.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.any(|word| word == name)
 }
 
 /// The crate that an error says is missing.

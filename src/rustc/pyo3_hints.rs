@@ -20,7 +20,7 @@ pub const TABLE: &[Row] = &[
     // PyO3's stumbling stones.
     (Message, "`&PyModule: From<", Words(PYMODULE)),
     (Message, "found for reference `&PyModule`", Words(PYMODULE)),
-    (Message, "pyclass `{}` cannot be subclassed", Words("write #[pyclass(subclass)] above `@`")),
+    (Message, "pyclass `{}` cannot be subclassed", Of(subclassed)),
     (Message, "`{}` cannot be used as the return value for `#[new]`", Of(base_class)),
     (Message, "`{}` cannot be used as a Python function argument", Of(argument)),
     (Message, "bound `for<'a> {}: FromPyObject<", Of(argument)),
@@ -210,7 +210,7 @@ pub const TABLE: &[Row] = &[
             "`for x in a.try_iter()? { let x: f64 = x?.extract()?; }` walks through any iterable; a `Vec<f64>` argument takes a list",
         ),
     ),
-    (Message, "expected function, found `Bound<", Words("`f.call1((x,))?.extract::<f64>()?` calls it")),
+    (Message, "expected function, found `Bound<", Of(call)),
     (
         Text,
         "expected struct `Py<PyAny>`",
@@ -222,6 +222,24 @@ pub const TABLE: &[Row] = &[
 fn class_attribute(case: &Case<'_>) -> Option<String> {
     let is_type = ["struct ", "enum "].iter().any(|word| case.line.contains(word));
     is_type.then(|| "#[pyclass] is for structs and enums".to_owned())
+}
+
+/// A class that is based on something that cannot be a base.
+fn subclassed(case: &Case<'_>) -> Option<String> {
+    let name = case.found[0];
+    if case.source.text.contains(&format!("struct {name}")) {
+        return Some(format!("write #[pyclass(subclass)] above `{name}`"));
+    }
+    Some(format!(
+        "of Python's own types PyO3 takes exceptions, `PyDict`, `PySet` and some more for a base: keep a `Py<{name}>` in a field"
+    ))
+}
+
+/// An object of Python that is called as Rust calls functions.
+fn call(case: &Case<'_>) -> Option<String> {
+    let label = case.text.split_once("` has type `").and_then(|(before, _)| before.rsplit('`').next());
+    let name = label.unwrap_or("f");
+    Some(format!("`{name}.call1((x,))?.extract::<f64>()?` calls it, in a function that returns a `PyResult`"))
 }
 
 /// A default of None for what cannot be None.
@@ -309,6 +327,13 @@ fn item(case: &Case<'_>) -> Option<String> {
 /// A method of Rust's containers that Python's have under another name.
 fn method(case: &Case<'_>) -> Option<String> {
     let (name, kind) = (case.found[0], *case.found.get(2)?);
+    if kind.starts_with("Option<") && case.line.contains("get_item(") {
+        return Some(
+            "`None` stands for a key that is not there: `d.get_item(key)?.ok_or_else(|| \
+             pyo3::exceptions::PyKeyError::new_err(\"no such key\"))?` is the value itself"
+                .to_owned(),
+        );
+    }
     const METHODS: [(&str, &str, &str); 14] = [
         ("PyList", "push", "l.append(x)?"),
         ("PyList", "add", "l.append(x)?"),

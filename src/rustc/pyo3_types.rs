@@ -26,7 +26,8 @@ pub fn argument(case: &Case<'_>) -> Option<String> {
     }
     if plain.starts_with("fn(") || plain.contains("dyn Fn") || plain.contains("closure") {
         return Some(
-            "a function of Python is taken by `f: Bound<'_, PyAny>`; `f.call1((x,))?.extract::<f64>()?` calls it"
+            "a function of Python is taken by `f: Bound<'_, PyAny>`; `f.call1((x,))?.extract::<f64>()?` calls it, in a \
+             function that returns a `PyResult`"
                 .to_owned(),
         );
     }
@@ -87,6 +88,13 @@ pub fn result(case: &Case<'_>) -> Option<String> {
         return Some(format!(
             "{since}it is returned as `Bound<'py, {plain}>`: fn NAME<'py>(py: Python<'py>) -> Bound<'py, {plain}>"
         ));
+    }
+    if returned.contains("dyn Fn") || returned.starts_with("impl Fn") || returned.starts_with("fn(") {
+        return Some(
+            "Python cannot call a function of Rust's that was made in a call: let a #[pyclass] hold what it needs, with \
+             `fn __call__(&self, x: f64) -> f64` in its #[pymethods]"
+                .to_owned(),
+        );
     }
     if returned.starts_with("impl ") || returned.contains("closure") || returned.contains("iter::") {
         return Some("return what it yields: `.collect::<Vec<_>>()`, and `-> Vec<f64>`".to_owned());

@@ -1,10 +1,12 @@
 //! What another edition allowed, what crates were called before, and how Rust says what Python says otherwise.
 
 use crate::rustc::paste;
-use crate::rustc::symptom::Case;
 use crate::rustc::symptom::In::{Message, Text};
 use crate::rustc::symptom::Row;
 use crate::rustc::symptom::Say::{Of, Words};
+use crate::rustc::symptom::{Case, places};
+
+const ATTRIBUTE: &str = "an attribute stands in `#[...]`: #[pyfunction]";
 
 /// Symptom and hint, the more telling ones first.
 pub const TABLE: &[Row] = &[
@@ -21,11 +23,13 @@ pub const TABLE: &[Row] = &[
     // Names of older versions of rand.
     (Message, "cannot find function `thread_rng` in crate `rand`", Words("since rand 0.9 it is called `rand::rng()`")),
     (Message, "no method named `gen{}` found", Words("since rand 0.9 it is called `random@`")),
+    (Message, "module `rng` is private", Of(rng)),
     (Message, "found module `rand::rng`", Words("`rand::rng()` needs rand = \"0.9\" or newer")),
     // Rust for users of Python.
     (Text, "declared on the method `sum`", Words("say of what type the sum is: `.sum::<f64>()`")),
     (Text, "declared on the method `product`", Words("say of what type the product is: `.product::<f64>()`")),
     (Text, "the item is gated behind the `{}` feature", Of(feature)),
+    (Text, "the item is gated here", Of(condition)),
     (Text, "imported here, but it is only a trait, without a derive macro", Of(derive_feature)),
     (
         Message,
@@ -74,7 +78,25 @@ pub const TABLE: &[Row] = &[
             "`fn f(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>)` takes them, with #[pyo3(signature = (*args, **kwargs))] below #[pyfunction] and `use pyo3::types::{PyDict, PyTuple};`",
         ),
     ),
-    (Message, "expected item, found `@`", Words("an attribute stands in `#[...]`: #[pyfunction]")),
+    (Message, "expected item, found `@`", Words(ATTRIBUTE)),
+    (Message, "expected item, found `[`", Words(ATTRIBUTE)),
+    (
+        Message,
+        "expected item after attributes",
+        Words("an attribute stands right above the function, class or module that it is for, without a `;`"),
+    ),
+    (
+        Message,
+        "cannot return reference to local",
+        Words("return what is owned: `String` in place of `&str`, `Vec<T>` in place of `&[T]`"),
+    ),
+    (
+        Message,
+        "use of mutable static is unsafe",
+        Words(
+            "what calls share is an atomic or stands in a `Mutex`: static N: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0); and `N.fetch_add(1, std::sync::atomic::Ordering::Relaxed)`",
+        ),
+    ),
     (Message, "expected one of `!` or `[`", Of(comment)),
     (Message, "prefix `f` is unknown", Words("texts are put together by `format!(\"n is {n}\")`")),
     (Message, "expected one of ", Of(python)),
@@ -84,6 +106,8 @@ pub const TABLE: &[Row] = &[
     (Message, "missing condition for `if`", Of(python)),
     (Message, "unclosed delimiter", Of(division)),
     (Message, "cannot find function `{}` in this scope", Of(builtin)),
+    (Message, "expected function, found macro `{}`", Of(builtin)),
+    (Message, "cannot find value `{}` in this scope", Of(constant)),
 ];
 
 fn gen_keyword(case: &Case<'_>) -> Option<String> {
@@ -108,9 +132,24 @@ fn older_edition(case: &Case<'_>, words: &str) -> Option<String> {
 
 /// Something that a crate has only with one of its features.
 fn feature(case: &Case<'_>) -> Option<String> {
+    of_feature(case, case.found[0])
+}
+
+/// The same, where the feature is one of several conditions, which rustc quotes.
+fn condition(case: &Case<'_>) -> Option<String> {
+    of_feature(case, places("feature = \"{}\"", case.text)?[0])
+}
+
+fn of_feature(case: &Case<'_>, feature: &str) -> Option<String> {
     let place = case.text.split("registry/src/").nth(1)?.split('/').nth(1)?;
     let (package, _) = place.rsplit_once('-')?;
-    Some(format!("that is a feature of {package}; {}", paste::feature(case.source, package, case.found[0])))
+    Some(format!("that is a feature of {package}; {}", paste::feature(case.source, package, feature)))
+}
+
+/// `rand::rng()` of a rand that does not have it, or not with these features.
+fn rng(case: &Case<'_>) -> Option<String> {
+    let has_it = case.text.contains("/rand-") && !case.text.contains("/rand-0.8.");
+    has_it.then(|| format!("that is a feature of rand; {}", paste::feature(case.source, "rand", "thread_rng")))
 }
 
 fn derive_feature(case: &Case<'_>) -> Option<String> {
@@ -215,6 +254,19 @@ fn builtin(case: &Case<'_>) -> Option<String> {
         ("str", "x.to_string()"),
         ("sum", "v.iter().sum::<f64>()"),
         ("zip", "a.iter().zip(&b)"),
+    ];
+    let (_, written) = rust.iter().find(|(python, _)| *python == case.found[0])?;
+    Some(format!("in Rust it is written `{written}`"))
+}
+
+/// Values that Python calls otherwise, where rustc does not say it.
+fn constant(case: &Case<'_>) -> Option<String> {
+    let rust = [
+        ("null", "None"),
+        ("nil", "None"),
+        ("nan", "f64::NAN"),
+        ("inf", "f64::INFINITY"),
+        ("pi", "std::f64::consts::PI"),
     ];
     let (_, written) = rust.iter().find(|(python, _)| *python == case.found[0])?;
     Some(format!("in Rust it is written `{written}`"))
