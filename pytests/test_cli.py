@@ -384,6 +384,11 @@ def test_warm_with_a_bad_spec_exits_with_1_or_2_and_names_it(cli, spec):
     assert "warm.rs" not in seen.stderr
 
 
+def test_warm_without_rust_speaks_of_no_kernel(cli, tmp_path):
+    seen = cli("warm", env={**without_rust(tmp_path / "bare"), "RSIMPORT_CACHE_DIR": str(tmp_path / "cache")})
+    assert seen.returncode == 1 and "error: cargo was not found\nhint:" in seen.stderr
+
+
 @pytest.mark.parametrize("failing", ["shutil.copyfile", "os.replace"])
 def test_what_finds_no_space_is_named_and_leaves_nothing_half_written(tmp_path, monkeypatch, capsys, failing):
     from rsimport._cli_output import complain
