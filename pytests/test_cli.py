@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import importlib.machinery
+import os
 import re
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from helpers import ALONE, REPOSITORY, block, package, rlibs, snapshot, value, without_rust, write
 
-from rsimport import _engine
+from rsimport import _cli, _engine
 
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
 
@@ -198,6 +200,44 @@ def test_settings_are_listed_and_a_commands_help_has_only_the_usual_ones(cli):
     assert cli("build", "missing.rs", "--lock-timeout", "1").returncode == 2, "it is an option all the same"
 
 
+def test_the_help_of_every_command_has_examples():
+    def below(command, *words):
+        yield words, command
+        for name in getattr(command, "list_commands", lambda _: ())(context := click.Context(command)):
+            yield from below(command.get_command(context, name), *words, name)
+
+    every = dict(below(_cli.cli, "rsimport"))
+    assert {("rsimport", "asm"), ("rsimport", "cache", "dir")} <= set(every)
+    for words, command in every.items():
+        _, found, examples = (command.epilog or "").partition("Examples:\n")
+        assert found and " ".join(words[:2]) in examples, words
+
+
+def test_commands_take_a_kernel_in_a_folder_that_is_no_text(cli, kernel, project):
+    folder = project / os.fsdecode(b"caf\xe9")
+    kernel("k", value(3) + "\n#[test]\nfn ours() {\n    panic!()\n}\n", folder=folder)
+    for command in (["build"], ["cache", "why"], ["doctor"], ["fmt"], ["clippy"]):
+        seen = cli(*command, folder / "k.rs")
+        assert seen.returncode == 0 and "Traceback" not in seen.text, seen.text
+    # The paths by which a folder's kernels are found lead to them.
+    seen = cli("test", ".", cwd=folder)
+    assert seen.returncode == 1 and "k.rs:" in seen.text and "1 failed" in seen.text, seen.text
+
+
+def test_a_folder_that_is_no_crate_and_a_file_that_is_no_kernel_are_told(cli, project):
+    write(project, {"nothing/note.txt": "", "note.txt": ""})
+    for arguments in (["cache", "why", "nothing"], ["bench", "nothing::f"]):
+        seen = cli(*arguments)
+        assert (
+            seen.returncode == 1
+            and "nothing is no kernel: there is no Cargo.toml in the folder\nhint:" in seen.text
+        )
+    seen = cli("cache", "why", "note.txt")
+    assert seen.returncode == 1 and "note.txt is no .rs file\nhint:" in seen.text
+    seen = cli("doctor", os.devnull)
+    assert f"{os.devnull} is no kernel: it is not a file" in seen.text
+
+
 @pytest.mark.parametrize(
     "arguments", [["not-a-name"], ["3d"], ["a/b"], [""], ["fine", "--from", "no_such_template"]], ids=str
 )
@@ -342,6 +382,11 @@ def test_warm_with_a_bad_spec_exits_with_1_or_2_and_names_it(cli, spec):
     seen = cli("warm", "--deps", spec)
     assert seen.returncode in (1, 2) and spec.split("=")[0] in seen.stderr and "Traceback" not in seen.stderr
     assert "warm.rs" not in seen.stderr
+
+
+def test_warm_without_rust_speaks_of_no_kernel(cli, tmp_path):
+    seen = cli("warm", env={**without_rust(tmp_path / "bare"), "RSIMPORT_CACHE_DIR": str(tmp_path / "cache")})
+    assert seen.returncode == 1 and "error: cargo was not found\nhint:" in seen.stderr
 
 
 @pytest.mark.parametrize("failing", ["shutil.copyfile", "os.replace"])

@@ -132,7 +132,16 @@ def test_what_is_wrong_is_told_in_a_sentence(waves, project):
     seen = build("wheel")
     assert seen.returncode and "there is no option source\nhint: the options are sources, cpu" in seen.text
     pyproject("cpu = 3")
-    assert "cpu has to be a str" in build("wheel").text
+    assert "cpu has to be a string" in build("wheel").text
+    pyproject()
+    text = (project / "pyproject.toml").read_text()
+    table = text.splitlines()[-1]
+    above, _, name = table.strip("[]").rpartition(".")
+    write(project, {"pyproject.toml": text.replace(table, f"[{above}]\n{name} = true")})
+    seen = build("wheel")
+    assert seen.returncode and re.search(rf"{re.escape(name)}\W* (has to|must) be a table", seen.text), (
+        seen.text
+    )
     pyproject()
     write(project / "src/waves", {"part.rs": "fn broken( {"})
     seen = build("wheel")
@@ -141,6 +150,15 @@ def test_what_is_wrong_is_told_in_a_sentence(waves, project):
         and "part.rs:1: kernel `k` does not compile" in seen.text
         and "Traceback" not in seen.text
     )
+
+
+def test_a_package_without_kernels_is_for_every_platform_and_that_is_told(waves, project):
+    _, build = waves
+    (project / "src/waves/k.rs").rename(project / "k.rs")
+    seen = build("wheel")
+    assert seen.returncode == 0 and "there is no marked kernel" in seen.text
+    (wheel,) = (project / "dist").glob("*.whl")
+    assert wheel.name.endswith("-none-any.whl")
 
 
 def test_a_project_of_setuptools_without_the_table_imports_nothing_of_it(project, run):

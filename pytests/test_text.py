@@ -83,6 +83,10 @@ def test_an_error_names_the_text_and_counts_its_lines_from_one():
         (("#[pyfunction] fn f() {}", "def"), "'def' cannot be the name of a kernel"),
         (("fn f() {}", "bare"), "<kernel bare>: the kernel has no #[pyfunction]"),
         (("#[pyfunction] fn f() {}", "odd", ["a b"]), '"a b" is not a dependency'),
+        (("\ud800", "odd"), "the text of the kernel is not Unicode"),
+        ((b"#[pyfunction] fn f() {}", "odd"), "the text of a kernel is a str, not bytes"),
+        ((None, "odd"), "the text of a kernel is a str, not NoneType"),
+        (("#[pyfunction] fn f() {}", 3), "the name of a kernel is a str, not int"),
     ],
     ids=lambda value: "" if isinstance(value, tuple) else str(value)[:12],
 )
@@ -90,7 +94,7 @@ def test_what_cannot_be_compiled_is_told(arguments, message):
     if message is None:
         assert rsimport.compile(*arguments).f() is None
         return
-    with pytest.raises(rsimport.ConfigError) as caught:
+    with pytest.raises((rsimport.ConfigError, TypeError)) as caught:
         rsimport.compile(*arguments)
     assert str(caught.value).startswith(message)
 

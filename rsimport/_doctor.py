@@ -50,7 +50,7 @@ def examine(settings: dict[str, object], files: Sequence[str] = ()) -> list[Find
 
 def _file(path: str) -> Finding:
     """Would an import find it?"""
-    found = advice(path) if os.path.isfile(path) or is_crate(path) else None
+    found = advice(path) if not os.path.isdir(path) or is_crate(path) else None
     if found is not None:
         return Finding(path, False, *found)
     source = path if os.path.isfile(path) else _engine.crate_source(os.path.abspath(path))

@@ -45,6 +45,14 @@ def compile(
     Raises CompileError if the code does not compile, and ConfigError, ToolchainError, CacheError or
     RsimportError as imp() does.
     """
+    for what, value in (("text", text), ("name", "" if name is None else name)):
+        if not isinstance(value, str):
+            raise TypeError(f"the {what} of a kernel is a str, not {type(value).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        hint = "it was decoded with `surrogateescape`, or has half of a pair: Rust source is UTF-8"
+        raise ConfigError("the text of the kernel is not Unicode", hint=hint) from exc
     if name is None:
         name = default_name(text, "kernel")
     elif not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):

@@ -50,7 +50,7 @@ impl Limit {
         #[cfg(windows)]
         // ERROR_TOO_MANY_OPEN_FILES, ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY
         let known: &[(i32, Limit)] = &[(4, Limit::Files), (8, Limit::Memory), (14, Limit::Memory)];
-        let code = error.raw_os_error()?;
+        let code = code(error)?;
         known.iter().find(|(known, _)| *known == code).map(|(_, limit)| *limit)
     }
 
@@ -115,8 +115,21 @@ impl Limit {
 pub fn failed(kind: Kind, what: impl std::fmt::Display, error: &io::Error) -> Error {
     match Limit::of(error) {
         Some(limit) => Error::new(kind, format!("{what}: {}", limit.reason())).hint(limit.hint()),
-        None => Error::new(kind, format!("{what}: {error}")),
+        None => Error::new(kind, format!("{what}: {}", said(error))),
     }
+}
+
+/// What the system says. `tempfile` puts the name of a file behind it that nobody knows.
+fn said(error: &io::Error) -> String {
+    let text = error.to_string();
+    let within = text.split_once(" at path ").filter(|_| error.raw_os_error().is_none());
+    within.map_or_else(|| text.clone(), |(said, _)| said.to_owned())
+}
+
+/// The system's number of an error, which is in the text alone where `tempfile` tells of it.
+fn code(error: &io::Error) -> Option<i32> {
+    let told = || said(error).rsplit_once("(os error ")?.1.strip_suffix(')')?.parse().ok();
+    error.raw_os_error().or_else(told)
 }
 
 /// Is there no room for another open file, in this process or in the system?
@@ -240,6 +253,11 @@ mod tests {
         assert!(said(libc::ENOENT).message.contains("No such file") && said(libc::ENOENT).hint.is_none());
         let full = said(libc::EFBIG);
         assert_eq!(full.message, "x.rs cannot be read: a file would be larger than the file system allows");
+        let missing = tempfile::NamedTempFile::new_in("/no/such/folder");
+        let missing = failed(Kind::Config, "x.rs cannot be written", &missing.unwrap_err());
+        assert_eq!(missing.message, "x.rs cannot be written: No such file or directory (os error 2)");
+        let named = io::Error::other(format!("{} at path \"/tmp/a\"", io::Error::from_raw_os_error(libc::EMFILE)));
+        assert_eq!(Limit::of(&named), Some(Limit::Files));
         assert!(check().is_ok());
     }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.filesize import decimal
 
 from rsimport import _engine
+from rsimport._api import at
 from rsimport._cli_options import given, setting_options
 from rsimport._cli_output import complain, moment, show
 from rsimport._errors import ConfigError
@@ -37,12 +37,26 @@ class Limit(click.ParamType[str]):
         return value
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+    Examples:
+      rsimport cache list           what is in it, and what it takes
+      rsimport cache why step.rs    would `import step` compile, and what for?
+      rsimport cache gc             remove what nobody has used for long
+    """
+)
 def command() -> None:
     """Look at the cache of compiled kernels, and keep it in order."""
 
 
-@command.command("dir")
+@command.command(
+    "dir",
+    epilog="""\b
+    Examples:
+      rsimport cache dir
+      du -sh "$(rsimport cache dir)"
+    """,
+)
 @setting_options("cache_dir")
 def folder(**options: Any) -> None:
     """Print the cache's folder."""
@@ -107,9 +121,8 @@ def why(kernel: str, **options: Any) -> None:
 
     Nothing is built. An input is compared with what it was at the last build for this Python.
     """
-    path = os.path.abspath(kernel)
-    module = Path(path).name if os.path.isdir(path) else Path(path).stem
-    found = _engine.cache_why(path, module, ABI, given(options))
+    loader = at(kernel, None, given(options))
+    found = _engine.cache_why(loader.kernel, loader.name, ABI, given(options))
     rows = []
     for name, now, before, differs in found.inputs:
         value = now if before is None else f"{before or '-'} -> {now or '-'}"

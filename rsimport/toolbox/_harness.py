@@ -45,7 +45,9 @@ class Harness:
         flags = [*FLAGS, *(() if release or profile == "test" else CHECKED)]
         if os.path.isfile(path):
             # In a backtrace, names as seen from the kernel's folder start from there.
-            flags.append(f"--remap-path-prefix={kernel.project.folder}={kernel.project.base}")
+            flag = f"--remap-path-prefix={kernel.project.folder}={kernel.project.base}"
+            # A folder need not be text, and messages show it as well as can be.
+            flags.append(os.fsencode(flag).decode("utf-8", "replace"))
         self.run = kernel.run("rustc", flags=flags, profile=profile, kept=True)
         if self.run.failure is not None:
             raise self.run.failure

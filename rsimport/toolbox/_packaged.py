@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rsimport import _engine
 from rsimport._api import at, finished
@@ -12,12 +11,11 @@ from rsimport._errors import ConfigError
 from rsimport._python import ABI
 from rsimport.toolbox import _portable
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 OF_CARGO = ("Cargo.toml", "Cargo.lock")
 
 OPTIONS = {"sources": True, "cpu": _portable.GENERIC}
+SAID = {bool: "true or false", str: 'a string, as "x86-64-v3"'}
+"""What a value has to be, as TOML writes it."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,13 @@ def is_library(path: str) -> bool:
     return name.endswith(".so") or ".so." in name
 
 
-def options(given: Mapping[str, object], table: str) -> tuple[bool, str]:
+def options(given: object, table: str) -> tuple[bool, str]:
     """The options of a hook: do the sources ship too, and for which CPU is it?
 
-    Raises ConfigError for an option that there is not.
+    Raises ConfigError for an option that there is not, and for what is no table.
     """
+    if not isinstance(given, dict):
+        raise ConfigError(f"{table} has to be a table", hint=f"a line {table} is all that it needs")
     for name, value in given.items():
         kind = type(OPTIONS[name]) if name in OPTIONS else None
         if kind is None:
@@ -79,6 +79,6 @@ def options(given: Mapping[str, object], table: str) -> tuple[bool, str]:
                 f"{table}: there is no option {name}", hint=f"the options are {', '.join(OPTIONS)}"
             )
         if not isinstance(value, kind):
-            raise ConfigError(f"{table}: {name} has to be a {kind.__name__}")
+            raise ConfigError(f"{table}: {name} has to be {SAID[kind]}")
     chosen = {**OPTIONS, **given}
     return bool(chosen["sources"]), str(chosen["cpu"])

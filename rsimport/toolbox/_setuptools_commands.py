@@ -23,8 +23,6 @@ def add_commands(distribution: Distribution, given: dict[str, Any]) -> None:
     sources, cpu = options(given, "[tool.setuptools-rsimport]")
     root = os.getcwd()
     found = kernels(root)
-    if not found:
-        return
     classes: dict[str, Any] = distribution.cmdclass
     python = classes.get("build_py", build_py)
     extensions = classes.get("build_ext", build_ext)
@@ -33,8 +31,9 @@ def add_commands(distribution: Distribution, given: dict[str, Any]) -> None:
     with suppress(BaseError):
         wheel = distribution.get_command_class("bdist_wheel")
         classes["bdist_wheel"] = type("bdist_wheel", (_ForLinux, wheel), {})
-    # What has libraries is for one platform.
-    distribution.has_ext_modules = lambda: True
+    # What has libraries is for one platform; which packages there are is known only later.
+    has_others = distribution.has_ext_modules
+    distribution.has_ext_modules = lambda: has_others() or bool(_shipped(distribution, found))
 
 
 class _WithSources:
@@ -45,6 +44,8 @@ class _WithSources:
 
     def run(self: Any) -> None:
         super().run()  # type: ignore[misc]
+        if not _owners(self, self.kernels):
+            self.warn("rsimport: there is no marked kernel in the packages of this project")
         if self.sources:
             return
         for kernel, owner in _owners(self, self.kernels):
@@ -118,6 +119,14 @@ class _ForLinux:
             return python, abi, platform
         files = [os.path.join(at, name) for at, _, names in os.walk(self.bdist_dir) for name in names]
         return python, abi, _manylinux.tag(platform, filter(is_library, files))
+
+
+def _shipped(distribution: Distribution, found: list[Kernel]) -> list[tuple[Kernel, str]]:
+    """The same before there is a command that knows all packages."""
+    command = build_py(distribution)
+    command.packages = distribution.packages
+    command.package_dir = distribution.package_dir or {}
+    return _owners(command, found)
 
 
 def _owners(command: Any, found: list[Kernel]) -> list[tuple[Kernel, str]]:

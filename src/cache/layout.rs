@@ -313,9 +313,9 @@ impl Cache {
                     .hint(format!("`rsimport cache clear` frees it; {hint}"))
             }
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                Error::cache(format!("the cache folder {root} cannot be written to: {error}")).hint(hint)
+                failed(Kind::Cache, format_args!("the cache folder {root} cannot be written to"), error).hint(hint)
             }
-            _ => Error::cache(format!("the cache folder {root} cannot be used: {error}")).hint(hint),
+            _ => failed(Kind::Cache, format_args!("the cache folder {root} cannot be used"), error).hint(hint),
         }
     }
 }
@@ -329,7 +329,7 @@ pub fn copy_out(artifact: &Path, target: &Path, end: &[u8]) -> Result<()> {
         fs::OpenOptions::new().append(true).open(file.path())?.write_all(end)?;
         file.persist(target).map(drop).map_err(|e| e.error)
     });
-    copied.map_err(|e| Error::config(format!("{} cannot be written: {e}", target.display())))
+    copied.map_err(|e| failed(Kind::Config, format_args!("{} cannot be written", target.display()), &e))
 }
 
 /// The time since 1970.

@@ -122,6 +122,9 @@ fn told(mut built: Built, view: View) -> Built {
     built
 }
 
+/// Behind the words that cargo is missing, for whoever has asked for a kernel.
+pub const NOT_CACHED: &str = ", and this kernel is not in the cache yet";
+
 /// Does the compiler complain of nothing but lines that the user did not write?
 fn is_generated(source: &Source, error: &Error) -> bool {
     let last = source.text.lines().count();
@@ -144,7 +147,7 @@ impl Way {
         let (toolchain, rustc) = tools(source, config, task.cargo, cache, observer).map_err(|mut error| {
             // Of a tool nobody wants to hear that; an import would have done without cargo.
             if error.message == NO_CARGO {
-                error.message.push_str(", and this kernel is not in the cache yet");
+                error.message.push_str(NOT_CACHED);
             }
             error
         })?;

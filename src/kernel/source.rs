@@ -49,6 +49,12 @@ impl Source {
             // Where cargo would be started, `..` leads to what lies beside the folder, not to what lies beside a link.
             let path = std::fs::canonicalize(&path).map_err(|e| unreadable(&path, &e))?;
             let manifest_path = path.join("Cargo.toml");
+            if !manifest_path.exists() {
+                let message = format!("{} is no kernel: there is no Cargo.toml in the folder", path.display());
+                return Err(Error::config(message)
+                    .hint("name a .rs file, or the folder of a crate; `rsimport build FOLDER` takes all marked ones")
+                    .kernel(&path));
+            }
             let manifest = read_text(&manifest_path)?;
             let lib = lib_path(&path, &manifest);
             let text = read_text(&lib)?;

@@ -1,5 +1,6 @@
 //! Values of Python for the engine, and those of the engine for Python.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use pyo3::prelude::*;
@@ -72,6 +73,12 @@ pub(super) fn interpreter(python: &Bound<'_, PyDict>) -> PyResult<abi::Python> {
     })
 }
 
+/// A path by which Python finds the file again, be it text or not.
+pub(super) fn native(path: impl AsRef<Path>) -> OsString {
+    path.as_ref().as_os_str().to_owned()
+}
+
+/// A path to be shown.
 pub(super) fn text(path: impl AsRef<Path>) -> String {
     path.as_ref().to_string_lossy().into_owned()
 }

@@ -14,12 +14,14 @@ mod tools;
 mod travel;
 mod watcher;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use crate::digest::Digest;
 use crate::engine;
@@ -31,7 +33,7 @@ use crate::tools::doctor;
 use crate::tools::templates::TEMPLATES;
 
 use artifact::{Artifact, Diagnostic, Export};
-use convert::{given, interpreter, text};
+use convert::{given, interpreter, native};
 use settings::{current_folder, effective, opened};
 use watcher::{raised, watched};
 
@@ -109,22 +111,27 @@ fn marked(path: PathBuf) -> bool {
 
 /// The lib.rs of the marked crate in a folder, or None. Never raises.
 #[pyfunction]
-fn crate_source(folder: PathBuf) -> Option<String> {
-    source::crate_source(&folder).map(text)
+fn crate_source(folder: PathBuf) -> Option<OsString> {
+    source::crate_source(&folder).map(native)
 }
 
 /// A text from outside as a terminal may have it: control characters are written out, and so are the ends of lines unless
 /// it may have several.
 #[pyfunction]
 #[pyo3(signature = (text, *, lines = false))]
-fn shown(text: &str, lines: bool) -> String {
-    if lines { crate::shown::plain(text).into_owned() } else { crate::shown::line(text).into_owned() }
+fn shown(text: &Bound<'_, PyString>, lines: bool) -> PyResult<String> {
+    // A path need not be text.
+    let text = match text.to_cow() {
+        Ok(text) => text,
+        Err(_) => Cow::Owned(text.extract::<OsString>()?.to_string_lossy().into_owned()),
+    };
+    Ok(if lines { crate::shown::plain(&text).into_owned() } else { crate::shown::line(&text).into_owned() })
 }
 
 /// The marked kernel files and the folders of marked crates below a folder.
 #[pyfunction]
-fn kernels(py: Python<'_>, root: PathBuf) -> Vec<String> {
-    py.detach(|| discover::kernels(&root)).into_iter().map(text).collect()
+fn kernels(py: Python<'_>, root: PathBuf) -> Vec<OsString> {
+    py.detach(|| discover::kernels(&root)).into_iter().map(native).collect()
 }
 
 /// Compiles dependencies ahead, so that the first kernel that uses them builds at once. Returns seconds.
@@ -152,7 +159,7 @@ fn write_cell(
     deps: Vec<String>,
     notebook: &str,
     settings: &Bound<'_, PyDict>,
-) -> PyResult<String> {
+) -> PyResult<OsString> {
     let cache = opened(py, settings)?;
     let folder = current_folder();
     let written = || -> error::Result<PathBuf> {
@@ -166,7 +173,7 @@ fn write_cell(
         cache.write(&path, text.as_bytes())?;
         Ok(path)
     };
-    written().map(self::text).map_err(|e| raised(py, e))
+    written().map(native).map_err(|e| raised(py, e))
 }
 
 /// Everything in a kernel's text that has a name, in its order; nothing where the text does not parse.

@@ -1,13 +1,14 @@
 //! The tools of cargo's as Python sees them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::artifact::Diagnostic;
-use super::convert::{asked, interpreter, text};
+use super::convert::{asked, interpreter, native, text};
 use super::watcher::{raised, watched};
 use crate::kernel::source::Source;
 use crate::tools::format::make_readable;
@@ -34,10 +35,10 @@ pub(super) struct ProjectRun {
 
 /// The files that a kernel's modules are in, its root first; none where it cannot be read.
 #[pyfunction]
-pub(super) fn module_files(py: Python<'_>, source: PathBuf) -> Vec<String> {
+pub(super) fn module_files(py: Python<'_>, source: PathBuf) -> Vec<OsString> {
     py.detach(|| Source::open(&source, "kernel").map(|source| files(&source)).unwrap_or_default())
         .into_iter()
-        .map(text)
+        .map(native)
         .collect()
 }
 
@@ -81,33 +82,33 @@ pub(super) fn project_open(
 #[pymethods]
 impl Project {
     #[getter]
-    fn folder(&self) -> String {
-        text(self.0.folder())
+    fn folder(&self) -> OsString {
+        native(self.0.folder())
     }
 
     #[getter]
-    fn manifest(&self) -> String {
-        text(self.0.manifest())
+    fn manifest(&self) -> OsString {
+        native(self.0.manifest())
     }
 
     #[getter]
-    fn root(&self) -> String {
-        text(self.0.root())
+    fn root(&self) -> OsString {
+        native(self.0.root())
     }
 
     #[getter]
-    fn source(&self) -> String {
-        text(self.0.source())
+    fn source(&self) -> OsString {
+        native(self.0.source())
     }
 
     #[getter]
-    fn target(&self) -> String {
-        text(self.0.target())
+    fn target(&self) -> OsString {
+        native(self.0.target())
     }
 
     #[getter]
-    fn work(&self) -> String {
-        text(self.0.work())
+    fn work(&self) -> OsString {
+        native(self.0.work())
     }
 
     #[getter]
@@ -126,13 +127,13 @@ impl Project {
     }
 
     /// The user's name for a path that the compiler named.
-    fn real(&self, path: PathBuf) -> String {
-        text(self.0.real(&path))
+    fn real(&self, path: PathBuf) -> OsString {
+        native(self.0.real(&path))
     }
 
     #[getter]
-    fn base(&self) -> String {
-        text(self.0.base())
+    fn base(&self) -> OsString {
+        native(self.0.base())
     }
 
     /// Lines of cargo's with the names and the places of the user's files, without those about generated code.
@@ -142,8 +143,8 @@ impl Project {
     }
 
     /// The tests of the kernel, with file and line.
-    fn tests(&self) -> Vec<(String, String, usize)> {
-        self.0.tests().into_iter().map(|test| (test.name, text(test.file), test.line)).collect()
+    fn tests(&self) -> Vec<(String, OsString, usize)> {
+        self.0.tests().into_iter().map(|test| (test.name, native(test.file), test.line)).collect()
     }
 
     /// Formats generated code in the cache, where rustfmt is there and can read it.

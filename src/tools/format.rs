@@ -1,6 +1,7 @@
 //! rustfmt on a kernel: on the user's own file and those of its modules, in the kernel's edition.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::compile::build::tools;
 use crate::engine::{Request, Resolved, resolve};
@@ -33,8 +34,8 @@ pub fn format(request: &Request, arguments: &[String], observer: &mut dyn Observ
         Some(manifest) => edition_of_crate(&source, &manifest.text),
         None => config.manifest.edition_or_usual().to_owned(),
     };
-    let mut command = toolchain.compiler(&program, toolchain.folder());
-    command.arg("--edition").arg(edition).args(arguments).arg(&source.path);
+    let mut command = rustfmt(&toolchain, &program, &source.path);
+    command.arg("--edition").arg(edition).args(arguments);
     let mut formatted = Formatted::default();
     let status = run(command, observer, |_, pipe, line| match pipe {
         Pipe::Out => formatted.output.push(line.to_owned()),
@@ -47,9 +48,20 @@ pub fn format(request: &Request, arguments: &[String], observer: &mut dyn Observ
 /// Formats generated code where it lies in the cache, if rustfmt is there and can read it.
 pub fn make_readable(toolchain: &Toolchain, file: &Path, observer: &mut dyn Observer) -> Result<()> {
     let Some(program) = toolchain.tool("rustfmt") else { return Ok(()) };
-    let mut command = toolchain.compiler(&program, toolchain.folder());
-    command.args(["--edition", "2024", "--config", "skip_children=true"]).arg(file);
+    let mut command = rustfmt(toolchain, &program, file);
+    command.args(["--edition", "2024", "--config", "skip_children=true"]);
     run(command, observer, |_, _, _| {}).map(drop)
+}
+
+/// rustfmt for a file. It panics where an argument is no text, so then it is started beside the file.
+fn rustfmt(toolchain: &Toolchain, program: &Path, file: &Path) -> Command {
+    let (folder, name) = match (file.to_str(), file.parent(), file.file_name()) {
+        (None, Some(folder), Some(name)) => (folder, Path::new(name)),
+        _ => (toolchain.folder(), file),
+    };
+    let mut command = toolchain.compiler(program, folder);
+    command.arg(name);
+    command
 }
 
 /// The edition that a crate's manifest names, or its workspace's.

@@ -346,6 +346,10 @@ impl Project {
         }
         command.args(&call.arguments);
         command.envs(package.environment()).envs(call.environment.iter().cloned());
+        if self.base().to_str().is_none() {
+            // What is recorded has it as text, by which clippy would not find it.
+            command.env("RSIMPORT_KERNEL_DIR", self.base());
+        }
         if call.unstable {
             let variable = if package.recorder.is_some() { "RSIMPORT_BOOTSTRAP" } else { "RUSTC_BOOTSTRAP" };
             command.env(variable, "1");

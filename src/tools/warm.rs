@@ -1,6 +1,7 @@
 //! Compiling dependencies ahead of the kernels that need them.
 
 use crate::cache::layout::Cache;
+use crate::compile::build::NOT_CACHED;
 use crate::config::abi::Python;
 use crate::config::layers::{Config, Overrides};
 use crate::digest::Digest;
@@ -41,8 +42,8 @@ pub fn warm(deps: &[String], abi: &str, python: &Python, given: &Overrides, obse
     Ok(())
 }
 
-/// A message without the file that nobody has written.
+/// A message without the kernel that nobody has written.
 fn without(file: &str, message: &str) -> String {
     let rest = message.strip_prefix(file).and_then(|rest| rest.split_once(": "));
-    rest.map_or(message, |(_, rest)| rest).replace(&format!(" ({file})"), "")
+    rest.map_or(message, |(_, rest)| rest).replace(&format!(" ({file})"), "").replace(NOT_CACHED, "")
 }
