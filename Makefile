@@ -8,8 +8,8 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
            $(wildcard labextension/data/share/jupyter/labextensions/rsimport/* labextension/data/share/jupyter/labextensions/rsimport/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-cluster bench-peers docs \
-        docs-site docs-pictures ship wheel fuzz faults types accept-analyzer clean
+.PHONY: help setup demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-cluster \
+        bench-peers docs docs-site docs-pictures ship wheel fuzz faults types accept-analyzer clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
