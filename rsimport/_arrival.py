@@ -221,7 +221,20 @@ class Kernel:
                 why.append(f"{loader.source} reads files that have changed")
             else:
                 return loader
+        unfit: list[str] = []
+        with suppress(CacheError):
+            unfit = _engine.unfit(content, ABI, self.root)
+        if unfit:
+            why.insert(0, f"of an artifact in the cache: {', '.join(unfit)}")
+            if all("CPU" in lack for lack in unfit):
+                why.hint = why.hint or "RSIMPORT_TARGET_CPU=generic where it is built"
         reason = "; ".join(dict.fromkeys(why)) or "its source is not found either"
+        if unfit and not carriers:
+            raise RsimportError(
+                f"kernel {self.name} ({content[:8]}) cannot be had on this machine: {reason}",
+                hint=why.hint,
+                name=self.name,
+            )
         if carriers:
             from platform import node
 
