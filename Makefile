@@ -8,8 +8,8 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(wildcard src/*.rs src/*/*.rs s
            $(wildcard labextension/data/share/jupyter/labextensions/rsimport/* labextension/data/share/jupyter/labextensions/rsimport/*/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native bench-peers docs \
-        docs-site docs-pictures ship wheel fuzz faults types accept-analyzer clean
+.PHONY: help setup tools demo test rust-test python-test lint format bench bench-calls bench-kernels bench-native \
+        bench-cluster bench-peers docs docs-site docs-pictures ship wheel fuzz faults types accept-analyzer clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ bench-kernels: $(VENV)/installed ## measure the shipped kernels against their pe
 bench-native: $(VENV)/installed ## measure native loops that call a kernel without Python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "rsimport[kernel-peers,peers]"
 	$(BIN)/python benchmarks/native.py --json docs/native.json
+
+bench-cluster: $(VENV)/installed $(VENV)/tools ## measure how soon a cluster has kernels, and hears of faults
+	$(BIN)/python benchmarks/cluster_faults.py --json docs/cluster_faults.json
 
 bench-peers: $(VENV)/installed ## compare the loop with every peer, in ten minutes and more
 	$(BIN)/python benchmarks/install_peers.py

@@ -1,10 +1,10 @@
-"""Writes the tables of figures into README.md and docs/performance.md, between comments for that.
+"""Writes the tables of figures into README.md and pages of docs/, between comments for that.
 
     python benchmarks/tables.py [--check]
 
-The figures are those that bench.py, loop.py, shipped.py, native.py and calls.py measured last, in the JSON
-files of docs/. `make docs` runs it; `--check` writes nothing and fails where a table is not current, as a
-test does.
+The figures are those that bench.py, loop.py, shipped.py, native.py, calls.py and cluster_faults.py measured
+last, in the JSON files of docs/. `make docs` runs it; `--check` writes nothing and fails where a table is not
+current, as a test does.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def main() -> int:
             "kernels": kernels(report["kernels"]),
             "native": figures(report["native"]),
         },
+        DOCS / "clusters.md": {"faults": faults(report["cluster_faults"])},
     }
     stale = []
     for page, tables in pages.items():
@@ -80,6 +81,15 @@ def kernels(report: Any) -> str:
             value, bar = (f"{number:.3g} {line['unit']}" for number in (line["value"]["median"], line["bar"]))
             rows.append(f"| {name} | {line['what']} | {line['against']} | {value} | {bar} | {line['met']} |")
     return "\n".join(rows)
+
+
+def faults(report: Any) -> str:
+    """One row for each figure of a cluster, with its bar and whether it is met."""
+    rows = ["| what | measured | at most | met |", "|---|---|---|---|"]
+    for line in report["figures"]:
+        value, bar = (f"{line[name]:.3g} {line['unit']}".strip() for name in ("figure", "bar"))
+        rows.append(f"| {line['what']} | {value} | {bar} | {line['met']} |")
+    return "\n".join([*rows, "", *_wrapped(f"On {report['machine']}; {report['versions']}.")])
 
 
 def loop(report: Any) -> str:

@@ -62,6 +62,43 @@ def test_each_kind_of_cpu_has_builds_and_dependencies_of_its_own(stub_kernel, ow
         assert dependency_sets(own_cache) == before + sets, cpu
 
 
+READ = """
+import pickle, pathlib, rsimport._engine as engine
+from importlib.machinery import EXTENSION_SUFFIXES
+print(*engine.unmet(pathlib.Path("needs").read_text(), EXTENSION_SUFFIXES[0]))
+try:
+    print(pickle.loads(pathlib.Path("kept").read_bytes())())
+except ImportError as error:
+    print(*str(error).splitlines(), sep="\\n")
+"""
+
+
+@pytest.mark.skipif(EMULATOR is None, reason="qemu-user shows what Python does on another CPU")
+def test_a_cpu_with_fewer_instruction_sets_says_which_it_lacks_and_loads_nothing(stub_kernel, run, tmp_path):
+    path = stub_kernel(1)
+    run(
+        "import pickle, rsimport.import_hook, k; from rsimport import _engine, _loader\n"
+        "open('kept', 'wb').write(pickle.dumps(k.value))\n"
+        "open('needs', 'w').write(_engine.pack(_loader.loader_of(k).find_artifact())[0])",
+        env={"RSIMPORT_TARGET_CPU": "haswell"},
+    )
+    path.unlink()
+    env = {**os.environ, "PATH": "/nowhere"}
+
+    def on(cpu: str) -> list[str]:
+        command = [str(EMULATOR), "-cpu", cpu, sys.executable, "-c", READ]
+        done = subprocess.run(
+            command, cwd=path.parent, env=env, capture_output=True, text=True, timeout=LIMIT
+        )
+        return done.stdout.splitlines()
+
+    sent, kept, hint = on("Nehalem")
+    assert "this CPU lacks avx, avx2, bmi1" in sent and sent in kept
+    assert kept.startswith("kernel k (") and "cannot be had on this machine: of an artifact" in kept
+    assert hint == "hint: RSIMPORT_TARGET_CPU=generic where it is built"
+    assert on("Haswell") == ["", "1"]
+
+
 def test_the_instruction_sets_that_rustc_uses_are_those_of_the_key():
     """What `native` enables is a part of what the key is made of, so that the key changes with it."""
     code = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import textwrap
 
@@ -505,21 +506,27 @@ import pickle, sys
 if sys.argv[1] == "worker":
     import rsimport._workers
     rsimport._workers.serve()
-function, thing, kind, method = pickle.load(open("kept", "rb"))
+function, thing, kind, method, odd = pickle.load(open("kept", "rb"))
 for use in (function, lambda: thing.number(), lambda: kind(0).number(), method):
     try:
         print(use())
     except ImportError as error:
         print(type(error).__name__, str(error).splitlines()[0])
-again = pickle.loads(pickle.dumps([function, thing, kind, method]))
+try:
+    raise odd
+except ValueError as error:
+    print(f"{type(error).__qualname__} {error}")
+again = pickle.loads(pickle.dumps([function, thing, kind, method, odd]))
+print(again[-1])
 """
 
 
 def test_what_is_not_in_the_cache_is_built_by_its_use_or_told_by_it(kernel, run, project, own_cache):
-    path = kernel("r", value(1) + THING)
+    odd = "pyo3::create_exception!(r, Odd, pyo3::exceptions::PyValueError);\n"
+    path = kernel("r", value(1) + THING + odd)
     run(
         "import pickle, rsimport.import_hook, r\n"
-        "pickle.dump([r.value, r.Thing(0), r.Thing, r.Thing(0).number], open('kept', 'wb'))"
+        "pickle.dump([r.value, r.Thing(0), r.Thing, r.Thing(0).number, r.Odd(3)], open('kept', 'wb'))"
     )
     write(project, {"read.py": MISSING})
 
@@ -530,15 +537,18 @@ def test_what_is_not_in_the_cache_is_built_by_its_use_or_told_by_it(kernel, run,
         for folder in ("kernels", "origins"):
             shutil.rmtree(own_cache / "v1" / folder, ignore_errors=True)
 
-    assert read("worker") == ["1"] * 4
+    assert read("worker") == ["1"] * 4 + ["Odd 3", "3"]
     clear()
-    assert read("worker") == ["1"] * 4, "the source is the same"
+    *built, odd, again = read("worker")
+    assert built == ["1"] * 4 and again == "3", "the source is the same"
+    assert re.fullmatch(r"Odd 3 \(r\.Odd of kernel r \(\w+\), which cannot be had here: .*the cache\)", odd)
     clear()
     path.write_text(path.read_text().replace("    1\n", "    2\n"))
-    told = read("worker")
+    *told, odd, again = read("worker")
     assert len(told) == 4 and all(line.startswith("RsimportError kernel r (") for line in told)
+    assert odd == f"Odd {again}" and again.startswith("3 (r.Odd of kernel r ("), "as often as it is handed on"
     assert str(path) in told[0] and "another text" in told[0]
-    assert all(line.startswith("RsimportError") for line in read("own")), "no hook, so no import by name"
+    assert all(line.startswith("RsimportError") for line in read("own")[:4]), "no hook, so no import by name"
     path.unlink()
     assert "its source is not found" in read("worker")[0]
 

@@ -3,7 +3,8 @@
 Nothing here builds, waits or fails while a pickle is read: whoever reads it may be an event loop, or a worker
 whose end would leave others waiting for ever. What is missing is told by the call, in the thread of the task.
 
-The names and arguments of `function_home`, `class_home`, `module_home`, `module` and `member` are in pickles.
+The names and arguments of `function_home`, `class_home`, `exception_home`, `module_home`, `module` and
+`member` are in pickles.
 """
 
 from __future__ import annotations
@@ -48,13 +49,32 @@ def class_home(name: str, content: bytes, root: str | None = None) -> str:
     """The module in which the pickle finds a class, which has to be one at once: the kernel's own if that can
     be loaded without a build, or one of classes that stand in for it.
     """
+    found = _home_of_real_classes(name, content, root)
+    if found is None:
+        from rsimport._stand_in import stand_ins
+
+        found = stand_ins(kept(name, content, root))
+    return found
+
+
+def exception_home(own: str, name: str, content: bytes, root: str | None = None) -> str:
+    """The module in which the pickle finds an exception. What is not there yet cannot be raised, so one that
+    stands in for it is the exception of Python's own that it is, and says what it stands for.
+    """
+    found = _home_of_real_classes(name, content, root)
+    if found is None:
+        from rsimport._stand_in import exceptions
+
+        found = exceptions(kept(name, content, root), own)
+    return found
+
+
+def _home_of_real_classes(name: str, content: bytes, root: str | None) -> str | None:
     if _shows(name, content):
         return name
     kernel = kept(name, content, root)
     if _serving.passing:
-        from rsimport._stand_in import stand_ins
-
-        return stand_ins(kernel)
+        return None
     if kernel.names is None:
         if not is_worker() and LOADED in getattr(sys.modules.get(name), "__dict__", ()):
             # Data that was kept belongs to whatever the class is now, as everywhere in Python.
@@ -65,9 +85,7 @@ def class_home(name: str, content: bytes, root: str | None = None) -> str:
             if not is_worker() and _is_built(name):
                 import_module(name)
                 return name
-            from rsimport._stand_in import stand_ins
-
-            return stand_ins(kernel)
+            return None
     return kernel.entered()
 
 
@@ -109,6 +127,9 @@ class Kernel:
 
     names: dict[str, object] | None = None
     """What it defines, once it is loaded."""
+
+    lack = "it is not in the cache"
+    """Why it is not here, as long as it is not."""
 
     may_have_name = False
     """May it be in sys.modules under its own name, if nothing else is?"""
@@ -200,7 +221,20 @@ class Kernel:
                 why.append(f"{loader.source} reads files that have changed")
             else:
                 return loader
+        unfit: list[str] = []
+        with suppress(CacheError):
+            unfit = _engine.unfit(content, ABI, self.root)
+        if unfit:
+            why.insert(0, f"of an artifact in the cache: {', '.join(unfit)}")
+            if all("CPU" in lack for lack in unfit):
+                why.hint = why.hint or "RSIMPORT_TARGET_CPU=generic where it is built"
         reason = "; ".join(dict.fromkeys(why)) or "its source is not found either"
+        if unfit and not carriers:
+            raise RsimportError(
+                f"kernel {self.name} ({content[:8]}) cannot be had on this machine: {reason}",
+                hint=why.hint,
+                name=self.name,
+            )
         if carriers:
             from platform import node
 
@@ -215,7 +249,9 @@ class Kernel:
         if origin is None:
             raise RsimportError(
                 f"kernel {self.name} ({content[:8]}) is not in the cache of this machine, and {reason}",
-                hint=f"`rsimport export {tail}.rs bundle --bundle` where it is loaded, and here "
+                hint="`rsimport.dask.enable(client)` brings what other clients have sent"
+                if "distributed" in sys.modules
+                else f"`rsimport export {tail}.rs bundle --bundle` where it is loaded, and here "
                 "RSIMPORT_SHARED_CACHES=bundle",
                 name=self.name,
             )
@@ -314,7 +350,10 @@ class _Module(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         if not is_special(name):
-            vars(self)["_kernel"].load(build=True)
+            kernel: Kernel = vars(self)["_kernel"]
+            if kernel.names is None and get_ident() in loops:
+                return kernel.function(name)
+            kernel.load(build=True)
             if name in vars(self):
                 return vars(self)[name]
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")

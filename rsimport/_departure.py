@@ -8,7 +8,16 @@ from time import monotonic
 from types import ModuleType
 
 from rsimport import _engine
-from rsimport._arrival import Kernel, class_home, function_home, kept, member, module, module_home
+from rsimport._arrival import (
+    Kernel,
+    class_home,
+    exception_home,
+    function_home,
+    kept,
+    member,
+    module,
+    module_home,
+)
 from rsimport._loader import Home, KernelLoader, shippers
 from rsimport._places import move
 
@@ -21,7 +30,9 @@ _ARRIVALS = {"function": function_home, "class": class_home, "module": module_ho
 
 def reduced(home: Home) -> tuple[object, ...]:
     """A module's name, where it is written down by which module something is in."""
-    return _ARRIVALS[home.kind], address(home.loader)
+    if home.kind in _ARRIVALS:
+        return _ARRIVALS[home.kind], address(home.loader)
+    return exception_home, (home.kind, *address(home.loader))
 
 
 def reduced_module(home: Home) -> tuple[object, ...]:

@@ -700,6 +700,9 @@ def pack(artifact: Artifact) -> tuple[str, list[str], bytes]:
 def unmet(needs: str, abi: str) -> list[str]:
     """Why a build with these needs is of no use here, each as half a sentence."""
 
+def unfit(content: str, abi: str, root: str | None) -> list[str]:
+    """Why the artifacts of a content that are in caches are of no use here, each as half a sentence."""
+
 def unpack(content: str, data: bytes) -> str:
     """Publishes in the cache what was packed elsewhere, under its content; returns the library."""
 

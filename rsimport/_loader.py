@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
@@ -43,6 +44,7 @@ class Home(str):
     __slots__ = ("kind", "loader")
     loader: KernelLoader | Kernel
     kind: str
+    """What is there: function, class, module, or of an exception the name of Python's own that it is."""
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return _later("_departure").reduced(self)  # type: ignore[no-any-return]
@@ -61,6 +63,14 @@ def home_of(loader: KernelLoader | Kernel, place: str, kind: str) -> Home:
     home = Home(place)
     home.loader, home.kind = loader, kind
     return home
+
+
+def home_of_class(kind: type, home: Home) -> Home:
+    """The home of a class of a kernel. That of an exception says which of Python's own it is."""
+    if not issubclass(kind, BaseException):
+        return home
+    own = next(base for base in kind.__mro__ if vars(builtins).get(base.__name__) is base)
+    return home_of(home.loader, home, own.__name__)
 
 
 def hidden(method: Method) -> Method:
@@ -441,7 +451,7 @@ def _house(kind: type, home: Home, tail: str) -> None:
     """Tells a class where it is, unless its kernel says so itself."""
     # PyO3 names no module, or only the last part of its name.
     if kind.__module__ in ("builtins", tail, home) and is_open(kind):
-        kind.__module__ = home
+        kind.__module__ = home_of_class(kind, home)
         complete(kind)
 
 

@@ -15,7 +15,7 @@ import sys
 from functools import partial
 from types import BuiltinFunctionType, ModuleType
 
-from rsimport._loader import Home, complete, home_of, is_open
+from rsimport._loader import Home, complete, home_of, home_of_class, is_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,8 +148,9 @@ def rehome(loader: KernelLoader) -> None:
     visit(loader.names)
 
 
-def name_module(kind: type, module: str) -> None:
+def name_module(kind: type, home: Home) -> None:
     """Says of a class in which module it is."""
+    module = home_of_class(kind, home)
     if is_open(kind):
         kind.__module__ = module
         return

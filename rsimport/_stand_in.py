@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copyreg
 import sys
 from contextlib import suppress
@@ -56,6 +57,64 @@ class _StandIns(ModuleType):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         value = vars(self)[name] = StandIn.of(vars(self)["_kernel"], name)
         return value
+
+
+def exceptions(kernel: Kernel, own: str) -> str:
+    """The module in which a pickle finds exceptions that stand in for those of a kernel, all of one kind."""
+    place = f"{kernel.spare}?{own}"
+    if place not in sys.modules:
+        sys.modules[place] = _Exceptions(place, kernel, own)
+    return place
+
+
+class _Exceptions(ModuleType):
+    def __init__(self, place: str, kernel: Kernel, own: str) -> None:
+        super().__init__(place)
+        vars(self).update(_kernel=kernel, _own=getattr(builtins, own, Exception))
+
+    def __getattr__(self, name: str) -> object:
+        if is_special(name):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        made = vars(self)[name] = _Raised.of(vars(self)["_kernel"], vars(self)["_own"], name)
+        return made
+
+
+class _Raised(type):
+    """The class of exceptions that stand in for others, which lie where these do."""
+
+    kernel: Kernel
+
+    @classmethod
+    def of(cls, kernel: Kernel, own: type[BaseException], path: str) -> _Raised:
+        made = cls(path.rpartition(".")[2], (_Told, own), {"kernel": kernel, "__qualname__": path})
+        made.__module__ = home_of(kernel, exceptions(kernel, own.__name__), own.__name__)
+        return made
+
+    def __getattr__(cls, name: str) -> object:
+        if is_special(name):
+            raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
+        made = _Raised.of(cls.kernel, cls.__mro__[2], f"{cls.__qualname__}.{name}")
+        setattr(cls, name, made)
+        return made
+
+
+class _Told:
+    """What an exception that stands in for another one says."""
+
+    kernel: Kernel
+    args: tuple[object, ...]
+
+    def __str__(self) -> str:
+        said = ", ".join(map(str, self.args))
+        kernel, name = self.kernel, type(self).__qualname__
+        known = f"{kernel.name}.{name} of kernel {kernel.name} ({kernel.content.hex()[:8]})"
+        what = f"{known}, which cannot be had here: {kernel.lack}"
+        return f"{said} ({what})" if said else what
+
+    def __getattr__(self, name: str) -> object:
+        if is_special(name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(f"{name!r} of this exception is not known: {self}")
 
 
 class Proxy:

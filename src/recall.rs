@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::entries;
-use crate::cache::entry::{Entry, entry_of, text_of};
+use crate::cache::entry::{Entry, entry_in, entry_of, text_of};
 use crate::cache::layout::Cache;
-use crate::cache::parcel;
+use crate::cache::parcel::{self, Needs};
 use crate::cache::provenance::Provenance;
 use crate::config::environment::Environment;
 use crate::config::layers::Overrides;
@@ -87,19 +87,41 @@ pub fn recall(content: &str, module: &str, abi: &str, root: Option<&Path>) -> Re
     });
     // Where nothing was written down, a content without further inputs is a key itself.
     let by_key = || {
-        let keys = [Tier::Optimized, Tier::Fast].map(|tier| key_of(content.to_owned(), tier));
-        let keys = keys.into_iter().chain([parcel::key_of(content)]);
         let caches: Vec<Cache> = [cache.clone()].into_iter().chain(shared()).collect();
         let in_any = |key: String| -> Option<entries::Hit> {
             caches.iter().find_map(|cache| entries::find(cache, &key, &library, Path::new("/")).ok()?.hit)
         };
-        let found =
-            keys.filter_map(in_any).find(|hit| entry_of(&hit.library).is_some_and(|entry| entry.misfits().is_empty()));
+        let found = keys(content)
+            .into_iter()
+            .filter_map(in_any)
+            .find(|hit| entry_of(&hit.library).is_some_and(|entry| entry.misfits().is_empty()));
         let path = found.map(|hit| hit.library).filter(|path| path.ends_with(&library))?;
         let entry = entries::intact(&path)?;
         Some(artifact(content, path, entry, origin.as_ref()))
     };
     Ok(Recalled { artifact: noted.or_else(by_key), origin })
+}
+
+/// Why the artifacts of a content that are in caches are of no use here, each as half a sentence.
+pub fn unfit(content: &str, abi: &str, root: Option<&Path>) -> Result<Vec<String>> {
+    check(content)?;
+    let cache = opened(root)?;
+    let origin: Option<Origin> = cache.kept(ORIGINS, content);
+    let noted = origin.and_then(|origin| entry_of(&origin.library));
+    let caches = [cache].into_iter().chain(shared());
+    let of_keys = caches.flat_map(|cache| keys(content).map(|key| cache.layout().join("kernels").join(key)));
+    let by_key = of_keys.flat_map(|of_key| entries::folders(&of_key)).filter_map(|folder| entry_in(&folder).ok());
+    let strange = noted.into_iter().chain(by_key).filter(|entry| entry.abi != abi || !entry.misfits().is_empty());
+    let mut reasons: Vec<String> = strange.flat_map(|entry| Needs::of(&entry).unmet(abi)).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    Ok(reasons)
+}
+
+/// The keys under which artifacts of a content may be.
+fn keys(content: &str) -> [String; 3] {
+    let [optimized, fast] = [Tier::Optimized, Tier::Fast].map(|tier| key_of(content.to_owned(), tier));
+    [optimized, fast, parcel::key_of(content)]
 }
 
 /// Refuses what cannot be the name of a content.
@@ -212,6 +234,10 @@ mod tests {
         let found = recalled("abc0", "k");
         assert_eq!(found.artifact.map(|found| found.path).as_ref(), Some(&artifact.path));
         assert!(found.origin.is_some_and(|origin| origin.given == given && !origin.further));
+        assert!(unfit("abc0", ".so", Some(root.path())).unwrap().is_empty());
+        let other = unfit("abc0", ".other", Some(root.path())).unwrap();
+        assert!(other.contains(&"it is for Pythons with .so, and this one has .other".to_owned()));
+        assert!(unfit("abc1", ".so", Some(root.path())).unwrap().is_empty());
         assert!(recalled("abc0", "other").artifact.is_none() && recalled("abc1", "k").artifact.is_none());
         forget(&opened(Some(root.path())).unwrap());
         assert!(file.is_file());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers import write
 from test_workers import KERNEL
 
 EVERYTHING = """
@@ -43,6 +44,8 @@ show(lambda: client.submit(lambda: k.Point(8).panics()).result(60))
 show(lambda: client.submit(k.Point, 9, actor=True).result(60).twice().result(60))
 show(lambda: sum(len(dumps(function)) for function in [k.add, k.Point] * 5000) <= 150 * 10000)
 show(lambda: sum(client.run(lambda: k.add(1)).values()))
+client.upload_file("above.py")
+show(lambda: client.submit(lambda: __import__("above").three(1)).result(60))
 status = rsimport.dask.status(client)
 now = next(kernel for kernel in status.kernels if kernel["name"] == "k" and kernel["current"])
 print(now["served"])
@@ -57,6 +60,16 @@ with Client(processes=False, dashboard_address=":0") as client:
     rsimport.dask.enable(client)
     show(lambda: client.submit(k.add, 1).result(60) + client.submit(lambda: k.Point(2).twice()).result(60))
     show(lambda: client.submit(lambda: k.Point(3).panics()).result(60))
+"""
+
+ABOVE = """
+from k import Point, add
+
+twice = Point.twice
+
+
+def three(n):
+    return add(n) + 2
 """
 
 ANSWERS = """
@@ -80,12 +93,14 @@ rsimport.Panic no 8
 18
 True
 6
+4
 2
 """
 
 
-def test_whatever_is_of_a_kernel_is_used_where_there_is_neither_rust_nor_source(client, kernel):
+def test_whatever_is_of_a_kernel_is_used_where_there_is_neither_rust_nor_source(client, kernel, project):
     kernel("k", KERNEL)
+    write(project, {"above.py": ABOVE})
     *out, by_joblib, by_scheduler, in_process, panic = client(EVERYTHING)
     assert "a scheduler only hands kernels on" in by_scheduler and "`client.run`" in by_scheduler
     assert (by_joblib, in_process, panic) == ("[1, 2, 3]", "6", "rsimport.Panic no 3")

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from helpers import LIMIT, wait_for, write
+from test_workers import KERNEL
 
 from cluster.conftest import Cluster
 
@@ -153,6 +154,55 @@ def test_two_clients_at_once_have_different_texts_of_one_name(client, stub_kerne
     )
     assert first == ["{1}", "{1}", "2", "mine again"], "by its name it is what was loaded last"
     assert found == [["{2}", "{2}", "2"]]
+
+
+PUBLISHES = """
+import k
+client.wait_for_workers(3)
+rsimport.dask.enable(client)
+given = {"odd": client.submit(k.fail, 1), "coded": client.submit(k.fail_with, 3)}
+client.publish_dataset(**given, function=client.submit(lambda: k.add), point=client.submit(k.Point, 4))
+"""
+
+READS = """
+from distributed import wait
+found = {name: client.get_dataset(name) for name in ("odd", "coded", "function", "point")}
+wait(found.values())
+for name in ("odd", "coded"):
+    print(isinstance(found[name].exception(60), ValueError))
+    show(lambda: found[name].result(60))
+function, point = found["function"].result(60), found["point"].result(60)
+show(lambda: function(1))
+rsimport.dask.enable(client)
+show(lambda: (function(1), point.twice()))
+show(lambda: client.submit(function, 2).result(60))
+odd = found["odd"].exception(60)
+
+
+def raises():
+    raise odd
+
+
+show(lambda: client.submit(raises).result(60))
+for name in found:
+    client.unpublish_dataset(name)
+"""
+
+
+def test_a_client_that_never_had_a_kernel_has_results_of_it(client, kernel, tmp_path):
+    kernel("k", KERNEL)
+    assert client(PUBLISHES) == []
+    other = tmp_path / "other"
+    other.mkdir()
+    nothing = {"RSIMPORT_CACHE_DIR": str(tmp_path / "own"), "PATH": "/nowhere"}
+    odd, odd_text, coded, coded_text, missing, *enabled, thrown = client(READS, folder=other, **nothing)
+    assert (odd, coded) == ("True", "True")
+    assert "ValueError.Odd 1 (k.Odd of kernel k (" in odd_text and "cannot be had here" in odd_text
+    assert "ValueError.Coded 3 (k.Coded of kernel k (" in coded_text
+    assert missing.startswith("rsimport.RsimportError kernel k (")
+    assert "hint: `rsimport.dask.enable(client)`" in missing
+    assert enabled == ["(2, 8)", "3"]
+    assert "Odd 1" in thrown
 
 
 def test_what_a_client_has_said_ends_with_it():

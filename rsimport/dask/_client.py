@@ -7,22 +7,25 @@ import logging
 import sys
 from contextlib import suppress
 from functools import partial
-from threading import RLock, Thread
+from threading import RLock, Thread, get_ident
 
 from rsimport import _engine
 from rsimport._arrival import Kernel
 from rsimport._errors import RsimportError
 from rsimport._loader import LOADED, KernelLoader, shippers
+from rsimport._serving import Reasons, carriers, loops
 from rsimport.dask._payload import payload_of
 from rsimport.dask._process import NAME
 from rsimport.dask._shelf import Shelf
-from rsimport.dask._worker import Kernels
+from rsimport.dask._worker import Kernels, bring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from distributed import Client
+
+    from rsimport._engine import Artifact
 
 sessions: list[Session] = []
 """The clients for which this was switched on."""
@@ -70,6 +73,8 @@ class Session:
     async def start(self) -> None:
         """Registers the plugins, and sends what is loaded."""
         self.scheduler = self._scheduler()
+        if not self.client.asynchronous:
+            loops.add(get_ident())  # Results are unpickled here.
         self.sent.clear()
         self.told.clear()
         try:
@@ -84,6 +89,8 @@ class Session:
             raise
         if self.ship not in shippers:
             shippers.append(self.ship)
+        if _carry not in carriers:
+            carriers.append(_carry)
 
     def _scheduler(self) -> str | None:
         """Which scheduler it is: one that was started again at the same place knows nothing."""
@@ -170,6 +177,17 @@ class Session:
             if spec is not None and spec.name == name and isinstance(spec.loader, KernelLoader):
                 found.append(spec.loader)
         return found
+
+
+def _carry(kernel: Kernel, why: Reasons) -> Artifact | None:
+    """Brings what other clients have sent, of which something has come back from the cluster."""
+    for session in sessions:
+        client = session.client
+        if client.status == "running" and not client.asynchronous and get_ident() not in loops:
+            artifact = bring(client, kernel, why, build=True, patience=0)
+            if artifact is not None:
+                return artifact
+    return None
 
 
 _tasks: set[asyncio.Task[None]] = set()

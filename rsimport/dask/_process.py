@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import sys
+from importlib.abc import Loader
 from threading import get_ident
 
 from rsimport._serving import loops, serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
     from typing import Any
 
 NAME = "rsimport"
 """Of the plugins, and the beginning of what workers and clients call."""
+
+
+class Given(Loader):
+    """A loader of a module that is there already."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """There is nothing to run."""
 
 
 def is_clients_own() -> bool:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import suppress
+from importlib.machinery import ModuleSpec
 
 from distributed import SchedulerPlugin
 
+from rsimport._arrival import kept
 from rsimport._serving import pass_on
-from rsimport.dask._process import NAME, is_clients_own, serve_here
+from rsimport._stand_in import stand_ins
+from rsimport.dask._process import NAME, Given, is_clients_own, serve_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Sequence
+    from types import ModuleType
+    from typing import Any, ClassVar
 
     from distributed import Scheduler
 
@@ -57,6 +63,7 @@ class Shelf(SchedulerPlugin):
         if not is_clients_own():
             serve_here()
             pass_on()
+            sys.meta_path[:] = [_HandedOn, *(finder for finder in sys.meta_path if finder is not _HandedOn)]
 
     def __reduce__(self) -> tuple[object, ...]:
         return Shelf, ()
@@ -87,6 +94,8 @@ class Shelf(SchedulerPlugin):
         async with self.changed:
             self.changed.notify_all()
         self.names.update(names)
+        if not is_clients_own():
+            _HandedOn.tell(names)
         self._make_room()
         if names and NAME in self.scheduler.worker_plugins:  # Else they ask when they get theirs.
             message = {"op": f"{NAME}_told", "names": names}
@@ -174,3 +183,32 @@ class Shelf(SchedulerPlugin):
             }
             for content, known in self.kernels.items()
         ]
+
+
+class _HandedOn:
+    """Finds kernels in a scheduler, to which `client.upload_file` brings modules that import some. What is in
+    them stands in for what workers have.
+    """
+
+    names: ClassVar[dict[str, bytes]] = {}
+
+    @staticmethod
+    def tell(names: dict[str, str]) -> None:
+        """Names mean these contents from now on."""
+        if any(name.startswith("rsimport.") for name in names):
+            import rsimport.kernels  # noqa: F401  It puts a finder of its own first.
+
+            sys.meta_path[:] = [_HandedOn, *(finder for finder in sys.meta_path if finder is not _HandedOn)]
+        for name, content in names.items():
+            _HandedOn.names[name] = bytes.fromhex(content)
+            if isinstance(getattr(sys.modules.get(name), "__loader__", None), Given):
+                del sys.modules[name]
+
+    @staticmethod
+    def find_spec(
+        fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        content = _HandedOn.names.get(fullname)
+        if content is None:
+            return None
+        return ModuleSpec(fullname, Given(sys.modules[stand_ins(kept(fullname, content))]))

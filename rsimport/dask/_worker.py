@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from importlib.machinery import ModuleSpec
 from platform import node
 from threading import get_ident
 from time import perf_counter
@@ -26,16 +27,15 @@ from rsimport._loader import LOADED, KernelLoader
 from rsimport._python import ABI
 from rsimport._serving import Reasons, carriers, inherited, loops, take_panics
 from rsimport.dask._payload import packed_of, unpacked
-from rsimport.dask._process import NAME, is_clients_own, serve_here
+from rsimport.dask._process import NAME, Given, is_clients_own, serve_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 
-    from distributed import Worker
+    from distributed import Client, Worker
 
     from rsimport._engine import Artifact
 
@@ -99,7 +99,7 @@ def _give_up(name: str, content: str) -> None:
 
 def _prefetch(worker: Worker, name: str, content: str) -> None:
     try:
-        bring(worker, kept(name, bytes.fromhex(content)), Reasons(), build=False)
+        bring(worker, kept(name, bytes.fromhex(content)), Reasons(), build=False, patience=0)
     except Exception as exc:  # It is tried once more when it is used.
         logging.getLogger("rsimport").warning("%s was not fetched: %r", name, exc)
 
@@ -114,8 +114,14 @@ class Told:
         if fullname not in inherited or target is not None:
             return None
         name, content = inherited[fullname][:2]
-        loader = kept(name, content).loader(build=get_ident() not in loops)
-        return loader.spec()
+        kernel = kept(name, content)
+        try:
+            return kernel.loader(build=get_ident() not in loops).spec()
+        except ImportError:
+            if get_ident() not in loops:
+                raise
+            # A module is being uploaded; the tasks that use it will need the kernel.
+            return ModuleSpec(fullname, Given(sys.modules[kernel.entered()]))
 
 
 def carry(kernel: Kernel, why: Reasons) -> Artifact | None:
@@ -132,8 +138,13 @@ def carry(kernel: Kernel, why: Reasons) -> Artifact | None:
         return None
 
 
-def bring(worker: Worker, kernel: Kernel, why: Reasons, *, build: bool) -> Artifact | None:
-    """An artifact of a kernel on this host: the one that is here, a fetched one, or a built one."""
+def bring(
+    worker: Worker | Client, kernel: Kernel, why: Reasons, *, build: bool, patience: float = WAIT
+) -> Artifact | None:
+    """An artifact of a kernel on this host: the one that is here, a fetched one, or a built one.
+
+    What nobody has sent may be sent within `patience`.
+    """
     content, tail = kernel.content.hex(), kernel.name.rpartition(".")[2]
     started = perf_counter()
 
@@ -147,7 +158,7 @@ def bring(worker: Worker, kernel: Kernel, why: Reasons, *, build: bool) -> Artif
                 came("was on the host")
             return artifact
         try:
-            how = _fetch(worker, content, why, wait=build)
+            how = _fetch(worker, content, why, wait=build, patience=patience)
             if how is None and build:
                 how = _build(worker, kernel, content, tail, why)
         except (OSError, asyncio.TimeoutError) as exc:
@@ -155,7 +166,8 @@ def bring(worker: Worker, kernel: Kernel, why: Reasons, *, build: bool) -> Artif
             why.append(f"the scheduler cannot be reached: {exc}")
         if how is None:
             if why:
-                came("; ".join(dict.fromkeys(why)), there=False)
+                kernel.lack = "; ".join(dict.fromkeys(why))
+                came(kernel.lack, there=False)
             return None
         artifact = _engine.recall(content, tail, ABI, None)[0]
         if artifact is None:
@@ -165,10 +177,10 @@ def bring(worker: Worker, kernel: Kernel, why: Reasons, *, build: bool) -> Artif
         return artifact
 
 
-def _fetch(worker: Worker, content: str, why: Reasons, *, wait: bool) -> str | None:
+def _fetch(worker: Worker | Client, content: str, why: Reasons, *, wait: bool, patience: float) -> str | None:
     """Fetches an artifact that fits from the scheduler, and says so."""
     accept = _engine.settings(None, {})["accept"]
-    found = _ask(worker, "find", content=content, patience=WAIT if wait else 0)
+    found = _ask(worker, "find", content=content, patience=patience)
     while wait and accept in ("any", "artifact") and found is not None and found["coming"]:
         # Its client is optimising it. One that goes away is not waited for.
         found = _ask(worker, "find", content=content, patience=WAIT)
@@ -199,7 +211,7 @@ def _fetch(worker: Worker, content: str, why: Reasons, *, wait: bool) -> str | N
     return None
 
 
-def _build(worker: Worker, kernel: Kernel, content: str, tail: str, why: Reasons) -> str | None:
+def _build(worker: Worker | Client, kernel: Kernel, content: str, tail: str, why: Reasons) -> str | None:
     """Builds a kernel from the source that its client has sent, and shares what came of it."""
     found = _ask(worker, "find", content=content)
     if found is None:
@@ -238,9 +250,10 @@ def _listed(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _ask(worker: Worker, what: str, **kwargs: object) -> Any:
+def _ask(worker: Worker | Client, what: str, **kwargs: object) -> Any:
     """Calls the scheduler from a thread that is not that of the event loop."""
-    return sync(worker.loop, getattr(worker.scheduler, f"{NAME}_{what}"), **kwargs, callback_timeout=60)
+    loop: Any = worker.loop
+    return sync(loop, getattr(worker.scheduler, f"{NAME}_{what}"), **kwargs, callback_timeout=60)
 
 
 def _worker() -> Worker | None:

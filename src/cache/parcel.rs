@@ -32,7 +32,8 @@ pub struct Needs {
 }
 
 impl Needs {
-    fn of(entry: &Entry) -> Needs {
+    /// What a published build needs.
+    pub fn of(entry: &Entry) -> Needs {
         Needs { abi: entry.abi.clone(), platform: platform(), glibc: entry.glibc, cpu: entry.cpu.clone() }
     }
 

@@ -67,7 +67,7 @@ mod _engine {
     use super::stubs::descriptions;
 
     #[pymodule_export]
-    use super::travel::{Held, bundle, hold, own_files, pack, unmet, unpack, write_source};
+    use super::travel::{Held, bundle, hold, own_files, pack, unfit, unmet, unpack, write_source};
 
     #[pymodule_export]
     use super::tools::{Project, ProjectRun, format, module_files, project_open};

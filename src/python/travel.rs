@@ -27,6 +27,13 @@ pub(super) fn unmet(needs: &str, abi: &str) -> Vec<String> {
     Needs::read(needs).map_or_else(|| vec!["what it needs cannot be read".to_owned()], |needs| needs.unmet(abi))
 }
 
+/// Why the artifacts of a content that are in caches are of no use here, each as half a sentence.
+#[pyfunction]
+#[pyo3(signature = (content, abi, root))]
+pub(super) fn unfit(py: Python<'_>, content: &str, abi: &str, root: Option<PathBuf>) -> PyResult<Vec<String>> {
+    py.detach(|| crate::recall::unfit(content, abi, root.as_deref())).map_err(|e| raised(py, e))
+}
+
 /// Publishes in the cache what was packed elsewhere, under its content.
 #[pyfunction]
 pub(super) fn unpack(py: Python<'_>, content: &str, data: &[u8]) -> PyResult<String> {
