@@ -54,8 +54,10 @@ QUIET = {
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
     "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "10s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": f"{LIMIT:.0f}s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": f"{LIMIT:.0f}s",
 }
-"""What processes do of themselves while they wait for a test."""
+"""What processes do of themselves while they wait for a test: little, and on a busy machine they are patient."""
 
 BEGIN = """
 import json, os, sys, time

@@ -6,7 +6,9 @@ import asyncio
 import json
 import shutil
 import subprocess
+import sys
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from helpers import LIMIT, wait_for, write
@@ -229,3 +231,24 @@ def test_what_a_client_has_said_ends_with_it():
         assert shelf.names == {"k": "aa"}
 
     asyncio.run(two_clients())
+
+
+def test_what_a_worker_hears_while_it_asks_is_newer_than_the_answer(monkeypatch):
+    from rsimport.dask import _worker
+
+    meant: dict[str, tuple[str, bytes]] = {}
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(_worker, "inherited", meant)
+    monkeypatch.setattr(_worker, "carriers", [])
+    for name in ("serve_here", "_give_up", "_prefetch"):
+        monkeypatch.setattr(_worker, name, lambda *_: None)
+
+    async def answer() -> dict[str, str]:
+        await worker.handlers["rsimport_told"]({"k": "bb"})
+        return {"k": "aa", "other": "cc"}
+
+    scheduler = SimpleNamespace(rsimport_told=answer)
+    worker = Mock(handlers={}, scheduler=scheduler)
+    plugin = _worker.Kernels()
+    asyncio.run(plugin.setup(worker))
+    assert meant == {"k": ("k", b"\xbb"), "other": ("other", b"\xcc")}

@@ -64,11 +64,15 @@ class Kernels(WorkerPlugin):
             serve_here()
             if carry not in carriers:
                 carriers.append(carry)
+        self.heard: set[str] = set()
         worker.handlers[f"{NAME}_told"] = self.told
-        await self.told(await getattr(worker.scheduler, f"{NAME}_told")())
+        names = await getattr(worker.scheduler, f"{NAME}_told")()
+        # What was told while this was on its way is newer.
+        await self.told({name: content for name, content in names.items() if name not in self.heard})
 
     async def told(self, names: dict[str, str]) -> None:
         """What names mean from now on. What fits is brought here before a task can need it."""
+        self.heard.update(names)
         if is_clients_own():
             return
         if any(name.startswith("rsimport.") for name in names):
