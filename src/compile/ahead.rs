@@ -31,6 +31,8 @@ pub struct Ahead {
     program: PathBuf,
     script: PathBuf,
     asked: File,
+    /// What is written into a pipe that nobody has open is lost, and the script would wait for it for ever.
+    _status: File,
 }
 
 impl Ahead {
@@ -40,8 +42,8 @@ impl Ahead {
         let (program, folder) = (PathBuf::from(command.get_program()), staging.join("linker"));
         let script = cache.write_script("linker", SCRIPT).ok()?;
         cache.empty(&folder).ok()?;
-        let asked = serving::start(command, &folder, group)?;
-        Some(Ahead { folder, program, script, asked })
+        let (asked, _status) = serving::start(command, &folder, group)?;
+        Some(Ahead { folder, program, script, asked, _status })
     }
 
     /// The flag with which a compiler asks this linker.
@@ -76,19 +78,19 @@ mod serving {
     /// How long a linker that does not read yet is given until it is asked again.
     const MOMENT: Duration = Duration::from_micros(500);
 
-    /// Starts a linker that has its pipes in a folder. Returns that in which it is asked.
-    pub fn start(mut command: Command, folder: &Path, group: &Group) -> Option<File> {
+    /// Starts a linker that has its pipes in a folder. Returns that in which it is asked, and that in which it answers.
+    pub fn start(mut command: Command, folder: &Path, group: &Group) -> Option<(File, File)> {
         let (asked, status) = (pipe::held(&folder.join("asked")).ok()?, pipe::held(&folder.join("status")).ok()?);
         let (arguments, list) = (folder.join("arguments"), folder.join("list"));
         pipe::make(&arguments).ok()?;
         command.args(["-flavor", "gnu"]).arg(format!("@{}", arguments.display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         group.admit(&mut command);
-        let questions = asked.try_clone().ok()?;
+        let (questions, held) = (asked.try_clone().ok()?, status.try_clone().ok()?);
         let mut linker = Linker(command.spawn().ok()?);
         let serve = move || linker.serve(questions, status, &arguments, &list);
         thread::Builder::new().name("rsimport-linker".to_owned()).spawn(serve).ok()?;
-        Some(asked)
+        Some((asked, held))
     }
 
     /// A linker's process, which ends with its owner's interest.
@@ -131,7 +133,7 @@ mod serving {
     use crate::rustc::group::Group;
 
     /// Elsewhere there is none yet.
-    pub fn start(_: Command, _: &Path, _: &Group) -> Option<File> {
+    pub fn start(_: Command, _: &Path, _: &Group) -> Option<(File, File)> {
         None
     }
 }
