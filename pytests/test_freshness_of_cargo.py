@@ -41,8 +41,8 @@ class Row(NamedTuple):
     """An edit."""
 
     name: str
-    files: dict[str, str | None]
-    """New contents; None removes a file."""
+    files: Mapping[str, str | Path | None]
+    """New contents; None removes a file, a path makes a link to it."""
     builds: tuple[bool, bool] = BOTH
     env: Mapping[str, str | None] = MappingProxyType({})
     """Variables, which stay for the rows below."""
@@ -93,6 +93,10 @@ class Project:
                 path.unlink()
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(text, Path):
+                path.unlink(missing_ok=True)
+                path.symlink_to(text)
+                continue
             path.write_text(text)
             if row.dated is not None:
                 os.utime(path, (row.dated, row.dated))
@@ -233,7 +237,8 @@ PACKAGES = {
 LINKED = """
 fn main() {
     println!("cargo:rerun-if-changed=said.txt");
-    println!("cargo::metadata=SAYS={}", std::fs::read_to_string("said.txt").unwrap().trim());
+    let said = ["said.txt", "said.txt/in"].iter().find_map(|name| std::fs::read_to_string(name).ok());
+    println!("cargo::metadata=SAYS={}", said.unwrap().trim());
 }
 """
 USER = """
@@ -324,6 +329,27 @@ OF_PACKAGES = [
     Row("that variable alone", {}, env={"CARGO_BUILD_JOBS": None}),
     Row("what the code of a macro includes", {"macros/included.txt": "22"}),
     Row("what a macro depends on", {"linked/src/lib.rs": lib("2")}),
+    Row("a module that becomes a folder", {"helper/src/deep.rs": None, "helper/src/deep/mod.rs": lib("5")}),
+    Row(
+        "one that becomes a link",
+        {
+            "helper/src/old.rs": lib("6"),
+            "helper/src/new.rs": lib("7"),
+            "helper/src/deep/mod.rs": Path("../old.rs"),
+        },
+    ),
+    Row("the link to another file", {"helper/src/deep/mod.rs": Path("../new.rs")}, RSIMPORT, dated=10**9),
+    Row("what the link leads to", {"helper/src/new.rs": lib("8")}),
+    Row("a watched file that becomes a folder", {"linked/said.txt": None, "linked/said.txt/in": "5"}),
+    Row("what is in it", {"linked/said.txt/in": "6"}),
+    Row(
+        "a dependency for other systems",
+        {
+            "user/Cargo.toml": PACKAGES["user/Cargo.toml"] + "[target.'cfg(windows)'.dependencies]\n"
+            'helper = { path = "../helper" }\n'
+        },
+        RSIMPORT,
+    ),
     Row("what only describes a package", {"user/Cargo.toml": DESCRIBED}, RSIMPORT),
 ]
 
@@ -424,6 +450,22 @@ OF_CONFIGURATION = [
     Row("the environment then", {}, NOBODY, env={"KERNEL_SAYS": "55555"}),
     Row("[env] relative to the file", {".cargo/config": RELATIVE}),
     Row("a variable of [env] that nothing reads", {".cargo/config": RELATIVE + "MORE = 'x'\n"}, RSIMPORT),
+    Row(
+        "what an included file adds to one",
+        {
+            ".cargo/config": "include = ['more.toml']\n[env]\nKERNEL_SAYS = { value = 'x' }\n",
+            ".cargo/more.toml": "[env]\nKERNEL_SAYS = { value = 'y', force = true }\n",
+        },
+    ),
+    Row("the environment then, as before", {}, NOBODY, env={"KERNEL_SAYS": "666666"}),
+    Row(
+        "variables that say how one gets at registries",
+        {},
+        NOBODY,
+        env={"CARGO_NET_RETRY": "1", "CARGO_HTTP_TIMEOUT": "9", "CARGO_REGISTRIES_X_TOKEN": "x"},
+    ),
+    Row("where one is", {}, RSIMPORT, env={"CARGO_REGISTRIES_X_INDEX": "https://x.invalid"}),
+    Row("what a nightly cargo reads", {}, RSIMPORT, env={"CARGO_UNSTABLE_MTIME_ON_USE": "false"}),
     Row("incremental data", {}, CARGO, env={"CARGO_INCREMENTAL": "1"}),
 ]
 

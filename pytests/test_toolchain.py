@@ -77,6 +77,29 @@ def test_a_cargo_that_is_named_starts_the_rustc_beside_it_and_not_the_first_on_t
     assert "--crate-name k " in (other / "rustc.log").read_text()
 
 
+def test_a_script_in_the_place_of_cargo_is_asked_once_more_how_to_compile(stub_kernel, run, tmp_path):
+    """It may set variables, which a call that was recorded without it does not have."""
+    path = stub_kernel(3, "[package]", f'description = "{tmp_path}"')
+    assert run(TELL).out == "3 True"
+    script = tmp_path / "cargo"
+    script.write_text(f'#!/bin/sh\ntouch {tmp_path}/ran\nexec {shutil.which("cargo")} "$@"\n')
+    script.chmod(0o755)
+    path.write_text(path.read_text() + "// edited\n")
+    assert run(TELL, env={"CARGO": str(script)}).out == "3 True"
+    assert (tmp_path / "ran").exists()
+
+
+def test_a_rustc_that_is_no_program_is_named(stub_kernel, run, tmp_path):
+    (tmp_path / "rustc").write_bytes(b"\x7fELF")
+    (tmp_path / "rustc").chmod(0o755)
+    stub_kernel(3, "[package]", f'description = "{tmp_path}"')
+    told = run(TELL, env={"RUSTC": str(tmp_path / "rustc")}).out.splitlines()
+    assert told[:2] == [
+        "ToolchainError True",
+        f"{tmp_path}/rustc cannot be started: Exec format error (os error 8)",
+    ]
+
+
 def test_the_rustc_that_cargos_configuration_names_is_the_one_that_is_asked(kernel, run, project):
     kernel("k", value(1))
     write(

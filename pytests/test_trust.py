@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,62 @@ def test_a_file_that_everybody_can_write_to_decides_nothing(mine, run, shared, s
     subprocess.run(seen.stderr.split("written to it: ")[1].splitlines()[0], shell=True, check=True)
     mine.write_text(mine.read_text() + "// edited\n")
     assert "ignored" not in run(TELL, cwd=mine.parent).stderr and (shared / "ran").exists()
+
+
+def let(path: Path, user: int, allowed: int, group: int = 5) -> None:
+    """Gives a file an access list that names a user, as `setfacl -m u:USER:rwx` does."""
+    nobody = 0xFFFFFFFF
+    entries = [(1, 7, nobody), (2, allowed, user), (4, group, nobody), (16, 7, nobody), (32, 5, nobody)]
+    listed = b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + listed)
+
+
+@pytest.fixture
+def with_lists(tmp_path: Path) -> None:
+    try:
+        let(tmp_path, SOMEBODY, 7)
+    except OSError as error:
+        pytest.skip(f"no access lists here: {error}")
+
+
+def test_a_file_that_its_access_list_lets_others_write_to_decides_nothing(mine, run, shared, spy, with_lists):
+    """Its mode only says that somebody else may."""
+    shared.chmod(0o755)
+    file = project_file(shared, spy)
+    let(file, SOMEBODY, 6)
+    seen = run(TELL, cwd=mine.parent)
+    assert seen.out == "5" and not (shared / "ran").exists(), seen.text
+    assert warned(seen.stderr, file, "can be written to by others, whom its access list names"), seen.stderr
+    assert f"written to it: setfacl -R -b {file}" in seen.stderr
+    # Who may only read it has no part in what it says, and who may replace the kernel may write to it.
+    for user, allowed, replaces in ((SOMEBODY, 4, False), (SOMEBODY, 6, True), (os.getuid(), 6, False)):
+        let(file, user, allowed)
+        if replaces:
+            let(mine.parent, SOMEBODY, 7)
+        mine.write_text(mine.read_text() + "// edited\n")
+        seen = run(TELL, cwd=mine.parent)
+        assert seen.out == "5" and (shared / "ran").exists() and "ignored" not in seen.stderr, seen.text
+        (shared / "ran").unlink()
+
+
+def test_a_group_that_its_access_list_keeps_out_may_not_replace_the_kernel(
+    mine, run, shared, spy, with_lists
+):
+    """The group's part of the mode is then that of whom the list names."""
+    project_file(shared, spy)
+    for each in (shared, *shared.rglob("*")):
+        os.chown(each, SOMEBODY, SOMEBODY)
+        each.chmod(0o775 if each.is_dir() or each.name == "spy" else 0o664)
+    for each in (mine, mine.parent):
+        os.chown(each, 0, SOMEBODY)
+    let(mine.parent, 4343, 7)
+    assert mine.parent.stat().st_mode & 0o070 == 0o070
+    seen = run(TELL, cwd=mine.parent)
+    assert seen.out == "5" and not (shared / "ran").exists() and "is ignored" in seen.stderr, seen.text
+    let(mine.parent, 4343, 7, group=7)
+    mine.write_text(mine.read_text() + "// edited\n")
+    seen = run(TELL, cwd=mine.parent)
+    assert seen.out == "5" and (shared / "ran").exists() and "ignored" not in seen.stderr, seen.text
 
 
 @everything

@@ -527,7 +527,7 @@ proptest! {
             ("A<", ">"), ("fn() -> ", ""), ("*const ", ""), ("dyn Fn() -> ", ""), ("a::{", "}"), ("a::", ""), ("box ", ""),
             ("1 < ", ""), ("let A(", ") = 1"), ("a @ ", ""), ("break ", ""), ("S {} = ", ""), ("loop ", "{}"), ("#[a] ", ""), ("S { a: ", "}"),
         ]),
-        times in prop_oneof![19 => 0usize..160, 1 => 160usize..3000],
+        times in prop_oneof![179 => 0usize..32, 20 => 32usize..160, 1 => 160usize..3000],
         place in select(vec![
             ("fn f() -> i64 { ", " }"), ("fn f(a: ", ") {}"), ("use ", ";"), ("const A: B = ", ";"), ("", ""),
             ("macro_rules! m { ($x:expr) => { fn g() { $x } } }\nm!(", ");"), ("fn f() { let ", " = 1; }"), ("type A = ", ";"),

@@ -11,6 +11,8 @@ from random import Random
 from faults.lab import Broken, Lab, Seen
 
 KINDS = ("small", "small", "filled", "noexec", "read-only", "read-only project", "small tmp", "read-only tmp")
+KILLED = """ && { (cd "$0" && exec "$@") & sleep SECONDS; kill -9 $!; wait $!; true; } >/dev/null 2>&1"""
+"""Imports the kernel, and kills that import after so long."""
 
 
 @cache
@@ -51,6 +53,10 @@ def one(lab: Lab, random: Random) -> str:
         mount = f"mount -t tmpfs -o noexec,mode=700 none {quoted}"
     else:
         mount = f"mount --bind {quoted} {quoted} && mount -o remount,ro,bind {quoted}"
+    killed = random.random() < 0.4
+    if killed:
+        # Another import, of the same text, died there at some moment before.
+        mount += KILLED.replace("SECONDS", f"{random.random() * random.choice((0.1, 0.5, 2.0)):.3f}")
     seen = _mounted(lab, mount)
     _told(seen, kind)
     lab.expect(2, "after the fault")
@@ -60,7 +66,7 @@ def one(lab: Lab, random: Random) -> str:
         lab.expect(1, "the text before the fault", built=False)
     lab.quiet()
     lab.tidy()
-    return f"file systems: {kind}"
+    return f"file systems: {kind}{', after a kill' if killed else ''}"
 
 
 def _mounted(lab: Lab, mount: str) -> Seen:

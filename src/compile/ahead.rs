@@ -35,6 +35,8 @@ pub struct Ahead {
     program: PathBuf,
     script: PathBuf,
     asked: File,
+    /// What is written into a pipe that nobody has open is lost, and the script would wait for it for ever.
+    _status: File,
 }
 
 impl Ahead {
@@ -50,8 +52,8 @@ impl Ahead {
         let (program, folder) = (PathBuf::from(command.get_program()), staging.join("linker"));
         let script = cache.write_script("linker", SCRIPT).ok()?;
         cache.empty(&folder).ok()?;
-        let asked = serving::start(command, &folder, group, awaited)?;
-        Some(Ahead { folder, program, script, asked })
+        let (asked, _status) = serving::start(command, &folder, group, awaited)?;
+        Some(Ahead { folder, program, script, asked, _status })
     }
 
     /// The flag with which a compiler asks this linker.
@@ -87,19 +89,19 @@ mod serving {
     /// How long a linker that does not read yet is given until it is asked again.
     const MOMENT: Duration = Duration::from_micros(500);
 
-    /// Starts a linker that has its pipes in a folder. Returns that in which it is asked.
-    pub fn start(mut command: Command, folder: &Path, group: &Group, awaited: Option<Awaited>) -> Option<File> {
+    /// Starts a linker that has its pipes in a folder. Returns that in which it is asked, and that in which it answers.
+    pub fn start(mut command: Command, folder: &Path, group: &Group, awaited: Option<Awaited>) -> Option<(File, File)> {
         let (asked, status) = (pipe::held(&folder.join("asked")).ok()?, pipe::held(&folder.join("status")).ok()?);
         let (arguments, list) = (folder.join("arguments"), folder.join("list"));
         pipe::make(&arguments).ok()?;
         command.args(["-flavor", "gnu"]).arg(format!("@{}", arguments.display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         group.admit(&mut command);
-        let questions = asked.try_clone().ok()?;
+        let (questions, held) = (asked.try_clone().ok()?, status.try_clone().ok()?);
         let mut linker = Linker(command.spawn().ok()?);
         let serve = move || linker.serve(questions, status, &arguments, &list, awaited);
         thread::Builder::new().name("rsimport-linker".to_owned()).spawn(serve).ok()?;
-        Some(asked)
+        Some((asked, held))
     }
 
     /// A linker's process, which ends with its owner's interest.
@@ -154,13 +156,15 @@ mod serving {
     use crate::rustc::group::Group;
 
     /// Elsewhere there is none yet.
-    pub fn start(_: Command, _: &Path, _: &Group, _: Option<Awaited>) -> Option<File> {
+    pub fn start(_: Command, _: &Path, _: &Group, _: Option<Awaited>) -> Option<(File, File)> {
         None
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use rustix::fs::OFlags;
+
     use super::*;
     use crate::config::settings::Settings;
 
@@ -223,5 +227,34 @@ mod tests {
         assert!(until(&|| !id().is_empty()));
         drop(ahead);
         assert!(until(&|| !Path::new("/proc").join(id()).exists()));
+    }
+
+    #[test]
+    fn a_linker_that_has_ended_before_its_script_listens_is_heard_all_the_same() {
+        use std::io::Read;
+        use std::os::unix::fs::OpenOptionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let settings = Settings { cache_dir: root.path().to_string_lossy().into_owned(), ..Settings::default() };
+        let cache = Cache::open(&settings).unwrap();
+        cache.prepare().unwrap();
+        let program = cache.write_script("fake", "#!/bin/sh\ncat \"${3#@}\" > \"$0.got\"\n").unwrap();
+        let (staging, group) = (cache.staging().unwrap(), Group::new());
+        #[allow(clippy::disallowed_methods)]
+        let mut ahead = Ahead::start(Command::new(program), &cache, staging.path(), &group, None).unwrap();
+        cache.write(&ahead.folder.join("list"), b"good").unwrap();
+        ahead.asked.write_all(b"\n").unwrap();
+        let got = || std::fs::read(root.path().join("v1/fake.got")).unwrap_or_default();
+        while got() != b"good" {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let mut late = File::options()
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(ahead.folder.join("status"))
+            .unwrap();
+        let mut answer = [0; 2];
+        late.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"0\n");
     }
 }

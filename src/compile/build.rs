@@ -151,7 +151,7 @@ impl Way {
             }
             error
         })?;
-        let plan = |macros| Way::plan(task, &rustc, macros);
+        let plan = |macros| Way::plan(task, &toolchain, &rustc, macros);
         let quick = Macros::of(source, config, task.cargo, task.python, &rustc).map(Some).map(&plan);
         let quick = quick.filter(|quick| !is_refused(cache, work, quick));
         // That of an earlier attempt of the same build.
@@ -162,19 +162,24 @@ impl Way {
         Ok(Way { toolchain, rustc, plan, expander })
     }
 
-    /// The plan. A kernel that came with its versions has a recorded call of its own: others may have newer ones.
-    fn plan(task: &Task<'_>, rustc: &Identity, macros: Option<Macros>) -> Plan {
+    /// The plan. A kernel that came with its versions has a recorded call of its own: others may have newer ones. So has what
+    /// a script recorded that stands in cargo's place, and may set variables.
+    fn plan(task: &Task<'_>, toolchain: &Toolchain, rustc: &Identity, macros: Option<Macros>) -> Plan {
         let Task { source, config, cache, .. } = task;
         let mut plan = Plan::of(source, config, task.cargo, task.cpu, task.python, rustc, macros);
+        let mut further = |what: &[u8]| plan.recipe = Digest::default().with(plan.recipe.as_bytes()).with(what).hex();
         if let Some(lock) = parcel::lock_of(cache, &source.base) {
-            plan.recipe = Digest::default().with(plan.recipe.as_bytes()).with(lock.as_bytes()).hex();
+            further(lock.as_bytes());
+        }
+        if let Some(script) = toolchain.script() {
+            further(script.as_os_str().as_encoded_bytes());
         }
         plan
     }
 
     /// Cargo's own, with the same tools.
     fn plain(self, task: &Task<'_>) -> Way {
-        let plan = Way::plan(task, &self.rustc, None);
+        let plan = Way::plan(task, &self.toolchain, &self.rustc, None);
         note_use(task.cache, &plan.dependency_set);
         Way { plan, expander: None, ..self }
     }

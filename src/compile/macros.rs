@@ -48,7 +48,8 @@ impl Macros {
     ) -> Option<Macros> {
         let (table, settings) = (&config.manifest.table, &config.settings);
         let known = cfg!(target_os = "linux") && settings.fast_macros && source.manifest.is_none();
-        let theirs = ["patch", "paths", "pyo3"].iter().any(|word| cargo.mentions(word));
+        // A folder that `cargo vendor` has made may hold an edited PyO3.
+        let theirs = cargo.has_packages_of_its_own() || cargo.mentions("pyo3");
         let features = settings.features.iter().any(|feature| is_other(feature));
         let variable =
             |name: &str| name == "CARGO_BUILD_TARGET" || name.starts_with("PYO3_") && !HARMLESS.contains(&name);

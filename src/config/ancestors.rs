@@ -96,6 +96,7 @@ impl Ignored {
         let entry = quoted(&self.entry);
         match self.why {
             Objection::Open => format!("if nobody else has written to it: chmod -R o-w {entry}"),
+            Objection::Listed => format!("if nobody else has written to it: setfacl -R -b {entry}"),
             _ if self.entry.parent() == Some(&self.folder) => {
                 format!("if what it says is meant, as root: chown -R --reference {} {entry}", quoted(&self.folder))
             }

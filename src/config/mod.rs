@@ -5,6 +5,8 @@
 pub mod settings;
 pub mod amounts;
 pub mod environment;
+#[cfg(unix)]
+pub mod access;
 pub mod trust;
 pub mod ancestors;
 pub mod profile;

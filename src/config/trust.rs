@@ -7,6 +7,9 @@
 use std::fs::{self, Metadata};
 use std::path::Path;
 
+#[cfg(unix)]
+use crate::config::access::{Access, ENTER, Named, WRITE};
+
 /// Why a file decides nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Objection {
@@ -14,6 +17,8 @@ pub enum Objection {
     Foreign,
     /// Everybody can write to it.
     Open,
+    /// Its access list lets somebody write to it who may not replace the kernel.
+    Listed,
     /// It is a second name of a file, in a folder in which anybody may have given it that.
     Linked,
 }
@@ -24,6 +29,7 @@ impl Objection {
         match self {
             Objection::Foreign => "belongs to another user",
             Objection::Open => "can be written to by everybody",
+            Objection::Listed => "can be written to by others, whom its access list names",
             Objection::Linked => "is a hard link in a folder that everybody can write to",
         }
     }
@@ -64,6 +70,9 @@ impl Trust<'_> {
         if found.mode() & EVERYBODY != 0 && !self.is_open() {
             return Some(Objection::Open);
         }
+        if self.is_listed(path, found) {
+            return Some(Objection::Listed);
+        }
         let linked = found.is_file() && found.nlink() > 1;
         (linked && path.parent().is_some_and(|folder| self.is_writable(folder))).then_some(Objection::Linked)
     }
@@ -77,14 +86,34 @@ impl Trust<'_> {
     fn is_writable(&self, folder: &Path) -> bool {
         use std::os::unix::fs::MetadataExt;
         let foreign = |found: &Metadata| folder.parent().is_some() && !self.is_owner(found);
-        fs::metadata(folder).is_ok_and(|found| found.mode() & EVERYBODY != 0 || foreign(&found))
+        fs::metadata(folder)
+            .is_ok_and(|found| found.mode() & EVERYBODY != 0 || foreign(&found) || self.is_listed(folder, &found))
+    }
+
+    /// Does an access list let anybody write here who decides nothing?
+    fn is_listed(&self, path: &Path, found: &Metadata) -> bool {
+        Access::of(path, found).writers().any(|who| !self.may_replace(who)) && !self.is_open()
+    }
+
+    /// Root, the user and the kernel's owner decide anyway. Others whom a list names do if they can come as far as the
+    /// kernel, and write there.
+    fn may_replace(&self, who: Named) -> bool {
+        let lets = |path: &Path, what| fs::metadata(path).is_ok_and(|found| Access::of(path, &found).lets(who, what));
+        matches!(who, Named::User(number) if self.decides(number))
+            || [Some(self.folder), self.kernel].into_iter().flatten().any(|path| lets(path, WRITE))
+                && self.folder.ancestors().all(|folder| lets(folder, ENTER))
     }
 
     /// Is it the user's, root's, or of the one whose code is about to run?
     fn is_owner(&self, found: &Metadata) -> bool {
         use std::os::unix::fs::MetadataExt;
-        let is = |owner: u32| found.uid() == owner;
-        is(ROOT) || is(rustix::process::geteuid().as_raw()) || self.subject().is_some_and(|kernel| is(kernel.uid()))
+        self.decides(found.uid())
+    }
+
+    fn decides(&self, user: u32) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        [ROOT, rustix::process::geteuid().as_raw()].contains(&user)
+            || self.subject().is_some_and(|kernel| kernel.uid() == user)
     }
 
     /// Was a file put there by a group whose members may replace the kernel, and all between it and them?
@@ -93,7 +122,8 @@ impl Trust<'_> {
         let group = found.gid();
         let shared = |folder: &Path| {
             fs::metadata(folder).is_ok_and(|found| {
-                found.gid() == group && found.mode() & GROUP == GROUP && found.mode() & (EVERYBODY | STICKY) == 0
+                let allowed = Access::of(folder, &found).group;
+                found.gid() == group && allowed & GROUP == GROUP && found.mode() & (EVERYBODY | STICKY) == 0
             })
         };
         let Some(above) = path.ancestors().skip(1).find(|above| self.folder.starts_with(above)) else { return false };
@@ -124,9 +154,9 @@ const EVERYBODY: u32 = 0o002;
 /// The one that lets everybody enter a folder.
 #[cfg(unix)]
 const ENTERED: u32 = 0o001;
-/// Those that let a group enter a folder and write to it.
+/// What a group needs in a folder to replace what is there.
 #[cfg(unix)]
-const GROUP: u32 = 0o030;
+const GROUP: u32 = WRITE | ENTER;
 /// The bit that keeps everybody from removing the files of others.
 #[cfg(unix)]
 const STICKY: u32 = 0o1000;

@@ -32,9 +32,11 @@ const DEEPEST: usize = 8;
 
 /// The environment variables that change what is compiled, by prefix: those of cargo and rustc, and those that the build
 /// scripts of PyO3 and the crates below it ask for, which all kernels have.
-const PREFIXES: [&str; 11] = [
+const PREFIXES: [&str; 12] = [
     "CARGO_BUILD_",
     "CARGO_ENCODED_RUSTFLAGS",
+    // cargo takes these for what its configuration says in `[env]`, if it says anything of the same variables.
+    "CARGO_ENV_",
     "CARGO_HOST_",
     "CARGO_PROFILE_",
     "CARGO_TARGET_",
@@ -84,6 +86,8 @@ const CARGOS: [&str; 9] = [
 pub struct CargoConfig {
     /// The relevant tables, the strongest file first.
     files: Vec<Table>,
+    /// The folders to which what these say may be relative.
+    folders: Vec<PathBuf>,
     /// What stands before rustc by the strongest file that names something.
     wrapper: Option<String>,
 }
@@ -96,7 +100,7 @@ impl CargoConfig {
         for path in ancestors.cargo.iter().chain(&own) {
             found.read(path, 0);
         }
-        found.files.dedup();
+        found.anchor_variables();
         found
     }
 
@@ -147,13 +151,40 @@ impl CargoConfig {
 
     /// Does `[env]` give this variable to the compiler whatever the environment has?
     pub fn forces(&self, name: &str) -> bool {
-        let given = self.files.iter().find_map(|file| file.get("env")?.get(name));
-        given.is_some_and(|given| given.get("force").and_then(Value::as_bool) == Some(true))
+        self.is_said_of(name, "force")
+    }
+
+    /// What a file leaves out of a variable of `[env]`, weaker ones may say.
+    fn is_said_of(&self, name: &str, what: &str) -> bool {
+        self.files.iter().find_map(|file| file.get("env")?.get(name)?.get(what)?.as_bool()) == Some(true)
+    }
+
+    /// Writes down what the variables come to that are relative to their file: in a copy of the project it is something else.
+    fn anchor_variables(&mut self) {
+        let relative: Vec<String> =
+            self.variables().filter(|name| self.is_said_of(name, "relative")).map(str::to_owned).collect();
+        for (file, folder) in self.files.iter_mut().zip(&self.folders) {
+            for name in &relative {
+                if let Some(Value::String(value)) =
+                    file.get_mut("env").and_then(|env| env.get_mut(name)?.get_mut("value"))
+                {
+                    *value = folder.join(&*value).to_string_lossy().into_owned();
+                }
+            }
+        }
     }
 
     /// Does this word occur in it, as a key or in a value?
     pub fn mentions(&self, word: &str) -> bool {
         self.files.iter().any(|file| file.to_string().contains(word))
+    }
+
+    /// Do packages come from a place where somebody may have edited them under the same version?
+    pub fn has_packages_of_its_own(&self) -> bool {
+        let sources = self.files.iter().filter_map(|file| file.get("source")?.as_table()).flat_map(Table::values);
+        let own = |source: &Value| ["directory", "git", "local-registry"].iter().any(|key| source.get(key).is_some());
+        sources.into_iter().any(own)
+            || self.files.iter().any(|file| ["patch", "paths"].iter().any(|key| file.contains_key(*key)))
     }
 
     /// The keys under which flags for rustc are given, as `--config` takes them, with the strongest value of each.
@@ -211,8 +242,9 @@ impl CargoConfig {
         registries.for_each(|registry| registry.retain(|key, _| key == "index"));
         anchor(&mut table, path);
         prune(&mut table);
-        if !table.is_empty() {
+        if !table.is_empty() && self.files.last() != Some(&table) {
             self.files.push(table);
+            self.folders.push(folder_of(path).into());
         }
         let included = included.as_ref().and_then(Value::as_array).into_iter().flatten().rev();
         for name in included.filter_map(|one| one.as_str().or_else(|| one.get("path")?.as_str())) {
@@ -247,7 +279,7 @@ fn each_of_platform(file: &mut Table, change: impl Fn(&mut Table)) {
 
 /// Writes down what is relative to the file comes to: in a copy of the project it is something else.
 fn anchor(file: &mut Table, path: &Path) {
-    let folder = path.parent().and_then(Path::parent).unwrap_or(path);
+    let folder = folder_of(path);
     let absolute = |value: &mut String| *value = folder.join(&*value).to_string_lossy().into_owned();
     let sources = file.get_mut("source").and_then(Value::as_table_mut).into_iter();
     for (_, source) in sources.flat_map(|sources| sources.iter_mut()) {
@@ -262,14 +294,11 @@ fn anchor(file: &mut Table, path: &Path) {
     {
         absolute(rustc);
     }
-    let variables = file.get_mut("env").and_then(Value::as_table_mut).into_iter();
-    for (_, given) in variables.flat_map(|variables| variables.iter_mut()) {
-        if given.get("relative").and_then(Value::as_bool) == Some(true)
-            && let Some(Value::String(value)) = given.get_mut("value")
-        {
-            absolute(value);
-        }
-    }
+}
+
+/// What a file of cargo's speaks of is relative to the folder in which its `.cargo` is.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().and_then(Path::parent).unwrap_or(path)
 }
 
 /// Flags as cargo takes them apart.
@@ -351,7 +380,9 @@ fn is_in_key(name: &str) -> bool {
         |rest: &str| is(rest, &HARMLESS_ENDS) || is(rest, &["_LINKER", "_RUSTFLAGS"]) && is_elsewhere(rest);
     let is_harmless =
         OURS.contains(&name) || HARMLESS.contains(&name) || name.strip_prefix("CARGO_TARGET_").is_some_and(of_platform);
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !is_harmless
+    // What else is said of a registry is how one gets at it.
+    let is_index = name.starts_with("CARGO_REGISTRIES_") && name.ends_with("_INDEX");
+    is_index || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !is_harmless
 }
 
 /// Is it a variable of the user's that is an input as soon as something asks for it by name? What the key leaves out for
@@ -400,6 +431,27 @@ mod tests {
     }
 
     #[test]
+    fn variables_in_the_place_of_configuration_count() {
+        let counts = |name: &&&str| !relevant(&Environment::from([(**name, "v")]), &Profiles::default()).is_empty();
+        // Below a folder in which everybody may write cargo takes its files from the command line, which beats the first.
+        let names =
+            ["CARGO_ENV_A", "CARGO_REGISTRIES_X_INDEX", "CARGO_REGISTRIES_X_TOKEN", "CARGO_NET_RETRY", "CARGO_HOME"];
+        assert_eq!(names.iter().filter(counts).collect::<Vec<_>>(), [&names[0], &names[1]]);
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_of_a_variable_weaker_ones_say() {
+        let named = "include = ['more.toml']\n[env]\nA = { value = 'a' }\n";
+        let of = |more| in_folder(&[("config.toml", named), ("more.toml", more)]);
+        assert!(of("[env]\nA = { value = 'b', force = true }\n").forces("A"));
+        assert!(!of("[env]\nA = { value = 'b' }\nB = { value = 'b', force = true }\n").forces("A"));
+        let value = |config: &CargoConfig| config.files[0]["env"]["A"]["value"].as_str().unwrap().to_owned();
+        assert_eq!(value(&of("")), "a");
+        let anchored = value(&of("[env]\nA = { relative = true }\n"));
+        assert!(Path::new(&anchored).is_absolute() && anchored.ends_with("a"), "{anchored}");
+    }
+
+    #[test]
     fn what_says_the_same_or_is_for_others_does_not_count() {
         let digest = |text: &str| in_folder(&[("config.toml", text)]).digest(&Profiles::default(), false);
         let listed = "[build]\nrustflags = ['--cfg', 'x']\n";
@@ -417,6 +469,9 @@ mod tests {
         ] {
             assert_eq!(digest(text) != digest(""), counts, "{text}");
         }
+        let own = |text: &str| in_folder(&[("config.toml", text)]).has_packages_of_its_own();
+        let vendored = "[source.crates-io]\nreplace-with = 'v'\n[source.v]\ndirectory = 'v'\n";
+        assert_eq!([replaced, vendored, "paths = ['x']\n", "[build]\njobs = 1\n"].map(own), [false, true, true, false]);
         assert_eq!(digest(&format!("{replaced}[source.w]\nregistry = 'https://w.org'\n")), digest(replaced));
         let vendored = "[source.crates-io]\nreplace-with = 'v'\n[source.v]\ndirectory = 'vendor'\n";
         assert_ne!(digest(vendored), digest(vendored), "in a copy it is another folder");

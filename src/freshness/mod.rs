@@ -24,9 +24,11 @@
 //! | `CARGO_PROFILE_*`                       | environment, of the profile and what it inherits from | x | |  | x      | same  |
 //! | cargo's configuration                   | `.cargo/config`, else `.cargo/config.toml`, with their `include`, in the folders above; `CARGO_HOME` | x | | | x | same |
 //! | its profiles, its flags                 | the same, of the profile in use, and unless a variable beats them | x | | | x | same |
-//! | where packages come from                | its `paths` and `[patch]`; its `[source]` as far as something is replaced; `index` of `[registries]` | x | | | x | same [^vendored] |
+//! | where packages come from                | its `paths` and `[patch]`; its `[source]` as far as something is replaced; `index` of `[registries]`, also as `CARGO_REGISTRIES_*_INDEX` | x | | | x | unless nothing asks [^vendored] |
 //! | variables of its `[env]`                | configuration, unless the environment has them | x |     |     | x      | all of `[env]` counts [^env] |
 //! | `[env]` relative to the file            | the same, with the file's folder           | x   |       |     | x      | same  |
+//! | `CARGO_ENV_*`                           | environment, where `[env]` has the same variable | x | |      | x      | all of them count [^env] |
+//! | `[unstable]`, `[host]`, `CARGO_UNSTABLE_*`, `RUSTC_BOOTSTRAP` | configuration, environment | x | |  | x      | stable cargo reads none [^unstable] |
 //! | the CPU's instruction sets              | cpuid, where `native` is asked for         | x   |       | x   | x      | has none [^cpu] |
 //! | rustc                                   | `rustc -vV`; of the one that `PATH`, `RUSTC`, `CARGO_BUILD_RUSTC`, `build.rustc` or rustup names | | | x | x | rebuilds [^rustc] |
 //! | the linker                              | configuration and variables, unless for other CPUs; flags | x | |  | x      | same [^linker] |
@@ -51,10 +53,10 @@
 //! which toolchain is asked for by name.
 //!
 //! Not looked at, by cargo or by rsimport: dates, other files beside the kernel, `[dev-dependencies]`, examples and tests of
-//! path dependencies, what a build script has written to `OUT_DIR`, and cargo's configuration of the network, the terminal,
+//! path dependencies, and cargo's configuration of the network, the terminal,
 //! how many compilers run, what starts them and programs, other profiles, and where files go. A variable of these is an
-//! input of what asks for it by name. Not by rsimport either: the kernel's path, so that a copy of a project is a hit, and
-//! where cargo's own builds go.
+//! input of what asks for it by name. Not by rsimport either: the kernel's path, so that a copy of a project is a hit,
+//! where cargo's own builds go, and what somebody writes to `OUT_DIR` after the build script.
 //!
 //! [^text]: The text of a kernel is one input, and nobody edits only its comments often enough to pay for telling.
 //!
@@ -63,11 +65,15 @@
 //! [^env]: cargo compiles what asks for a variable by name. A build script may ask for any without telling so, and the
 //!     configuration is rarely edited.
 //!
-//! [^described]: cargo tells `env!("CARGO_PKG_DESCRIPTION")` apart; to ask for such a word would take another look at what
-//!     rustc has read, for an edit that comes with a release.
+//! [^unstable]: Whether cargo is a nightly one is not known before it is started, and build scripts ask for the last of these.
+//!
+//! [^described]: cargo leaves out dependencies for other systems, and what comes to the same features. It tells
+//!     `env!("CARGO_PKG_DESCRIPTION")` apart; to ask for such a word would take another look at what rustc has read, for an
+//!     edit that comes with a release.
 //!
 //! [^vendored]: A folder in the place of a registry counts by its path, and a copy of the project has another one. Neither
-//!     looks whether what was vendored is still what it was.
+//!     looks whether what was vendored is still what it was. A registry may be named by the manifest of any package, so all
+//!     that are configured count; how one gets at them (`CARGO_NET_*`, `CARGO_HTTP_*`, tokens) does not.
 //!
 //! [^lines]: Where the name of a file has several lines, cargo builds every time.
 //!

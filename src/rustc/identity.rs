@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
-use crate::limits::failed;
+use crate::limits::{Limit, failed};
 use crate::rustc::group::output;
 use crate::rustc::shortage::shortage;
 use crate::rustc::toolchain::{Identity, Toolchain, executable};
@@ -17,8 +17,10 @@ impl Toolchain {
             command.args(argument);
             let output = output(command);
             let program = self.rustc.display();
-            let output =
-                output.map_err(|e| failed(Kind::Toolchain, format_args!("{program} cannot be started"), &e))?;
+            let output = output.map_err(|e| {
+                let error = failed(Kind::Toolchain, format_args!("{program} cannot be started"), &e);
+                if Limit::of(&e).is_some() { error } else { error.hint("`rsimport doctor` says what is missing") }
+            })?;
             if !output.status.success() {
                 let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
                 if let Some(limit) = shortage(&text) {

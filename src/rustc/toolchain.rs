@@ -118,6 +118,11 @@ impl Toolchain {
         command
     }
 
+    /// The cargo, where it is somebody's script: beside cargo itself, and beside rustup's stand-in for it, there is a rustc.
+    pub fn script(&self) -> Option<&Path> {
+        executable(&self.cargo.with_file_name("rustc")).is_none().then_some(&self.cargo)
+    }
+
     /// The folder in which it is started, which it names files relative to.
     pub fn folder(&self) -> &Path {
         &self.start.folder
