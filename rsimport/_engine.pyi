@@ -68,6 +68,7 @@ __all__ = [
     "settings_table",
     "shown",
     "templates",
+    "unfit",
     "unmet",
     "unpack",
     "warm",

@@ -57,7 +57,7 @@ QUIET = {
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": f"{LIMIT:.0f}s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": f"{LIMIT:.0f}s",
 }
-"""What processes do of themselves while they wait for a test: little, and on a busy machine they are patient."""
+"""What processes do of themselves while they wait for a test: little. On a busy machine they are patient."""
 
 BEGIN = """
 import json, os, sys, time

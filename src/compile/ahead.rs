@@ -244,7 +244,10 @@ mod tests {
         cache.write(&ahead.folder.join("list"), b"good").unwrap();
         ahead.asked.write_all(b"\n").unwrap();
         let got = || std::fs::read(root.path().join("v1/fake.got")).unwrap_or_default();
-        while got() != b"good" {
+        for _ in 0..3000 {
+            if got() == b"good" {
+                break;
+            }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
