@@ -553,6 +553,21 @@ def test_what_is_not_in_the_cache_is_built_by_its_use_or_told_by_it(kernel, run,
     assert "its source is not found" in read("worker")[0]
 
 
+def test_what_has_come_by_its_content_is_not_what_an_import_finds(stub_kernel, run):
+    """The stub makes its module as PyO3 did before 0.28: it enters itself into sys.modules."""
+    stub_kernel(1)
+    run("import pickle, rsimport.import_hook, k; pickle.dump(k.value, open('kept', 'wb'))")
+    stub_kernel(2)
+    found = run(
+        "import pickle, sys, rsimport.import_hook\n"
+        "old = pickle.load(open('kept', 'rb'))\n"
+        "print(old(), 'k' in sys.modules)\n"
+        "import k\n"
+        "print(k.value(), old())"
+    )
+    assert found.out == "1 False\n2 1"
+
+
 def test_modules_may_come_while_a_child_is_told_what_is_loaded(run):
     """Whatever makes objects may start the garbage collector, and that anything, an import too."""
     found = run("""

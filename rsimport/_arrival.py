@@ -178,8 +178,13 @@ class Kernel:
                 before = sys.modules.get(self.name)
                 fresh = module_from_spec(loader.spec())
                 loader.exec_module(fresh)
-                if before is not None:
-                    sys.modules[self.name] = before  # PyO3 before 0.28 makes modules that enter themselves.
+                if (
+                    sys.modules.get(self.name) is fresh
+                ):  # PyO3 before 0.28 makes modules that enter themselves.
+                    if before is None:
+                        del sys.modules[self.name]
+                    else:
+                        sys.modules[self.name] = before
                 shown = self.shown
                 assert shown is not None
                 vars(shown).update(vars(fresh))
