@@ -26,6 +26,7 @@ from helpers import (
     Barrier,
     Result,
     block,
+    end_users_of,
     package,
     value,
     write,
@@ -119,13 +120,15 @@ def own_place(shared_cache: Path, common: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def own_cache(own_place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(own_place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of this test's own, in which the dependencies are compiled already."""
     folder, seed = own_place
     _remove(folder)
     _copy(seed, folder)
-    monkeypatch.setenv("RSIMPORT_CACHE_DIR", str(folder))
-    return folder
+    with monkeypatch.context() as patch:
+        patch.setenv("RSIMPORT_CACHE_DIR", str(folder))
+        yield folder
+    end_users_of(folder)
 
 
 @pytest.fixture

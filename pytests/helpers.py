@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -141,6 +142,15 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):  # It may end between opening and reading.
         return False
+
+
+def end_users_of(cache: Path) -> None:
+    """Ends the processes that have been told to use a cache, such as builds in the background."""
+    told = f"RSIMPORT_CACHE_DIR={cache}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if told in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def gone(pids: Iterable[int], seconds: float = LIMIT) -> bool:

@@ -77,8 +77,9 @@ pub fn disk_full(text: &str) -> bool {
 /// Does an error blame the compiled dependencies, not the kernel's code?
 pub fn blames_a_library(diagnostic: &Diagnostic) -> bool {
     const CODES: [&str; 6] = ["E0460", "E0461", "E0462", "E0463", "E0514", "E0786"];
-    // Another build may just be compiling it again.
-    let gone = diagnostic.message.starts_with("extern location for ");
+    // Another build may just be compiling it again; what comes back meanwhile is there and was not.
+    const GONE: [&str; 2] = ["extern location for ", "cannot determine resolution for "];
+    let gone = GONE.iter().any(|start| diagnostic.message.starts_with(start));
     gone || diagnostic.code.as_deref().is_some_and(|code| CODES.contains(&code))
 }
 
@@ -231,6 +232,24 @@ mod tests {
             assert!(disk_full(text), "{text}");
         }
         assert!(!disk_full("collect2: fatal error: ld terminated with signal 9 [Killed]"));
+    }
+
+    #[test]
+    fn a_library_that_is_compiled_again_meanwhile_is_not_the_kernels_fault() {
+        let said = |message: &str, code: Option<&str>| Diagnostic {
+            level: "error".into(),
+            message: message.into(),
+            file: Some("/k/a.rs".into()),
+            line: Some(1),
+            code: code.map(str::to_owned),
+            column: Some(1),
+            ansi: String::new(),
+        };
+        assert!(blames_a_library(&said("extern location for pyo3 does not exist: /c/libpyo3.so", None)));
+        assert!(blames_a_library(&said("cannot determine resolution for the attribute macro `pyo3::pymodule`", None)));
+        assert!(blames_a_library(&said("found invalid metadata files for crate `pyo3`", Some("E0786"))));
+        assert!(!blames_a_library(&said("cannot find macro `pymodule` in this scope", None)));
+        assert!(!blames_a_library(&said("unresolved import `x`", Some("E0432"))));
     }
 
     #[test]
