@@ -18,6 +18,11 @@ pub fn held(path: &Path) -> Result<File> {
     Ok(open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
+/// Takes a pipe away before its ends are closed: whoever would open it from then on would wait for ever.
+pub fn remove(path: &Path) {
+    let _ = std::fs::remove_file(path);
+}
+
 /// Gives a file's content to whoever has opened the pipe for reading, and puts the file in the pipe's place for who opens it
 /// once more. Fails where nobody reads.
 pub fn fill(pipe: &Path, file: &Path) -> Result<()> {

@@ -69,6 +69,7 @@ impl Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
+        serving::end(&self.folder);
         let _ = self.asked.write_all(b"-");
     }
 }
@@ -86,12 +87,15 @@ mod serving {
     use crate::cache::pipe;
     use crate::rustc::group::Group;
 
+    /// The pipe in which a linker is asked, and that in which it answers.
+    const ASKED: &str = "asked";
+    const STATUS: &str = "status";
     /// How long a linker that does not read yet is given until it is asked again.
     const MOMENT: Duration = Duration::from_micros(500);
 
     /// Starts a linker that has its pipes in a folder. Returns that in which it is asked, and that in which it answers.
     pub fn start(mut command: Command, folder: &Path, group: &Group, awaited: Option<Awaited>) -> Option<(File, File)> {
-        let (asked, status) = (pipe::held(&folder.join("asked")).ok()?, pipe::held(&folder.join("status")).ok()?);
+        let (asked, status) = (pipe::held(&folder.join(ASKED)).ok()?, pipe::held(&folder.join(STATUS)).ok()?);
         let (arguments, list) = (folder.join("arguments"), folder.join("list"));
         pipe::make(&arguments).ok()?;
         command.args(["-flavor", "gnu"]).arg(format!("@{}", arguments.display()));
@@ -102,6 +106,11 @@ mod serving {
         let serve = move || linker.serve(questions, status, &arguments, &list, awaited);
         thread::Builder::new().name("rsimport-linker".to_owned()).spawn(serve).ok()?;
         Some((asked, held))
+    }
+
+    /// Has a script that comes too late find nobody to ask, so that it links by itself. Its compiler may have been killed.
+    pub fn end(folder: &Path) {
+        [ASKED, STATUS].iter().for_each(|name| pipe::remove(&folder.join(name)));
     }
 
     /// A linker's process, which ends with its owner's interest.
@@ -154,6 +163,9 @@ mod serving {
 
     use super::Awaited;
     use crate::rustc::group::Group;
+
+    /// Nothing was started.
+    pub fn end(_: &Path) {}
 
     /// Elsewhere there is none yet.
     pub fn start(_: Command, _: &Path, _: &Group, _: Option<Awaited>) -> Option<(File, File)> {
@@ -214,7 +226,8 @@ mod tests {
         let program = cache.write_script("fake", "#!/bin/sh\necho $$ > \"$0.id\"\ncat \"${3#@}\"\n").unwrap();
         let (staging, group) = (cache.staging().unwrap(), Group::new());
         #[allow(clippy::disallowed_methods)]
-        let ahead = Ahead::start(Command::new(program), &cache, staging.path(), &group, None).unwrap();
+        let command = |program: &Path| Command::new(program);
+        let ahead = Ahead::start(command(&program), &cache, staging.path(), &group, None).unwrap();
         let id = || std::fs::read_to_string(root.path().join("v1/fake.id")).unwrap_or_default().trim().to_owned();
         let until = |done: &dyn Fn() -> bool| {
             (0..1000).any(|_| {
@@ -225,8 +238,16 @@ mod tests {
             })
         };
         assert!(until(&|| !id().is_empty()));
+        let mut script = command(Path::new(ahead.flag().strip_prefix("-Clinker=").unwrap()));
+        ahead.tell(&mut script);
         drop(ahead);
         assert!(until(&|| !Path::new("/proc").join(id()).exists()));
+        // A script whose compiler was killed comes too late.
+        let mut late = script.args(["-flavor", "gnu", "/dev/null"]).spawn().unwrap();
+        let ended = until(&|| !Path::new("/proc").join(late.id().to_string()).join("exe").exists());
+        late.kill().unwrap();
+        late.wait().unwrap();
+        assert!(ended);
     }
 
     #[test]
