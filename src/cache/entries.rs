@@ -177,7 +177,7 @@ pub fn publish(
     let of_key = cache.layout().join("kernels").join(key);
     let folder = of_key.join(&name);
     cache.reveal(&prepared, &folder)?;
-    cache.point(&of_key.join(NEWEST), name.as_ref());
+    cache.point(&of_key.join(NEWEST), name.as_ref(), staging.path());
     let path = folder.join(&entry.library);
     Ok((entry, path))
 }

@@ -273,9 +273,10 @@ impl Cache {
         made.map_err(|e| self.unwritable(&e))
     }
 
-    /// Makes a symbolic link to a neighbour in the place of an older one; without it a search is only longer.
-    pub fn point(&self, link: &Path, neighbour: &OsStr) {
-        let new = self.layout().join("tmp").join(format!("link-{:x}", now().as_nanos()));
+    /// Makes a symbolic link to a neighbour in the place of an older one, by way of the folder of a build, with which it goes
+    /// if this process is killed. Without it a search is only longer.
+    pub fn point(&self, link: &Path, neighbour: &OsStr, staging: &Path) {
+        let new = staging.join("link");
         if self.link(&new, Path::new(neighbour)).is_ok() && fs::rename(&new, link).is_err() {
             self.remove_file(&new);
         }
